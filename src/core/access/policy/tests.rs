@@ -1,0 +1,95 @@
+use super::*;
+use crate::model::ObjectName;
+use crate::s3::{BucketName, ObjectKey};
+
+fn principal(name: &str) -> Principal {
+    Principal::new(ObjectName::new("default", name))
+}
+
+fn rule(who: Option<&str>, permissions: &[Permission], prefixes: &[&str]) -> Rule {
+    Rule {
+        principal: who.map(principal),
+        permissions: permissions.iter().copied().collect(),
+        prefixes: prefixes.iter().map(|prefix| KeyPrefix::parse(prefix).unwrap()).collect(),
+    }
+}
+
+fn bucket() -> BucketName {
+    BucketName::parse("data").unwrap()
+}
+
+fn object(key: &str) -> Resource {
+    Resource::Object(bucket(), ObjectKey::parse(key.as_bytes().to_vec()).unwrap())
+}
+
+fn listing(prefix: &str) -> Resource {
+    Resource::Prefix(bucket(), prefix.to_owned())
+}
+
+const EVERY: [Permission; 4] = [Permission::Read, Permission::List, Permission::Write, Permission::Delete];
+
+#[test]
+fn law_2_an_empty_policy_allows_nothing() {
+    for permission in EVERY {
+        for resource in [object("a"), listing(""), Resource::Bucket(bucket())] {
+            assert!(!Policy::default().allows(&principal("a"), permission, &resource));
+        }
+    }
+}
+
+#[test]
+fn c8_a_grant_with_an_exception_holds_for_objects_and_listings() {
+    let policy = Policy {
+        allow: vec![rule(Some("a"), &EVERY, &["team-a/"])],
+        deny: vec![rule(None, &EVERY, &["team-a/secret/"])],
+    };
+    let me = principal("a");
+    for permission in EVERY {
+        assert!(policy.allows(&me, permission, &object("team-a/x")));
+        assert!(!policy.allows(&me, permission, &object("team-a/secret/x")));
+        assert!(!policy.allows(&me, permission, &object("team-ab/x")));
+        assert!(!policy.allows(&principal("b"), permission, &object("team-a/x")));
+    }
+    assert!(policy.allows(&me, Permission::List, &listing("team-a/public/")));
+    for hidden in ["", "team-", "team-a", "team-a/", "team-a/sec", "team-a/secret/", "team-a/secret/x", "team-ab/"] {
+        assert!(!policy.allows(&me, Permission::List, &listing(hidden)), "{hidden}");
+    }
+}
+
+#[test]
+fn encoded_traversal_is_a_literal_key() {
+    let policy = Policy { allow: vec![rule(Some("a"), &EVERY, &["team-a/"])], deny: vec![] };
+    assert!(policy.allows(&principal("a"), Permission::Read, &object("team-a/../team-b/x")));
+    assert!(!policy.allows(&principal("a"), Permission::Read, &object("x/../team-a/x")));
+}
+
+#[test]
+fn each_permission_is_its_own() {
+    for granted in EVERY {
+        let policy = Policy { allow: vec![rule(Some("a"), &[granted], &[])], deny: vec![] };
+        for asked in EVERY {
+            assert_eq!(policy.allows(&principal("a"), asked, &object("k")), asked == granted);
+        }
+    }
+}
+
+#[test]
+fn t9_adding_a_deny_never_allows() {
+    let base = Policy { allow: vec![rule(Some("a"), &EVERY, &["x/"]), rule(Some("b"), &EVERY, &[])], deny: vec![] };
+    for deny in
+        [rule(None, &EVERY, &[]), rule(Some("a"), &EVERY, &["x/y"]), rule(Some("b"), &[Permission::Read], &["x"])]
+    {
+        let stricter = Policy { deny: vec![deny], ..base.clone() };
+        for who in ["a", "b", "c"] {
+            for permission in EVERY {
+                for resource in [object("x/y"), object("x/z"), object("q"), listing(""), listing("x/")] {
+                    let (before, after) = (
+                        base.allows(&principal(who), permission, &resource),
+                        stricter.allows(&principal(who), permission, &resource),
+                    );
+                    assert!(before || !after);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The aws-chunked decoder and re-framer.

@@ -1,0 +1,1 @@
+//! Trailers of aws-chunked bodies.

@@ -1,0 +1,33 @@
+//! What a request names: bucket, key, query, operation, parsed once from raw bytes; and the XML that names travel in.
+
+mod bucket;
+mod copy_source;
+mod delete_xml;
+mod encoding;
+mod error_xml;
+mod key;
+mod list_buckets;
+mod mapping;
+mod operation;
+mod outgoing;
+mod query;
+mod raw_head;
+mod response_xml;
+mod semantics;
+mod target;
+
+pub use bucket::BucketName;
+pub use copy_source::CopySource;
+pub use delete_xml::{DeleteEntry, DeleteOutcome, DeleteRequest};
+pub use encoding::{decode, encode_key, encode_query};
+pub use error_xml::{ErrorContext, error_xml};
+pub use key::{KeyPrefix, ObjectKey};
+pub use list_buckets::{ListBucketsPage, list_buckets_xml, location_xml};
+pub use mapping::Mapping;
+pub use operation::{Needs, Operation, Permission, Permissions, Resource, classify};
+pub use outgoing::{Outgoing, OutgoingHeaders};
+pub use query::Query;
+pub use raw_head::{Framing, Protocol, RawHead};
+pub use response_xml::{ErrorBody, ResponseNames, ResponseXml, XmlDocument};
+pub use semantics::Semantics;
+pub use target::{Addressing, BaseHosts, Target, parse};

@@ -1,0 +1,197 @@
+//! Every request is one of these operations, or it is refused. Nothing is ever passed on unclassified.
+
+use http::Method;
+
+use super::{BucketName, CopySource, ObjectKey, Query, Semantics, Target};
+use crate::Denial;
+
+/// One S3 operation with the names it is about. Source of the operation list: s3-protocol.md section 4.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Operation {
+    /// `GET /`: answered from the caller's grants, never forwarded.
+    ListBuckets,
+    /// `OPTIONS` on a bucket or object: a CORS preflight, never forwarded.
+    Preflight,
+    /// `HEAD /bucket`.
+    HeadBucket { bucket: BucketName },
+    /// `GET /bucket?location`: answered from the configured region.
+    GetBucketLocation { bucket: BucketName },
+    /// `GET /bucket`, version 1.
+    ListObjects { bucket: BucketName },
+    /// `GET /bucket?list-type=2`.
+    ListObjectsV2 { bucket: BucketName },
+    /// `GET /bucket?uploads`.
+    ListMultipartUploads { bucket: BucketName },
+    /// `POST /bucket?delete`: decided key by key once the body is proved.
+    DeleteObjects { bucket: BucketName },
+    /// `GET /bucket/key`.
+    GetObject { bucket: BucketName, key: ObjectKey },
+    /// `HEAD /bucket/key`.
+    HeadObject { bucket: BucketName, key: ObjectKey },
+    /// `PUT /bucket/key`.
+    PutObject { bucket: BucketName, key: ObjectKey },
+    /// `PUT /bucket/key` with `x-amz-copy-source`.
+    CopyObject { bucket: BucketName, key: ObjectKey, source: CopySource },
+    /// `DELETE /bucket/key`.
+    DeleteObject { bucket: BucketName, key: ObjectKey },
+    /// `POST /bucket/key?uploads`.
+    CreateMultipartUpload { bucket: BucketName, key: ObjectKey },
+    /// `PUT /bucket/key?partNumber&uploadId`.
+    UploadPart { bucket: BucketName, key: ObjectKey },
+    /// `PUT /bucket/key?partNumber&uploadId` with `x-amz-copy-source`.
+    UploadPartCopy { bucket: BucketName, key: ObjectKey, source: CopySource },
+    /// `POST /bucket/key?uploadId`.
+    CompleteMultipartUpload { bucket: BucketName, key: ObjectKey },
+    /// `DELETE /bucket/key?uploadId`.
+    AbortMultipartUpload { bucket: BucketName, key: ObjectKey },
+    /// `GET /bucket/key?uploadId`.
+    ListParts { bucket: BucketName, key: ObjectKey },
+}
+
+/// What a grant may allow. `ManageBuckets` and `Admin` enter with the operations that need them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Permission {
+    /// Contents and metadata of objects.
+    Read,
+    /// Names of objects and of uploads; the bucket's existence and location.
+    List,
+    /// Creating and replacing objects, the whole multipart family.
+    Write,
+    /// Deleting objects.
+    Delete,
+}
+
+/// A set of [`Permission`]s.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Permissions(u8);
+
+impl Permissions {
+    /// Every permission.
+    pub const ALL: Self = Self(0b1111);
+
+    /// Membership.
+    #[must_use]
+    pub const fn contains(self, permission: Permission) -> bool {
+        self.0 & (1 << permission as u8) != 0
+    }
+}
+
+impl FromIterator<Permission> for Permissions {
+    fn from_iter<I: IntoIterator<Item = Permission>>(items: I) -> Self {
+        Self(items.into_iter().fold(0, |bits, permission| bits | 1 << permission as u8))
+    }
+}
+
+/// What a permission is needed on, in the client's names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resource {
+    /// The bucket itself; any grant of the permission on any of its prefixes suffices.
+    Bucket(BucketName),
+    /// All keys of the bucket that begin with this text (a listing; empty = all of them).
+    Prefix(BucketName, String),
+    /// One object.
+    Object(BucketName, ObjectKey),
+}
+
+/// Every (permission, resource) pair that an operation needs; all of them must be allowed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Needs {
+    /// No permission on a named resource: `ListBuckets` (shows what the caller's grants name) and preflights.
+    Nothing,
+    /// All of these pairs; never empty.
+    All(Vec<(Permission, Resource)>),
+    /// `DeleteObjects`: [`Permission::Delete`] on each key of the body, decided once the body is proved; the head is
+    /// refused at once if the caller may delete nothing in the bucket.
+    EachKey(BucketName),
+}
+
+impl Operation {
+    /// The S3 name of the operation, as in AWS's API reference: a finite set for logs and metrics.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::ListBuckets => "ListBuckets",
+            Self::Preflight => "Preflight",
+            Self::HeadBucket { .. } => "HeadBucket",
+            Self::GetBucketLocation { .. } => "GetBucketLocation",
+            Self::ListObjects { .. } => "ListObjects",
+            Self::ListObjectsV2 { .. } => "ListObjectsV2",
+            Self::ListMultipartUploads { .. } => "ListMultipartUploads",
+            Self::DeleteObjects { .. } => "DeleteObjects",
+            Self::GetObject { .. } => "GetObject",
+            Self::HeadObject { .. } => "HeadObject",
+            Self::PutObject { .. } => "PutObject",
+            Self::CopyObject { .. } => "CopyObject",
+            Self::DeleteObject { .. } => "DeleteObject",
+            Self::CreateMultipartUpload { .. } => "CreateMultipartUpload",
+            Self::UploadPart { .. } => "UploadPart",
+            Self::UploadPartCopy { .. } => "UploadPartCopy",
+            Self::CompleteMultipartUpload { .. } => "CompleteMultipartUpload",
+            Self::AbortMultipartUpload { .. } => "AbortMultipartUpload",
+            Self::ListParts { .. } => "ListParts",
+        }
+    }
+}
+
+/// Decides which operation a request is: total, deny by default (traps 9 and 15, CL-1 ... CL-6).
+///
+/// # Errors
+/// [`Denial::NotImplemented`] for what S3 knows and OSP does not serve (sub-resources, `x-amz-*` headers that change
+/// meaning), [`Denial::AccessDenied`] for bucket administration and for headers that change rights (ACLs, grants,
+/// object lock, governance bypass), [`Denial::MethodNotAllowed`], [`Denial::InvalidArgument`] for conflicting
+/// sub-resources, empty or malformed modifiers, [`Denial::InvalidRequest`] for a selector on the wrong level.
+pub fn classify(_method: &Method, _target: &Target, _semantics: &Semantics<'_>) -> Result<Operation, Denial> {
+    todo!()
+}
+
+impl Operation {
+    /// Every (permission, resource) pair that must be allowed. Listings need [`Permission::List`] on
+    /// [`Resource::Prefix`] of the `prefix` parameter; copies need `Read` on the source and `Write` on the target.
+    #[must_use]
+    pub fn needs(&self, _query: &Query) -> Needs {
+        todo!()
+    }
+
+    /// The client-facing bucket, `None` for the service level.
+    #[must_use]
+    pub fn bucket(&self) -> Option<&BucketName> {
+        todo!()
+    }
+
+    /// The client-facing key, if the operation is about one object.
+    #[must_use]
+    pub fn key(&self) -> Option<&ObjectKey> {
+        todo!()
+    }
+
+    /// The source of a copy.
+    #[must_use]
+    pub fn copy_source(&self) -> Option<&CopySource> {
+        todo!()
+    }
+
+    /// True when a backend answers it; `ListBuckets`, `Preflight` and `GetBucketLocation` are answered by OSP.
+    #[must_use]
+    pub const fn is_forwarded(&self) -> bool {
+        !matches!(self, Self::ListBuckets | Self::Preflight | Self::GetBucketLocation { .. })
+    }
+
+    /// True when the operation takes a request body (`PutObject`, `UploadPart`, `CompleteMultipartUpload`,
+    /// `DeleteObjects`); any other operation with a body is refused.
+    #[must_use]
+    pub fn takes_body(&self) -> bool {
+        todo!()
+    }
+
+    /// True when `STREAMING-*` payloads are legal: `PutObject` and `UploadPart` (CH-1).
+    #[must_use]
+    pub fn takes_streaming_payload(&self) -> bool {
+        todo!()
+    }
+
+    /// True when sending the request twice does no harm: GET, HEAD and listings.
+    #[must_use]
+    pub fn is_replayable(&self) -> bool {
+        todo!()
+    }
+}

@@ -1,0 +1,22 @@
+//! `SigV4`: the canonical form (once, for verifying and for signing), verification of clients, chunk signatures.
+//!
+//! Source: AWS "Authenticating Requests (AWS Signature Version 4)" (`sig-v4-authenticating-requests.html`).
+
+mod access_key;
+mod authorization;
+mod canonical;
+mod chunk_chain;
+mod claim;
+mod date;
+mod presigned;
+mod scope;
+mod secret;
+mod signing_key;
+
+pub use access_key::AccessKeyId;
+pub use canonical::{CanonicalRequest, string_to_sign};
+pub use chunk_chain::ChunkChain;
+pub use claim::{Claim, Scheme, Verified, claim};
+pub use scope::Scope;
+pub use secret::SecretKey;
+pub use signing_key::SigningKey;

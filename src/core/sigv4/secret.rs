@@ -1,0 +1,43 @@
+//! Secret access keys: redacted, zeroised, exposed only inside this module tree.
+
+use std::fmt;
+
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+/// A secret access key. Never printed; compared in constant time; wiped when dropped.
+#[derive(Clone)]
+pub struct SecretKey(Zeroizing<String>);
+
+impl SecretKey {
+    /// Takes ownership of a secret; `None` when it is empty.
+    #[must_use]
+    pub fn new(secret: String) -> Option<Self> {
+        (!secret.is_empty()).then(|| Self(Zeroizing::new(secret)))
+    }
+
+    /// The secret itself: only `sigv4/` may call this.
+    pub(in crate::sigv4) fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Gives the secret to a signer outside this crate, for the duration of `use_it` only: backend signatures are
+    /// derived by `aws-sigv4` in the data plane.
+    pub fn with_exposed<T>(&self, use_it: impl FnOnce(&str) -> T) -> T {
+        use_it(&self.0)
+    }
+}
+
+impl fmt::Debug for SecretKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretKey(redacted)")
+    }
+}
+
+impl PartialEq for SecretKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+    }
+}
+
+impl Eq for SecretKey {}

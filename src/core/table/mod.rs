@@ -1,0 +1,9 @@
+//! The compiled routing table: pure [`compile`], immutable [`RouteTable`], and the one `ArcSwap` that it lives in.
+
+mod compile;
+mod live;
+mod route_table;
+
+pub use compile::{Compiled, Rejection, compile};
+pub use live::{Publisher, Reader, live};
+pub use route_table::{Lookup, RouteTable, ServedRoute, Trust, Upstream};

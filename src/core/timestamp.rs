@@ -1,0 +1,150 @@
+//! Time as an argument: seconds since the Unix epoch, and the three text forms that S3 uses.
+
+/// A moment in UTC, in whole seconds since 1970-01-01T00:00:00Z. Never read from a clock in this crate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+/// Year, month and day, hour, minute and second of a [`Timestamp`] in UTC.
+struct Civil {
+    year: i64,
+    month: i64,
+    day: i64,
+    second_of_day: i64,
+}
+
+impl Timestamp {
+    /// From seconds since the Unix epoch.
+    #[must_use]
+    pub const fn from_unix_seconds(seconds: i64) -> Self {
+        Self(seconds)
+    }
+
+    /// Seconds since the Unix epoch.
+    #[must_use]
+    pub const fn unix_seconds(self) -> i64 {
+        self.0
+    }
+
+    /// This moment moved by `seconds`; saturates at the ends of the range.
+    #[must_use]
+    pub const fn plus_seconds(self, seconds: i64) -> Self {
+        Self(self.0.saturating_add(seconds))
+    }
+
+    /// Parses `YYYYMMDDTHHMMSSZ`, the form of `x-amz-date`. ASCII digits only; the calendar day must exist.
+    #[must_use]
+    pub fn parse_amz(text: &[u8]) -> Option<Self> {
+        let [digits @ .., b'Z'] = text else { return None };
+        if digits.len() != 15 || digits.get(8) != Some(&b'T') {
+            return None;
+        }
+        let number = |from: usize, to: usize| {
+            digits
+                .get(from..to)?
+                .iter()
+                .try_fold(0_i64, |sum, digit| digit.is_ascii_digit().then(|| sum * 10 + i64::from(digit - b'0')))
+        };
+        let (year, month, day) = (number(0, 4)?, number(4, 6)?, number(6, 8)?);
+        let (hour, minute, second) = (number(9, 11)?, number(11, 13)?, number(13, 15)?);
+        if hour > 23 || minute > 59 || second > 59 {
+            return None;
+        }
+        let moment = Self(days_from_civil(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second);
+        let back = moment.civil();
+        (back.year == year && back.month == month && back.day == day).then_some(moment)
+    }
+
+    /// `YYYYMMDDTHHMMSSZ`, the form of `x-amz-date`.
+    #[must_use]
+    pub fn amz(self) -> String {
+        let c = self.civil();
+        let (h, m, s) = c.clock();
+        format!("{:04}{:02}{:02}T{h:02}{m:02}{s:02}Z", c.year, c.month, c.day)
+    }
+
+    /// `YYYYMMDD`, the date of a credential scope.
+    #[must_use]
+    pub fn scope_date(self) -> String {
+        let c = self.civil();
+        format!("{:04}{:02}{:02}", c.year, c.month, c.day)
+    }
+
+    /// `YYYY-MM-DDTHH:MM:SS.000Z`, the form of dates in S3 XML bodies.
+    #[must_use]
+    pub fn iso8601(self) -> String {
+        let c = self.civil();
+        let (h, m, s) = c.clock();
+        format!("{:04}-{:02}-{:02}T{h:02}:{m:02}:{s:02}.000Z", c.year, c.month, c.day)
+    }
+
+    fn civil(self) -> Civil {
+        let days = self.0.div_euclid(86_400);
+        let (year, month, day) = civil_from_days(days);
+        Civil { year, month, day, second_of_day: self.0.rem_euclid(86_400) }
+    }
+}
+
+impl Civil {
+    fn clock(&self) -> (i64, i64, i64) {
+        (self.second_of_day / 3_600, self.second_of_day / 60 % 60, self.second_of_day % 60)
+    }
+}
+
+/// Days since the epoch of a proleptic Gregorian date (month 1..=12), counted in 400-year eras that start in March.
+fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let year_of_era = year - era * 400;
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}
+
+fn civil_from_days(days: i64) -> (i64, i64, i64) {
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted - era * 146_097;
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_three_forms_of_the_published_example_date() {
+        let t = Timestamp::parse_amz(b"20130524T000000Z").unwrap();
+        assert_eq!(t.unix_seconds(), 1_369_353_600);
+        assert_eq!(t.amz(), "20130524T000000Z");
+        assert_eq!(t.scope_date(), "20130524");
+        assert_eq!(t.iso8601(), "2013-05-24T00:00:00.000Z");
+    }
+
+    #[test]
+    fn every_day_of_four_centuries_round_trips() {
+        for day in 0..146_097 {
+            let t = Timestamp::from_unix_seconds(day * 86_400 + 86_399);
+            assert_eq!(Timestamp::parse_amz(t.amz().as_bytes()), Some(t));
+        }
+    }
+
+    #[test]
+    fn impossible_dates_are_refused() {
+        for text in [
+            "20130230T000000Z",
+            "20131301T000000Z",
+            "20130524T240000Z",
+            "20130524T000060Z",
+            "2013052４T000000Z",
+            "20130524T000000",
+            "",
+        ] {
+            assert_eq!(Timestamp::parse_amz(text.as_bytes()), None, "{text}");
+        }
+    }
+}
