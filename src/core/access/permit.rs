@@ -68,6 +68,12 @@ impl Permit {
         &self.grant.query
     }
 
+    /// True when body bytes have to pass a gate.
+    #[must_use]
+    pub fn expects_body(&self) -> bool {
+        !self.grant.obligation.is_empty()
+    }
+
     /// How the body is announced to the backend.
     #[must_use]
     pub fn announcement(&self) -> Announcement {
