@@ -26,6 +26,28 @@ pub struct Outgoing {
     pub headers: OutgoingHeaders,
 }
 
+/// True for the headers outside `x-amz-*` that a backend gets as the client sent them (2.1).
+pub(super) fn is_passed_on(name: &str) -> bool {
+    matches!(
+        name,
+        "accept"
+            | "accept-encoding"
+            | "cache-control"
+            | "content-disposition"
+            | "content-encoding"
+            | "content-language"
+            | "content-type"
+            | "expires"
+            | "if-match"
+            | "if-modified-since"
+            | "if-none-match"
+            | "if-range"
+            | "if-unmodified-since"
+            | "range"
+            | "user-agent"
+    )
+}
+
 impl Outgoing {
     /// Builds the backend request of `operation` under `mapping`; `source` maps the bucket of a copy's source and is
     /// `None` for every other operation.
