@@ -32,7 +32,6 @@ use crate::trust::TrustStores;
 const BUCKETS_CREATED: Timestamp = Timestamp::from_unix_seconds(1_767_225_600);
 
 /// Everything that requests are served with.
-#[derive(Debug)]
 pub struct Gateway {
     /// Fixed for the life of the process.
     pub settings: Settings,
@@ -58,7 +57,6 @@ enum Admitted {
 }
 
 /// pingora's view of the [`Gateway`].
-#[derive(Debug)]
 pub struct Proxy(pub Gateway);
 
 impl Gateway {

@@ -20,3 +20,9 @@ pub use claim::{Claim, Scheme, Verified, claim};
 pub use scope::Scope;
 pub use secret::SecretKey;
 pub use signing_key::SigningKey;
+
+/// TEMPORARY
+#[must_use]
+pub fn canonical_value<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> std::borrow::Cow<'a, [u8]> {
+    values.next().unwrap_or_default().into()
+}

@@ -121,8 +121,7 @@ pub fn translate_body(body: &mut Option<Bytes>, end: bool, flight: &mut Flight) 
                 let (collected, status) = (std::mem::take(collected), *status);
                 passage.answer = AnswerBody::Ended;
                 let context = ErrorContext { resource: &resource, request_id: &id };
-                let mapping = &passage.permit.route().mapping;
-                collected.finish(status, passage.permit.operation(), mapping, context).into()
+                collected.finish(status, passage.permit.operation(), context).into()
             } else {
                 Bytes::new()
             }
