@@ -15,6 +15,9 @@ use crate::settings::LOG_QUEUE;
 /// How often the writer looks into the queue: a line is at most this old when it is written.
 const POLL: Duration = Duration::from_millis(20);
 
+/// Longest wait for the last lines.
+const CLOSE: Duration = Duration::from_secs(1);
+
 /// How lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -68,7 +71,7 @@ pub struct AccessRecord {
 pub struct AccessLog {
     queue: Arc<ArrayQueue<AccessRecord>>,
     stop: Arc<AtomicBool>,
-    writer: Option<JoinHandle<()>>,
+    writer: JoinHandle<()>,
 }
 
 impl AccessLog {
@@ -83,7 +86,7 @@ impl AccessLog {
         let writer = std::thread::Builder::new()
             .name("access-log".to_owned())
             .spawn(move || write_lines(format, sink, &for_writer, &stopped))?;
-        Ok(Self { queue, stop, writer: Some(writer) })
+        Ok(Self { queue, stop, writer })
     }
 
     /// Queues a line; false when it was dropped.
@@ -93,12 +96,20 @@ impl AccessLog {
     }
 }
 
+    /// Writes what is left and stops the writer, waiting at most [`CLOSE`]: a blocked sink must not keep the process.
+    pub fn close(&self) {
+        self.stop.store(true, Ordering::Release);
+        let mut waited = Duration::ZERO;
+        while !self.writer.is_finished() && waited < CLOSE {
+            std::thread::sleep(POLL);
+            waited += POLL;
+        }
+    }
+}
+
 impl Drop for AccessLog {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Release);
-        if let Some(writer) = self.writer.take() {
-            let _ = writer.join();
-        }
+        self.close();
     }
 }
 

@@ -96,6 +96,7 @@ fn sign(
     put(head, HeaderName::from_static("x-amz-content-sha256"), value(sha256)?)?;
     put(head, HeaderName::from_static("x-amz-date"), value(&now.amz())?)?;
     if let Some(token) = session_token {
+        #[expect(clippy::disallowed_methods, reason = "the token goes into its header")]
         let mut token = token.with_exposed(value)?;
         token.set_sensitive(true);
         put(head, HeaderName::from_static("x-amz-security-token"), token)?;
