@@ -21,7 +21,7 @@ mod resolver;
 mod respond;
 mod settings;
 mod signing_keys;
-mod stage;
+pub mod stage;
 mod tls;
 mod trust;
 
@@ -35,5 +35,7 @@ pub use metrics::Metrics;
 pub use request_id::RequestIds;
 pub use resolver::{Resolver, SystemResolver};
 pub use settings::{Settings, server_conf};
+pub use signing_keys::SigningKeys;
 pub use stage::Observer;
 pub use tls::{CertificateFiles, CertificateStore};
+pub use trust::TrustStores;

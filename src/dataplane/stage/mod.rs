@@ -5,7 +5,7 @@ pub(crate) mod authorize;
 pub(crate) mod forward;
 pub(crate) mod listener;
 pub(crate) mod observe;
-pub(crate) mod route;
-pub(crate) mod sign;
+pub mod route;
+pub mod sign;
 
 pub use observe::Observer;
