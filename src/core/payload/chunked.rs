@@ -6,12 +6,13 @@ use bytes::{Bytes, BytesMut};
 
 use super::ChecksumAlgorithm;
 use super::digests::Sha256;
-use super::trailer::{TRAILER_BYTES_LIMIT, Trailer};
+use super::trailer::Trailer;
 use crate::Denial;
 use crate::sigv4::ChunkChain;
 
-/// One chunk header with its line end (CH-3): a size and a signature need less than 110 bytes.
-const HEADER_BYTES_LIMIT: usize = 1024;
+/// One line with its end, of a chunk header or of the trailer (CH-3): a size and a signature need less than 110 bytes. A
+/// trailer has two lines at most, the announced one and its signature, so it stays far below 16 KiB and 100 lines.
+const LINE_BYTES_LIMIT: usize = 1024;
 
 /// Every chunk but the last has at least this many bytes (trap 8, CH-3).
 const CHUNK_BYTES_MIN: u64 = 8 * 1024;
@@ -33,7 +34,7 @@ pub(super) struct Decoder {
     line: Vec<u8>,
     signatures: Option<Signatures>,
     trailer: Option<Trailer>,
-    /// Object bytes that the chunks may still announce.
+    /// Object bytes that chunks may still bring; the gate sees to it that they do.
     unannounced: u64,
     /// A chunk below the minimum came: it has to be the last one.
     last_was_small: bool,
@@ -114,7 +115,9 @@ impl Decoder {
     /// [`Denial::IncompleteBody`] when the final chunk or the trailer's end is missing, [`Denial::MalformedChunk`].
     pub(super) fn finish(&self) -> Result<Option<&[u8]>, Denial> {
         match self.expects {
-            Expects::End | Expects::Nothing if self.line.is_empty() => Ok(self.trailer.as_ref().and_then(Trailer::value)),
+            Expects::End | Expects::Nothing if self.line.is_empty() => {
+                Ok(self.trailer.as_ref().and_then(Trailer::value))
+            }
             Expects::End | Expects::Nothing => Err(Denial::MalformedChunk("data after the final chunk")),
             _ => Err(Denial::IncompleteBody),
         }
@@ -153,8 +156,8 @@ impl Decoder {
     /// The longest line that may come now, and what is wrong with a longer one.
     fn line_limit(&self) -> (usize, Denial) {
         match self.expects {
-            Expects::Header => (HEADER_BYTES_LIMIT, Denial::MalformedChunk("the chunk header is too long")),
-            Expects::TrailerLine => (TRAILER_BYTES_LIMIT, Denial::MalformedTrailer),
+            Expects::Header => (LINE_BYTES_LIMIT, Denial::MalformedChunk("the chunk header is too long")),
+            Expects::TrailerLine => (LINE_BYTES_LIMIT, Denial::MalformedTrailer),
             Expects::DataEnd => (CRLF.len(), Denial::MalformedChunk("no line end after the chunk data")),
             Expects::FinalLineEnd | Expects::Nothing => {
                 (CRLF.len(), Denial::MalformedChunk("data after the final chunk"))
@@ -200,9 +203,6 @@ impl Decoder {
 
     fn final_chunk(&mut self) -> Result<(), Denial> {
         self.prove_chunk()?;
-        if self.unannounced != 0 {
-            return Err(Denial::IncompleteBody);
-        }
         self.expects = if self.trailer.is_some() { Expects::TrailerLine } else { Expects::FinalLineEnd };
         Ok(())
     }

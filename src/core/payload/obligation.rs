@@ -236,7 +236,9 @@ fn announced_trailer(auth: &PayloadAuth, declared: &Declared) -> Result<Option<C
     let refused = |text: &str| Err(Denial::InvalidRequest(text.to_owned()));
     match declared.trailers.as_slice() {
         [] => Ok(None),
-        _ if !auth.has_trailer() => refused("x-amz-trailer needs a value of x-amz-content-sha256 that ends in -TRAILER."),
+        _ if !auth.has_trailer() => {
+            refused("x-amz-trailer needs a value of x-amz-content-sha256 that ends in -TRAILER.")
+        }
         [name] => match name.strip_prefix("x-amz-checksum-") {
             Some(algorithm) => ChecksumAlgorithm::named(algorithm).map(Some),
             None => refused("Only a checksum can be sent in the trailer."),
@@ -246,11 +248,7 @@ fn announced_trailer(auth: &PayloadAuth, declared: &Declared) -> Result<Option<C
 }
 
 /// What the digests of the body must come to (CH-7).
-fn expected(
-    auth: &PayloadAuth,
-    declared: &Declared,
-    trailer: Option<ChecksumAlgorithm>,
-) -> Result<Expected, Denial> {
+fn expected(auth: &PayloadAuth, declared: &Declared, trailer: Option<ChecksumAlgorithm>) -> Result<Expected, Denial> {
     if declared.checksums.len() + usize::from(trailer.is_some()) > 1 {
         return Err(Denial::InvalidRequest("Expecting a single x-amz-checksum- header.".to_owned()));
     }

@@ -5,12 +5,6 @@ use super::digests::Sha256;
 use crate::Denial;
 use crate::sigv4::ChunkChain;
 
-/// All lines together (CH-3): a checksum and a signature need less than 200 bytes.
-pub(super) const TRAILER_BYTES_LIMIT: usize = 16 * 1024;
-
-/// Lines of a trailer (CH-3).
-const TRAILER_LINES_LIMIT: usize = 100;
-
 /// The line that signs the other ones.
 const SIGNATURE: &str = "x-amz-trailer-signature";
 
@@ -21,26 +15,19 @@ pub(super) struct Trailer {
     signed: bool,
     value: Option<Vec<u8>>,
     signature: Option<Vec<u8>>,
-    bytes: usize,
-    lines: usize,
 }
 
 impl Trailer {
     /// Expects the line that `x-amz-trailer` announced, if any, and the signature if the trailer is signed.
     pub(super) fn new(announced: Option<ChecksumAlgorithm>, signed: bool) -> Self {
-        Self { announced, signed, value: None, signature: None, bytes: 0, lines: 0 }
+        Self { announced, signed, value: None, signature: None }
     }
 
     /// Takes one line with its end, `\n` or `\r\n` (CH-4). True when it was the blank one that ends the trailer.
     ///
     /// # Errors
-    /// [`Denial::MalformedTrailer`]: not announced, twice, no `name:value`, or over a limit.
+    /// [`Denial::MalformedTrailer`]: not announced, twice, or no `name:value`.
     pub(super) fn line(&mut self, line: &[u8]) -> Result<bool, Denial> {
-        self.bytes = self.bytes.saturating_add(line.len());
-        self.lines = self.lines.saturating_add(1);
-        if self.bytes > TRAILER_BYTES_LIMIT || self.lines > TRAILER_LINES_LIMIT {
-            return Err(Denial::MalformedTrailer);
-        }
         let text = line.strip_suffix(b"\n").ok_or(Denial::MalformedTrailer)?;
         let text = text.strip_suffix(b"\r").unwrap_or(text);
         if text.is_empty() {

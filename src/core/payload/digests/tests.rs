@@ -35,7 +35,7 @@ fn ch7_s16_every_algorithm_against_its_published_value() {
         assert_eq!(outcome(trailer.clone(), b"12345678", Some(value.as_bytes())), wrong);
         assert_eq!(outcome(trailer.clone(), b"123456789", None), Err(Denial::MalformedTrailer));
         let malformed = Err(Denial::InvalidDigest(algorithm.label()));
-        for value in ["", "=", "AAAA", "not base64!!", &value.replace('=', "")[1..], &format!("{value}AAAA")] {
+        for value in ["", "=", "AAAA", "not base64!!", value.split_at(1).1, &format!("{value}AAAA")] {
             assert_eq!(outcome(trailer.clone(), b"123456789", Some(value.as_bytes())), malformed, "{name} {value}");
         }
     }

@@ -2,6 +2,7 @@ use super::super::content_md5;
 use super::super::sample::{SEED, obligation, obligation_of, outcome, pass, sha256, signed, signed_chunks, unsigned};
 use super::*;
 use crate::model::TrailingChecksums::{Drop, Forward};
+use crate::s3::{BaseHosts, RawHead, classify, parse};
 
 const DECODED: &str = "x-amz-decoded-content-length";
 /// CRC-32 of no bytes.
@@ -70,7 +71,10 @@ fn ch2_s15_lengths_that_contradict_each_other() {
     assert_eq!(with(PayloadAuth::UnsignedTrailer, 5, "5"), incomplete, "no room for frames");
     assert_eq!(with(PayloadAuth::UnsignedTrailer, 0, "5"), incomplete);
     for decoded in ["", "-5", "+5", "5.0", "0x5", "5 5", "18446744073709551616"] {
-        assert!(matches!(with(PayloadAuth::UnsignedTrailer, 20, decoded), Some(Denial::InvalidArgument(_))), "{decoded}");
+        assert!(
+            matches!(with(PayloadAuth::UnsignedTrailer, 20, decoded), Some(Denial::InvalidArgument(_))),
+            "{decoded}"
+        );
     }
     let twice = obligation(PayloadAuth::UnsignedTrailer, None, &[(DECODED, "5"), (DECODED, "5")]);
     assert_eq!(twice.err(), Some(Denial::DuplicateHeader(DECODED.to_owned())));
@@ -219,4 +223,39 @@ fn trap6_the_mode_and_not_the_encoding_says_that_there_are_frames() {
     assert!(obligation(PayloadAuth::Unsigned, Some(9), &[("content-encoding", "gzip")]).is_ok());
     assert!(obligation(PayloadAuth::UnsignedTrailer, None, &encoded).unwrap().framed);
     assert!(obligation(PayloadAuth::UnsignedTrailer, None, &[(DECODED, "9")]).unwrap().framed, "older minio-go");
+}
+
+/// The whole way from a head: the operation says what the body may be, hoisted headers count like sent ones.
+#[test]
+fn trap3_rs7_from_a_head() {
+    let of = |line: &str, headers: &str, auth: PayloadAuth, length| {
+        let head = format!("{line} HTTP/1.1\r\nHost: s3.example.com\r\n{headers}\r\n");
+        let (head, _) = RawHead::parse_http1(head.as_bytes()).unwrap();
+        let target = parse(&head, &BaseHosts::default()).unwrap();
+        let semantics = Semantics::read(&head, &target).unwrap();
+        let operation = classify(head.method(), &target, &semantics).unwrap();
+        Obligation::new(auth, &operation, &semantics, length)
+    };
+    let crc32 = "x-amz-checksum-crc32: y/Q5Jg==\r\n";
+    let put = of("PUT /bucket/key", crc32, PayloadAuth::Unsigned, Some(9)).unwrap();
+    assert_eq!(outcome(&put, b"123456789"), Ok(()));
+    assert_eq!(outcome(&put, b"123456780"), Err(Denial::ChecksumMismatch("CRC32")));
+    let hoisted = "PUT /bucket/key?x-amz-checksum-crc32=AAAAAA%3D%3D";
+    let hoisted = of(hoisted, "", PayloadAuth::Unsigned, Some(9)).unwrap();
+    assert_eq!(outcome(&hoisted, b"123456789"), Err(Denial::ChecksumMismatch("CRC32")));
+
+    let complete = "POST /bucket/key?uploadId=u";
+    let passed_on = of(complete, crc32, PayloadAuth::Unsigned, Some(6)).unwrap();
+    assert_eq!(outcome(&passed_on, b"<xml/>"), Ok(()));
+    let delete = of("POST /bucket?delete", crc32, PayloadAuth::Unsigned, Some(6)).unwrap();
+    assert_eq!(outcome(&delete, b"<xml/>"), Err(Denial::ChecksumMismatch("CRC32")));
+    for line in ["GET /bucket/key", "POST /bucket/key?uploads", "DELETE /bucket/key", "HEAD /bucket", "GET /"] {
+        assert!(of(line, "", PayloadAuth::Sha256(sha256(b"")), Some(0)).unwrap().is_empty(), "{line}");
+        assert!(invalid(of(line, "", PayloadAuth::Unsigned, Some(1))), "{line}");
+        let streaming = of(line, "x-amz-decoded-content-length: 0\r\n", signed_chunks(SEED, false), Some(0));
+        assert_eq!(streaming.err(), Some(Denial::InvalidContentSha256), "{line}");
+    }
+    let part = "PUT /bucket/key?partNumber=1&uploadId=u";
+    let part = of(part, "x-amz-decoded-content-length: 9\r\n", PayloadAuth::UnsignedTrailer, None);
+    assert!(part.unwrap().framed);
 }
