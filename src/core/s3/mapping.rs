@@ -1,10 +1,8 @@
 //! Client names <-> backend names of one route (s3-protocol.md section 3).
 
+use super::key::MAX_KEY_BYTES;
 use super::{BucketName, KeyPrefix, ObjectKey};
 use crate::Denial;
-
-/// Longest key that S3 stores, in bytes of UTF-8.
-const MAX_KEY_BYTES: usize = 1024;
 
 /// How one route renames: bucket `client_bucket` becomes `backend_bucket`, key `k` becomes `prefix` + `k`.
 #[derive(Debug, Clone, PartialEq, Eq)]
