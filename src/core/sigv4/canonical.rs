@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::Scope;
 use super::signing_key::push_hex;
-use crate::s3::{Query, encoding};
+use crate::s3::{Query, decode, encode_key, encode_query};
 use crate::{Denial, Timestamp};
 
 /// The parts of a canonical request, already canonical one by one.
@@ -87,7 +87,7 @@ pub(super) fn canonical_path(raw: &[u8]) -> Result<Cow<'_, str>, Denial> {
         return Ok(Cow::Borrowed(text));
     }
     let mut out = String::with_capacity(raw.len() + raw.len() / 2);
-    encoding::encode_key(&encoding::decode(raw)?, &mut out);
+    encode_key(&decode(raw)?, &mut out);
     Ok(Cow::Owned(out))
 }
 
@@ -148,7 +148,7 @@ fn encode_component(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + text.len() / 2);
-    encoding::encode_query(text.as_bytes(), &mut out);
+    encode_query(text.as_bytes(), &mut out);
     Cow::Owned(out)
 }
 

@@ -79,7 +79,9 @@ mod tests {
 
     #[test]
     fn s06_everything_else_is_refused() {
-        for text in ["", "unsigned-payload", "STREAMING-UNSIGNED-PAYLOAD", "UNSIGNED-PAYLOAD ", "0a0a", &"0g".repeat(32)] {
+        for text in
+            ["", "unsigned-payload", "STREAMING-UNSIGNED-PAYLOAD", "UNSIGNED-PAYLOAD ", "0a0a", &"0g".repeat(32)]
+        {
             assert_eq!(ContentSha256::parse(text.as_bytes()), Err(Denial::InvalidContentSha256), "{text}");
         }
         assert_eq!(ContentSha256::parse(b"\xff"), Err(Denial::InvalidContentSha256));

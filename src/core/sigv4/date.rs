@@ -35,15 +35,57 @@ fn iso_of_fixdate(text: &[u8]) -> Option<[u8; 16]> {
         [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
     const DAYS: [&[u8; 3]; 7] = [b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun"];
     let &[
-        a, b, c, b',', b' ', d1, d2, b' ', m1, m2, m3, b' ', y1, y2, y3, y4, b' ', //
-        h1, h2, b':', n1, n2, b':', s1, s2, b' ', b'G', b'M', b'T',
+        a,
+        b,
+        c,
+        b',',
+        b' ',
+        d1,
+        d2,
+        b' ',
+        m1,
+        m2,
+        m3,
+        b' ',
+        y1,
+        y2,
+        y3,
+        y4,
+        b' ', //
+        h1,
+        h2,
+        b':',
+        n1,
+        n2,
+        b':',
+        s1,
+        s2,
+        b' ',
+        b'G',
+        b'M',
+        b'T',
     ] = text
     else {
         return None;
     };
     let month = MONTHS.into_iter().zip(1_u8..).find_map(|(name, number)| (*name == [m1, m2, m3]).then_some(number))?;
     DAYS.contains(&&[a, b, c]).then_some([
-        y1, y2, y3, y4, b'0' + month / 10, b'0' + month % 10, d1, d2, b'T', h1, h2, n1, n2, s1, s2, b'Z',
+        y1,
+        y2,
+        y3,
+        y4,
+        b'0' + month / 10,
+        b'0' + month % 10,
+        d1,
+        d2,
+        b'T',
+        h1,
+        h2,
+        n1,
+        n2,
+        s1,
+        s2,
+        b'Z',
     ])
 }
 

@@ -93,8 +93,7 @@ impl<'a> QueryCredentials<'a> {
         if self.repeated {
             return Err(Malformed("Query-string authentication parameters may appear only once."));
         }
-        let (access_key, scope) =
-            Scope::split_credential(credential).map_err(|fault| Malformed(fault.in_query))?;
+        let (access_key, scope) = Scope::split_credential(credential).map_err(|fault| Malformed(fault.in_query))?;
         let date = SigningDate::parse_iso(date.as_bytes())
             .ok_or(Malformed("X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\""))?;
         Ok(Presigned {

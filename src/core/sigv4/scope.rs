@@ -25,18 +25,14 @@ pub(super) struct CredentialFault {
 
 macro_rules! fault {
     ($text:literal) => {
-        CredentialFault {
-            in_header: $text,
-            in_query: concat!("Error parsing the X-Amz-Credential parameter; ", $text),
-        }
+        CredentialFault { in_header: $text, in_query: concat!("Error parsing the X-Amz-Credential parameter; ", $text) }
     };
 }
 
 impl CredentialFault {
     const SHAPE: Self =
         fault!("the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".");
-    const DATE: Self =
-        fault!("incorrect date format. This date in the credential must be in the format \"yyyyMMdd\".");
+    const DATE: Self = fault!("incorrect date format. This date in the credential must be in the format \"yyyyMMdd\".");
     const SERVICE: Self = fault!("incorrect service. This endpoint belongs to \"s3\".");
     const TERMINATOR: Self = fault!("incorrect terminal. This endpoint uses \"aws4_request\".");
     /// The day of the credential is not the day of the request.
