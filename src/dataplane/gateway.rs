@@ -92,7 +92,7 @@ impl Gateway {
             return Err(Denial::CorsRefused);
         }
         let now = self.observer.clock.now();
-        let verified = authenticate::verify((&head, &target), &table, now, &mut flight.facts)?;
+        let (verified, target) = authenticate::verify(&head, target, &table, now, &mut flight.facts)?;
         let asked = (&head, &target);
         let decision = authorize::decide(&verified, asked, content_length, &table, &mut flight.facts)?;
         if !matches!(decision, Decision::Answer(_)) && listener::expects_continue(&head) {

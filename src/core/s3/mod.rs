@@ -3,7 +3,7 @@
 mod bucket;
 mod copy_source;
 mod delete_xml;
-mod encoding;
+pub(crate) mod encoding;
 mod error_xml;
 mod key;
 mod list_buckets;

@@ -120,6 +120,17 @@ pub(super) fn canonical_query(query: &Query) -> String {
     out
 }
 
+/// The canonical value of a header that came once or more often: the canonical values joined by commas (SIG-6).
+pub fn canonical_values<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Cow<'a, [u8]> {
+    let mut joined = canonical_value(values.next().unwrap_or_default());
+    for value in values {
+        let out = joined.to_mut();
+        out.push(b',');
+        out.extend_from_slice(&canonical_value(value));
+    }
+    joined
+}
+
 /// A header value with every run of spaces and tabs made one space (SIG-6). The ends are already trimmed.
 pub(super) fn canonical_value(value: &[u8]) -> Cow<'_, [u8]> {
     let is_white = |byte: u8| matches!(byte, b' ' | b'\t');

@@ -16,15 +16,9 @@ mod signed_headers;
 mod signing_key;
 
 pub use access_key::AccessKeyId;
-pub use canonical::{CanonicalRequest, string_to_sign};
+pub use canonical::{CanonicalRequest, canonical_values, string_to_sign};
 pub use chunk_chain::ChunkChain;
 pub use claim::{Claim, Scheme, Verified, claim, plus_as_space};
 pub use scope::Scope;
 pub use secret::SecretKey;
 pub use signing_key::SigningKey;
-
-/// TEMPORARY
-#[must_use]
-pub fn canonical_value<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> std::borrow::Cow<'a, [u8]> {
-    values.next().unwrap_or_default().into()
-}

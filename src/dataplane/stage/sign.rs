@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::{HeaderName, HeaderValue, header};
 use osp_core::access::Permit;
 use osp_core::model::BackendCredential;
-use osp_core::sigv4::{CanonicalRequest, Scope, string_to_sign};
+use osp_core::sigv4::{CanonicalRequest, Scope, canonical_values, string_to_sign};
 use osp_core::{Denial, Timestamp};
 use pingora_http::RequestHeader;
 
@@ -118,7 +118,7 @@ fn canonical(head: &RequestHeader, permit: &Permit, sha256: &str) -> (String, Ve
     let mut headers: Vec<(&str, Cow<'_, [u8]>)> = Vec::with_capacity(head.headers.keys_len());
     for name in head.headers.keys().map(HeaderName::as_str).filter(|name| is_signed(name)) {
         let values = head.headers.get_all(name).iter().map(HeaderValue::as_bytes);
-        headers.push((name, osp_core::sigv4::canonical_value(values)));
+        headers.push((name, canonical_values(values)));
     }
     headers.sort_unstable_by_key(|(name, _)| *name);
     let outgoing = permit.outgoing();
