@@ -366,6 +366,7 @@ fn headers_that_are_known_pass() {
         "x-amz-tagging-directive: COPY",
         "x-amz-metadata-directive: REPLACE",
         "x-amz-user-agent: js",
+        "x-amz-te: append-md5",
         "x-amzn-trace-id: Root=1",
         "amz-sdk-invocation-id: 1",
         "x-http-method-override: DELETE",
@@ -375,6 +376,7 @@ fn headers_that_are_known_pass() {
     for line in [
         "x-amz-server-side-encryption: rot13",
         "x-amz-tagging-directive: REPLACE",
+        "x-amz-te: trailers",
         "x-amz-checksum-algorithm: XXHASH64",
     ] {
         assert_eq!(put_with(line), "NotImplemented", "{line}");
