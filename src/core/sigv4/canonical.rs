@@ -121,7 +121,8 @@ pub(super) fn canonical_query(query: &Query) -> String {
 }
 
 /// A header value with every run of spaces and tabs made one space (SIG-6). The ends are already trimmed.
-pub(super) fn canonical_value(value: &[u8]) -> Cow<'_, [u8]> {
+#[must_use]
+pub fn canonical_value(value: &[u8]) -> Cow<'_, [u8]> {
     let is_white = |byte: u8| matches!(byte, b' ' | b'\t');
     let mut previous = b'x';
     let canonical = memchr::memchr2(b' ', b'\t', value).is_none()
