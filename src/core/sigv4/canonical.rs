@@ -132,6 +132,7 @@ pub fn canonical_values<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Cow<'
 }
 
 /// A header value with every run of spaces and tabs made one space (SIG-6). The ends are already trimmed.
+#[must_use]
 pub(super) fn canonical_value(value: &[u8]) -> Cow<'_, [u8]> {
     let is_white = |byte: u8| matches!(byte, b' ' | b'\t');
     let mut previous = b'x';
