@@ -37,7 +37,7 @@ const DETAILS: [&str; 17] = [
 /// credentials, region or address become `InternalError` (trap 11); identities, endpoints and host ids are dropped.
 #[derive(Debug, Default)]
 pub struct ErrorBody {
-    collected: Vec<u8>,
+    pub(super) collected: Vec<u8>,
 }
 
 impl ErrorBody {
