@@ -31,6 +31,7 @@ struct Entry {
     inside: Option<bool>,
 }
 
+/// Replaces names in one document as it passes; holds back no more than the current replaced text and list entry.
 #[derive(Debug)]
 pub struct Rewriter {
     document: XmlDocument,
@@ -45,11 +46,13 @@ pub struct Rewriter {
 }
 
 impl Rewriter {
+    /// A rewriter at the beginning of a document.
     pub fn new(document: XmlDocument, names: ResponseNames) -> Self {
         let url_encoded = names.query.get("encoding-type").is_some_and(is_url);
         Self { document, names, url_encoded, entry: None, leaf: None, error: None, error_code: None }
     }
 
+    /// The code of an `<Error>` inside a success, as the client gets it, once the element is complete.
     pub const fn embedded_error(&self) -> Option<&'static str> {
         self.error_code
     }
@@ -154,6 +157,7 @@ impl Rewriter {
             }
             Field::Location => Some(escaped(&self.location()?)),
             Field::Echo(parameter) => Some(self.inside(raw).map_or_else(|| self.echo(parameter), str::to_owned)),
+            Field::Dropped => None,
             Field::NextMarker if raw.is_empty() => Some(String::new()),
             Field::NextMarker => self.inside(raw).filter(|text| !text.is_empty()).map(str::to_owned),
             Field::EntryKey => {

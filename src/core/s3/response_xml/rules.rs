@@ -22,6 +22,8 @@ pub enum Field {
     Identity,
     /// The URL of the object.
     Location,
+    /// Something of the backend that clients have no word for: Ceph names its tenant.
+    Dropped,
 }
 
 /// True when a document of this kind may have this root element.
@@ -80,6 +82,10 @@ fn top_level(document: XmlDocument, name: &str) -> Option<Field> {
         }
         (ListParts | CreateMultipartUpload | CompleteMultipartUpload, "Key") => Some(Field::RequestKey),
         (CompleteMultipartUpload, "Location") => Some(Field::Location),
+        (
+            ListObjects | ListMultipartUploads | ListParts | CreateMultipartUpload | CompleteMultipartUpload,
+            "Tenant",
+        ) => Some(Field::Dropped),
         _ => None,
     }
 }

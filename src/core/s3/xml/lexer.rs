@@ -49,6 +49,7 @@ pub struct Lexer {
 type Sink<'a> = &'a mut dyn FnMut(Token<'_>) -> Result<(), Broken>;
 
 impl Lexer {
+    /// At the beginning of the input.
     pub const fn new() -> Self {
         Self { state: State::Text, token: Vec::new() }
     }

@@ -100,6 +100,7 @@ struct Document {
 }
 
 impl Scanner {
+    /// At the beginning of a document.
     pub const fn new() -> Self {
         let document = Document { stage: Stage::Prolog, path: Vec::new() };
         Self { lexer: Lexer::new(), document, mark: BYTE_ORDER_MARK }

@@ -4,9 +4,9 @@ use super::*;
 
 #[test]
 fn the_key_is_the_clients_whatever_the_backend_says() {
-    let create = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<InitiateMultipartUploadResult xmlns=\"u\"><Bucket>corp-backend-7\
-        </Bucket><Key>p/2026/a b&amp;c.jpg</Key><UploadId>VXBsb2Fk</UploadId></InitiateMultipartUploadResult>";
-    let expected = create.replace(BACKEND, "photos").replace("p/2026", "2026");
+    let create = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<InitiateMultipartUploadResult xmlns=\"u\"><Tenant>corp\
+        </Tenant><Bucket>corp-backend-7</Bucket><Key>p/2026/a b&amp;c.jpg</Key><UploadId>VXBsb2Fk</UploadId></InitiateMultipartUploadResult>";
+    let expected = create.replace("<Tenant>corp</Tenant>", "").replace(BACKEND, "photos").replace("p/2026", "2026");
     assert_eq!(rewritten(XmlDocument::CreateMultipartUpload, names("p/", "uploads"), create), expected);
 
     let parts = "<ListPartsResult><Bucket>corp-backend-7</Bucket><Key>whatever</Key><UploadId>u</UploadId><Initiator><ID>1</ID>\
