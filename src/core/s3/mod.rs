@@ -15,6 +15,7 @@ mod raw_head;
 mod response_xml;
 mod semantics;
 mod target;
+mod xml;
 
 pub use bucket::BucketName;
 pub use copy_source::CopySource;
