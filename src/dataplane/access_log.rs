@@ -94,7 +94,6 @@ impl AccessLog {
     pub fn push(&self, record: AccessRecord) -> bool {
         self.queue.push(record).is_ok()
     }
-}
 
     /// Writes what is left and stops the writer, waiting at most [`CLOSE`]: a blocked sink must not keep the process.
     pub fn close(&self) {
