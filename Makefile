@@ -1,5 +1,7 @@
 # Everything that a developer or the CI does. `make` alone shows this list.
 SHELL := /bin/bash
+# Where rustup puts cargo, for shells that were open before.
+export PATH := $(PATH):$(HOME)/.cargo/bin
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -11,6 +13,7 @@ demo:  ## the same, driven by aws-cli with every result checked
 	@examples/quickstart/demo.sh
 
 test:  ## every test: Rust, the demo, real clients against Ceph RGW and SeaweedFS
+	.ci/install
 	cargo test --locked --workspace
 	examples/quickstart/demo.sh
 	e2e/run.sh quick

@@ -1,4 +1,4 @@
-# Parts of run.sh and demo.sh: install what is missing, build, start, stop. To be sourced, from bash.
+# Parts of run.sh and demo.sh: install, build, start, stop. To be sourced, from bash.
 # Every process that is started here is ended here, by its id.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -24,22 +24,6 @@ stop_all() {
   done
   pids=()
   rm -rf "$work"
-}
-
-# Debian packages for the commands that are not there. Says what it installs; needs root or sudo only then.
-install_packages() {
-  local missing=() sudo=()
-  command -v cc >/dev/null || missing+=(build-essential)
-  command -v cmake >/dev/null || missing+=(cmake)
-  command -v curl >/dev/null || missing+=(curl ca-certificates)
-  python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
-  command -v cargo >/dev/null || die "cargo is missing: install Rust 1.95 or newer with rustup"
-  [ ${#missing[@]} -gt 0 ] || return 0
-  say "installing from Debian: ${missing[*]}"
-  [ "$(id -u)" = 0 ] || sudo=(sudo)
-  [ ${#sudo[@]} = 0 ] || command -v sudo >/dev/null || die "run as root: apt-get install ${missing[*]}"
-  "${sudo[@]}" apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
 # aws-cli from the Python package index, in the cache folder; sets $aws.

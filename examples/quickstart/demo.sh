@@ -3,6 +3,7 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
+exec 3>&1 # what is done is always shown, also where the output of a command is examined
 finish() {
   local code=$?
   if [ $code != 0 ] && [ -s "$work/osp.log" ]; then
@@ -22,7 +23,7 @@ bare() {
     AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_EC2_METADATA_DISABLED=true "$@"
 }
 s3() {
-  printf '  $ aws s3 %s\n' "$*" >&2
+  printf '  $ aws s3 %s\n' "$*" >&3
   bare "$aws" --endpoint-url "$osp_url" s3 "$@"
 }
 as_reader() {
@@ -33,11 +34,11 @@ refused() {
   local codes=$1 output
   shift
   if output=$("$@" 2>&1); then die "this should have been refused: $*"; fi
-  grep -E "\(($codes)\)" <<<"$output" || die "refused, but not with $codes: $output"
+  grep -oE "An error occurred \(($codes)\).*" <<<"$output" || die "refused, but not with $codes: $output"
 }
 same() { cmp "$1" "$2" || die "$1 and $2 differ"; }
 
-install_packages
+"$root/.ci/install"
 install_aws
 build
 
@@ -58,17 +59,17 @@ refused 'AccessDenied|NotImplemented' s3 mb s3://another
 say "2. Up, listed, down:"
 cd "$work/local"
 head -c 300000 /dev/urandom >picture.bin
-s3 cp --no-progress picture.bin "s3://data/a folder/picture+1.bin"
+s3 cp --no-progress picture.bin "s3://data/a folder/picture 1.bin"
 s3 ls "s3://data/a folder/" | tee listing
-grep -q ' 300000 picture+1.bin$' listing || die "the listing does not name the object"
-s3 cp --no-progress "s3://data/a folder/picture+1.bin" picture.back
+grep -q ' 300000 picture 1.bin$' listing || die "the listing does not name the object"
+s3 cp --no-progress "s3://data/a folder/picture 1.bin" picture.back
 same picture.bin picture.back
 s3 ls | tee buckets
 grep -q ' data$' buckets || die "the bucket is not listed"
 grep -q quickstart-data buckets && die "the name of the backend's bucket is shown"
 
 say "3. A presigned URL, fetched without any key:"
-url=$(s3 presign "s3://data/a folder/picture+1.bin")
+url=$(s3 presign "s3://data/a folder/picture 1.bin")
 bare curl -sS --fail -o picture.curl "$url"
 same picture.bin picture.curl
 say "   and one with a changed signature:"
@@ -78,7 +79,7 @@ say "   $code $(<error.xml)"
 
 say "4. A tree, up and down again:"
 mkdir -p tree/deep/er
-for name in one 'two words' 'plus+and=more' deep/three deep/er/ünï; do printf 'content of %s\n' "$name" >"tree/$name"; done
+for name in one 'two words' deep/three deep/er/ünï; do printf 'content of %s\n' "$name" >"tree/$name"; done
 s3 sync --no-progress tree s3://data/tree/
 s3 sync --no-progress s3://data/tree/ tree.back
 diff -r tree tree.back || die "the tree came back changed"
@@ -97,13 +98,29 @@ say "   $code $(<error.xml)"
 refused 'InvalidAccessKeyId|NotSignedUp|AccessDenied' \
   bare "$aws" --endpoint-url "$backend_url" s3 ls s3://quickstart-data
 
-say "6. Gone again:"
-s3 rm "s3://data/a folder/picture+1.bin"
+say "6. The lines of README.md, and the documents that the documentation shows:"
+(
+  cd "$root"
+  sed "s#http://127\.0\.0\.1:6190#$osp_url#" examples/quickstart/try.sh >"$work/try.sh"
+  bare env PATH="${aws%/*}:$PATH" bash -e "$work/try.sh" >"$work/try.out" || die "a line of README.md failed"
+)
+grep -qF 's3://data/docs/readme.md' "$work/try.out" || die "the lines of README.md did nothing"
+for page in README.md docs/configuration.md; do
+  mkdir "$work/page"
+  sed -n '/^```yaml documents$/,/^```$/{//!p}' "$root/$page" >"$work/page/documents.yaml"
+  grep -q 'kind: BucketRoute' "$work/page/documents.yaml" || die "$page shows no documents"
+  "$target/release/osp" check "$work/page" || die "the documents of $page have problems"
+  rm -r "$work/page"
+done
+
+say "7. Gone again:"
+s3 rm "s3://data/a folder/picture 1.bin"
 s3 rm --recursive --quiet s3://data/tree/
 s3 rm --recursive --quiet s3://data/public/
-[ -z "$(s3 ls --recursive s3://data)" ] || die "something is left"
+s3 ls --recursive s3://data >left
+[ ! -s left ] || die "something is left: $(<left)"
 
-say "7. OSP ends when it is told to:"
+say "8. OSP ends when it is told to:"
 kill -TERM "$osp_pid"
 wait "$osp_pid" || die "OSP ended with code $?"
 say "demo: all as expected"
