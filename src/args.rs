@@ -28,8 +28,8 @@ pub enum Command {
     Serve(Serve),
     /// Look for problems in a directory of documents, without serving it
     ///
-    /// Prints every problem with its file, document, field and reason, and exits with 1; prints nothing wrong and
-    /// exits with 0 when `osp serve` would serve everything in the directory.
+    /// Prints every problem with its file, document, field and reason, and exits with 1. Exits with 0 when `osp serve`
+    /// would serve everything in the directory.
     Check(Check),
 }
 

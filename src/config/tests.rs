@@ -131,3 +131,15 @@ fn the_effective_configuration_reads_back_as_a_file() {
     let again = Config::resolve(&typed(), file(&effective.to_string())).unwrap();
     assert_eq!(again, config);
 }
+
+/// The first YAML block of the page is a settings file that changes nothing.
+#[test]
+fn the_documented_settings_are_the_defaults() {
+    let page = include_str!("../../docs/configuration.md");
+    let block = page.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    assert!(block.contains("httpListen:") && block.contains("maxAttempts:"), "{block}");
+    assert_eq!(resolve(block).unwrap(), resolve("").unwrap());
+    for key in resolve("").unwrap().effective().as_object().unwrap().keys().filter(|key| *key != "configDir") {
+        assert!(page.contains(&format!("\n{key}:")) || page.contains(&format!("`{key}`")), "{key} is not documented");
+    }
+}

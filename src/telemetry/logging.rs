@@ -92,6 +92,19 @@ mod tests {
         assert!(text.contains("kept") && text.contains("kept as well"), "{text}");
     }
 
+    /// pingora logs through the `log` crate, not through tracing.
+    #[test]
+    fn the_cap_holds_for_the_log_crate_as_well() {
+        tracing_log::LogTracer::init().unwrap();
+        let text = logged("trace", false, || {
+            log::info!(target: "pingora_proxy", "GET /bucket?X-Amz-Signature=leaked");
+            log::error!(target: "pingora_proxy", "kept");
+            log::debug!(target: "osp_dataplane", "kept as well");
+        });
+        assert!(!text.contains("leaked"), "{text}");
+        assert!(text.contains("kept") && text.contains("kept as well"), "{text}");
+    }
+
     #[test]
     fn info_is_the_default_and_json_is_one_object_per_line() {
         let text = logged("", true, || {
