@@ -74,7 +74,7 @@ pub fn raw_denial(observer: &Observer, id: &str, denial: &Denial, is_head: bool)
     let reason = http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or("");
     let mut out = format!(
         "HTTP/1.1 {status} {reason}\r\nContent-Type: application/xml\r\nContent-Length: {}\r\nDate: {}\r\n\
-         Server: {}\r\nx-amz-request-id: {id}\r\nConnection: close\r\n\r\n",
+         Server: {}\r\nx-amz-request-id: {id}\r\nx-amz-id-2: {id}\r\nConnection: close\r\n\r\n",
         body.len(),
         observer.clock.now().imf_fixdate(),
         observer.server_name,
@@ -103,7 +103,9 @@ async fn write(
         session.set_keepalive(None);
     }
     let mut head = ResponseHeader::build(answer.status, Some(8))?;
-    head.insert_header(HeaderName::from_static("x-amz-request-id"), flight.id.as_str())?;
+    for name in ["x-amz-request-id", "x-amz-id-2"] {
+        head.insert_header(HeaderName::from_static(name), flight.id.as_str())?;
+    }
     head.insert_header(header::SERVER, observer.server_name.as_str())?;
     head.insert_header(header::DATE, observer.clock.now().imf_fixdate())?;
     if answer.status == 503 {

@@ -74,6 +74,13 @@ impl Permit {
         !self.grant.obligation.is_empty()
     }
 
+    /// True when the backend would have its whole request before the client's frames are proved (an empty object in
+    /// frames): the body has to go through its gate before anything is sent.
+    #[must_use]
+    pub fn proves_before_sending(&self) -> bool {
+        self.grant.obligation.proves_before_sending(self.upstream().trailing_checksums)
+    }
+
     /// How the body is announced to the backend.
     #[must_use]
     pub fn announcement(&self) -> Announcement {

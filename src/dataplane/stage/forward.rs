@@ -24,15 +24,11 @@ pub struct AnswerFacts {
 /// Those of [`osp_core::payload::Gate`].
 pub fn release(body: &mut Option<Bytes>, end: bool, flight: &mut Flight) -> Result<(), Denial> {
     let passage = flight.passage()?;
-    let piece = body.take().unwrap_or_default();
     let Some(gate) = &mut passage.gate else {
-        // an operation without a body: the framing said length 0, so more than that is a bug of somebody
-        if !piece.is_empty() {
-            return Err(Denial::IncompleteBody);
-        }
-        *body = Some(piece);
-        return Ok(());
+        // nothing to prove: the framing said length 0, so more than that is a bug of somebody
+        return if body.as_ref().is_none_or(Bytes::is_empty) { Ok(()) } else { Err(Denial::IncompleteBody) };
     };
+    let piece = body.take().unwrap_or_default();
     let mut released = if piece.is_empty() { piece } else { gate.push(piece)? };
     if end {
         let tail = gate.finish()?;
@@ -67,6 +63,7 @@ pub fn translate_head(
             .map_err(|_| Denial::Internal("an answer header could not be written"))
     };
     set(head, "x-amz-request-id", &id)?;
+    set(head, "x-amz-id-2", &id)?;
     set(head, "server", &settings.server_name)?;
     if matches!(permit.operation(), Operation::HeadBucket { .. }) {
         set(head, "x-amz-bucket-region", &settings.region)?;

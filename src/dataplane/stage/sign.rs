@@ -7,6 +7,7 @@ use std::sync::Arc;
 use http::{HeaderName, HeaderValue, header};
 use osp_core::access::Permit;
 use osp_core::model::BackendCredential;
+use osp_core::s3::XmlDocument;
 use osp_core::sigv4::{CanonicalRequest, Scope, canonical_values, string_to_sign};
 use osp_core::{Denial, Timestamp};
 use pingora_http::RequestHeader;
@@ -65,7 +66,10 @@ pub fn regenerate(permit: &Permit, body: Body, keys: &SigningKeys, now: Timestam
         RequestHeader::build_no_case(outgoing.method.clone(), target.as_bytes(), Some(count)).map_err(|_| BUG)?;
     let authority = permit.upstream().endpoint.authority(outgoing.bucket_label.as_deref());
     put(&mut head, header::HOST, value(&authority)?)?;
-    for (name, value) in outgoing.headers.iter().chain(&body.headers) {
+    // what is rewritten must come plain
+    let rewritten = XmlDocument::of(permit.operation()).is_some();
+    let passed = outgoing.headers.iter().filter(|(name, _)| !(rewritten && name == header::ACCEPT_ENCODING));
+    for (name, value) in passed.chain(&body.headers) {
         head.append_header(name.clone(), value.clone()).map_err(|_| BUG)?;
     }
     if body.aws_chunked {
