@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderName, HeaderValue, header};
 use osp_core::Denial;
 use osp_core::access::{DecidedBatch, PendingBatch, Permit};
-use osp_core::payload::content_md5;
+use osp_core::payload::{Gate, content_md5};
 use osp_core::s3::DeleteOutcome;
 use pingora_core::connectors::http::Connector;
 use pingora_core::protocols::http::client::HttpSession;
@@ -29,7 +29,7 @@ pub async fn delete_objects(
     flight: &mut Flight,
     batch: PendingBatch,
 ) -> Result<Answer, Denial> {
-    let body = proved_body(session, &batch, flight).await?;
+    let body = proved_body(session, batch.gate(), flight).await?;
     let DecidedBatch { permit, body, refused, quiet } = batch.decide(&body)?;
     let mut outcomes = refused;
     if let Some(permit) = permit {
@@ -45,9 +45,11 @@ pub async fn delete_objects(
     Ok(Answer { status: 200, body: DeleteOutcome::render_result(&outcomes, quiet) })
 }
 
-/// Reads the client's whole body through its gate; the obligation has bounded its length to 2 MiB.
-async fn proved_body(session: &mut Session, batch: &PendingBatch, flight: &mut Flight) -> Result<Bytes, Denial> {
-    let mut gate = batch.gate();
+/// Reads the client's whole body through a gate; the obligation has bounded its length.
+///
+/// # Errors
+/// Those of the gate; [`Denial::IncompleteBody`] when the client does not send all of it.
+pub async fn proved_body(session: &mut Session, mut gate: Gate, flight: &mut Flight) -> Result<Bytes, Denial> {
     let mut body = BytesMut::new();
     loop {
         match session.read_request_body().await {

@@ -50,6 +50,8 @@ pub struct Facts {
     pub allowed: bool,
     /// Object bytes received, when a gate counted them.
     pub bytes_in: Option<u64>,
+    /// The bucket was named by the host, in front of a base host.
+    pub virtual_host: bool,
     /// When the backend's head came, by the monotonic clock.
     pub backend_answered: Option<Duration>,
 }
@@ -69,6 +71,7 @@ pub struct Passage {
     pub gate: Option<Gate>,
     /// What is done with the backend's body.
     pub answer: AnswerBody,
+    proved_before_sending: bool,
 }
 
 /// How the backend's answer body is passed on.
@@ -103,8 +106,8 @@ impl Flight {
     /// The decision was yes: the request may go.
     pub fn permit(&mut self, permit: Permit) {
         self.facts.allowed = true;
-        let gate = permit.expects_body().then(|| permit.gate());
-        self.stage = Stage::Permitted(Box::new(Passage { permit, gate, answer: AnswerBody::Pending }));
+        let passage = Passage { permit, gate: None, answer: AnswerBody::Pending, proved_before_sending: false };
+        self.stage = Stage::Permitted(Box::new(passage));
     }
 
     /// The permit: the only way to a peer or a signature.
@@ -133,7 +136,13 @@ impl Flight {
 impl Passage {
     /// A fresh gate for a fresh attempt.
     pub fn renew_gate(&mut self) {
-        self.gate = self.permit.expects_body().then(|| self.permit.gate());
+        let has_to_prove = self.permit.expects_body() && !self.proved_before_sending;
+        self.gate = has_to_prove.then(|| self.permit.gate());
+    }
+
+    /// The whole body, which holds no object bytes, has passed a gate already.
+    pub fn is_proved_before_sending(&mut self) {
+        self.proved_before_sending = true;
     }
 
     /// True when the client's body is proved, or there is none.

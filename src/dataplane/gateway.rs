@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::Method;
 use osp_core::access::{Decision, OwnAnswer, PendingBatch, Permit};
-use osp_core::s3::{self, Framing, ListBucketsPage, RawHead, Target};
+use osp_core::s3::{self, Addressing, Framing, ListBucketsPage, RawHead, Target};
 use osp_core::table::{Lookup, Reader, RouteTable};
 use osp_core::{Denial, Timestamp};
 use pingora_core::connectors::http::Connector;
@@ -117,6 +117,23 @@ impl Gateway {
         Ok(Answer { status: 200, body })
     }
 
+    /// Lets a permitted request go; an empty object in frames is proved here, because the backend would have all of it
+    /// before the proof.
+    async fn forward(&self, session: &mut Session, flight: &mut Flight, permit: Permit) -> Result<bool> {
+        let proved = if permit.proves_before_sending() {
+            exchange::proved_body(session, permit.gate(), flight).await.map(|_| true)
+        } else {
+            Ok(false)
+        };
+        flight.permit(permit);
+        match proved.and_then(|proved| Ok((proved, flight.passage()?))) {
+            Ok((true, passage)) => passage.is_proved_before_sending(),
+            Ok((false, _)) => {}
+            Err(denial) => return respond::deny(session, flight, denial, &self.observer).await,
+        }
+        Ok(false)
+    }
+
     async fn delete(&self, session: &mut Session, flight: &mut Flight, batch: PendingBatch) -> Result<bool> {
         match exchange::delete_objects(self, session, flight, batch).await {
             Ok(answer) => respond::answer(session, flight, answer, &self.observer).await,
@@ -147,10 +164,7 @@ impl ProxyHttp for Proxy {
             session.set_keepalive(None);
         }
         match gateway.admit(session, flight).await {
-            Ok(Admitted::Forward(permit)) => {
-                flight.permit(permit);
-                Ok(false)
-            }
+            Ok(Admitted::Forward(permit)) => gateway.forward(session, flight, permit).await,
             Ok(Admitted::Batch(batch)) => gateway.delete(session, flight, batch).await,
             Ok(Admitted::Answer(answer)) => respond::answer(session, flight, answer, &gateway.observer).await,
             Err(denial) => respond::deny(session, flight, denial, &gateway.observer).await,
@@ -203,7 +217,7 @@ impl ProxyHttp for Proxy {
         if gateway.is_draining() {
             session.set_keepalive(None);
         }
-        let facts = AnswerFacts { base_url: base_url(session) };
+        let facts = AnswerFacts { base_url: base_url(session, flight) };
         forward::translate_head(head, flight, &gateway.settings, facts).map_err(|denial| stop(flight, denial))
     }
 
@@ -290,6 +304,7 @@ fn name(flight: &mut Flight, target: &Target, table: &RouteTable) {
     };
     flight.facts.routed = matches!(table.lookup(bucket), Lookup::Served(_) | Lookup::Broken);
     flight.facts.bucket = Some(bucket.to_string());
+    flight.facts.virtual_host = target.addressing == Addressing::VirtualHost;
     flight.facts.resource = match &target.key {
         Some(key) => format!("/{bucket}/{key}"),
         None => format!("/{bucket}"),
@@ -308,11 +323,15 @@ async fn invite_body(session: &mut Session) -> std::result::Result<(), Denial> {
     Ok(())
 }
 
-/// Scheme and authority as the client used them.
-fn base_url(session: &Session) -> String {
+/// Scheme and authority as the client used them, without the bucket of virtual-host style.
+fn base_url(session: &Session, flight: &Flight) -> String {
     let tls = session.digest().is_some_and(|digest| digest.ssl_digest.is_some());
     let request = session.req_header();
     let host = request.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
     let authority = host.or_else(|| request.uri.authority().map(http::uri::Authority::as_str)).unwrap_or_default();
-    format!("{}://{authority}", if tls { "https" } else { "http" })
+    let label = flight.facts.bucket.as_deref().filter(|_| flight.facts.virtual_host);
+    let base = label
+        .and_then(|bucket| authority.get(bucket.len()..)?.strip_prefix('.'))
+        .unwrap_or(authority);
+    format!("{}://{base}", if tls { "https" } else { "http" })
 }
