@@ -16,20 +16,25 @@ pub(super) type Digest = [u8; 32];
 
 /// A rendering on its way into SHA-256. Every piece is preceded by its length, so that no two renderings of different
 /// values are equal.
-pub(super) struct Canonical(Context);
+pub(super) struct Canonical {
+    context: Context,
+    /// Pieces are small and hashing wants large ones: collected here first.
+    pending: Vec<u8>,
+}
+
+const PENDING_BYTES: usize = 4096;
 
 impl Canonical {
     /// Begins the rendering of something of this kind.
     pub(super) fn new(kind: &str) -> Self {
-        let mut canonical = Self(Context::new(&SHA256));
+        let mut canonical = Self { context: Context::new(&SHA256), pending: Vec::new() };
         canonical.text(kind);
         canonical
     }
 
     pub(super) fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
         self.number(bytes.len());
-        self.0.update(bytes);
-        self
+        self.piece(bytes)
     }
 
     pub(super) fn text(&mut self, text: &str) -> &mut Self {
@@ -37,7 +42,15 @@ impl Canonical {
     }
 
     pub(super) fn number(&mut self, number: usize) -> &mut Self {
-        self.0.update(&(number as u64).to_be_bytes());
+        self.piece(&(number as u64).to_be_bytes())
+    }
+
+    fn piece(&mut self, piece: &[u8]) -> &mut Self {
+        if self.pending.len() + piece.len() > PENDING_BYTES {
+            self.context.update(&self.pending);
+            self.pending.clear();
+        }
+        self.pending.extend_from_slice(piece);
         self
     }
 
@@ -90,9 +103,10 @@ impl Canonical {
         self.name(client.principal.identity()).secret(client.secret())
     }
 
-    pub(super) fn digest(self) -> Digest {
+    pub(super) fn digest(mut self) -> Digest {
+        self.context.update(&self.pending);
         let mut out = Digest::default();
-        for (to, from) in out.iter_mut().zip(self.0.finish().as_ref()) {
+        for (to, from) in out.iter_mut().zip(self.context.finish().as_ref()) {
             *to = *from;
         }
         out
