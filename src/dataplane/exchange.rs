@@ -86,7 +86,8 @@ async fn send(gateway: &Gateway, permit: &Permit, body: Bytes, flight: &mut Flig
 
 /// Backends differ in which proof of a delete body they demand: all of them accept `Content-MD5` (RS-7).
 fn head_of(gateway: &Gateway, permit: &Permit, body: &[u8]) -> Result<RequestHeader, Denial> {
-    let digest = HeaderValue::from_str(&content_md5(body)).map_err(|_| Denial::Internal("an MD5 is no header value"))?;
+    let digest =
+        HeaderValue::from_str(&content_md5(body)).map_err(|_| Denial::Internal("an MD5 is no header value"))?;
     let headers = vec![
         (HeaderName::from_static("content-md5"), digest),
         (header::CONTENT_TYPE, HeaderValue::from_static("application/xml")),

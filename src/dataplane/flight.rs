@@ -4,10 +4,10 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use osp_core::Denial;
 use osp_core::access::{Permit, Principal};
 use osp_core::payload::Gate;
 use osp_core::s3::{ErrorBody, Framing, RawHead, ResponseXml};
-use osp_core::Denial;
 
 /// Per-request state. `Send + Sync`, made by `new_ctx` for every request.
 #[derive(Debug)]

@@ -20,9 +20,7 @@ use crate::drain::DrainWatch;
 use crate::front_io::FrontIo;
 use crate::gateway::Proxy;
 use crate::respond;
-use crate::settings::{
-    CLIENT_IDLE, CLIENT_STALL, DRAIN_BYTES, DRAIN_TIME, HEAD_DEADLINE, REQUESTS_PER_CONNECTION,
-};
+use crate::settings::{CLIENT_IDLE, CLIENT_STALL, DRAIN_BYTES, DRAIN_TIME, HEAD_DEADLINE, REQUESTS_PER_CONNECTION};
 use crate::stage::Observer;
 
 /// Largest head that is looked for; the parser has the exact limits.
@@ -98,8 +96,7 @@ impl Front {
             session.set_total_drain_timeout(Some(DRAIN_TIME));
             // reaches `on_connection_reuse` of this very request
             session.set_connection_user_context(Some(Box::new((head, framing))));
-            let (stream, persistent) =
-                self.proxy.process_new_http(session, &self.drain.draining).await?.consume();
+            let (stream, persistent) = self.proxy.process_new_http(session, &self.drain.draining).await?.consume();
             settings = persistent;
             io = *stream.into_any().downcast::<FrontIo>().ok()?;
             if !io.is_message_done() {

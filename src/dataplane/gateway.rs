@@ -330,8 +330,6 @@ fn base_url(session: &Session, flight: &Flight) -> String {
     let host = request.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
     let authority = host.or_else(|| request.uri.authority().map(http::uri::Authority::as_str)).unwrap_or_default();
     let label = flight.facts.bucket.as_deref().filter(|_| flight.facts.virtual_host);
-    let base = label
-        .and_then(|bucket| authority.get(bucket.len()..)?.strip_prefix('.'))
-        .unwrap_or(authority);
+    let base = label.and_then(|bucket| authority.get(bucket.len()..)?.strip_prefix('.')).unwrap_or(authority);
     format!("{}://{base}", if tls { "https" } else { "http" })
 }

@@ -186,7 +186,11 @@ fn is_known(name: &str) -> bool {
         "x-amz-bucket-location-name",
         "x-amz-bucket-location-type",
     ];
-    if let Some(rest) = name.strip_prefix("x-amz-") { !rest.is_empty() && !HIDDEN.contains(&name) } else { PASSED.contains(&name) }
+    if let Some(rest) = name.strip_prefix("x-amz-") {
+        !rest.is_empty() && !HIDDEN.contains(&name)
+    } else {
+        PASSED.contains(&name)
+    }
 }
 
 fn keep_only_known(head: &mut ResponseHeader) {

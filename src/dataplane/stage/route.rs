@@ -24,10 +24,8 @@ pub async fn peer(
     let upstream = permit.upstream();
     let endpoint = &upstream.endpoint;
     let addresses = resolver.resolve(&endpoint.host, endpoint.port).await?;
-    let address = addresses
-        .get(attempt.checked_rem(addresses.len()).unwrap_or(0))
-        .copied()
-        .ok_or(Denial::UpstreamUnreachable)?;
+    let address =
+        addresses.get(attempt.checked_rem(addresses.len()).unwrap_or(0)).copied().ok_or(Denial::UpstreamUnreachable)?;
     let mut peer = build(address, endpoint.tls, server_name(permit));
     // connections are never shared across trust settings or credentials, which pingora's own key leaves out
     peer.group_key = upstream.pool_group;
@@ -39,7 +37,10 @@ pub async fn peer(
     Ok(Box::new(peer))
 }
 
-#[expect(clippy::disallowed_methods, reason = "a socket address cannot block or fail to resolve, and a permit was shown")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a socket address cannot block or fail to resolve, and a permit was shown"
+)]
 fn build(address: SocketAddr, tls: bool, server_name: String) -> HttpPeer {
     let mut peer = HttpPeer::new(address, tls, server_name);
     let options = &mut peer.options;

@@ -1,8 +1,9 @@
-//! The signer and the peer selection cannot be called without a permit: each `fail_*` file must not compile, with exactly
-//! the error beside it.
+//! No forwarding without a permit: every `fail_*` file tries to get round a check (to forge the evidence types of
+//! `osp-core`, to sign or to choose a peer without a permit) and must not compile, with exactly the error beside it; a
+//! bare `compile_fail` would pass on any typo. The `pass_*` files are the positive twins.
 
 #[test]
-fn no_signature_and_no_peer_without_a_permit() {
+fn nothing_is_forwarded_without_a_permit() {
     let cases = trybuild::TestCases::new();
     cases.pass("tests/evidence/pass_*.rs");
     cases.compile_fail("tests/evidence/fail_*.rs");
