@@ -6,6 +6,8 @@
 //! body what was signed), [`model`] and [`table`] (what the operator configured), [`denial`] (why a
 //! request stops).
 
+#![deny(missing_docs)]
+
 pub mod access;
 pub mod denial;
 pub mod model;

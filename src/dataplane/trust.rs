@@ -13,10 +13,13 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 /// Above this many sets the cache starts over; one set a private CA is the normal case.
 const MAX_ENTRIES: usize = 1024;
 
+/// Certificates of one CA set, DER.
+type Ders = Arc<Vec<Vec<u8>>>;
+
 /// Parsed CA sets.
 #[derive(Default)]
 pub struct TrustStores {
-    parsed: RwLock<HashMap<Arc<Vec<Vec<u8>>>, Arc<CaType>>>,
+    parsed: RwLock<HashMap<Ders, Arc<CaType>>>,
 }
 
 impl std::fmt::Debug for TrustStores {
@@ -30,7 +33,7 @@ impl TrustStores {
     ///
     /// # Errors
     /// [`Denial::RouteBroken`] when one is no certificate or there is none: an empty set must never mean "trust all".
-    pub fn roots(&self, upstream: &Upstream, ders: &Arc<Vec<Vec<u8>>>) -> Result<Arc<CaType>, Denial> {
+    pub fn roots(&self, upstream: &Upstream, ders: &Ders) -> Result<Arc<CaType>, Denial> {
         if let Some(parsed) = self.parsed.read().get(ders) {
             return Ok(Arc::clone(parsed));
         }
