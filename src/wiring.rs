@@ -12,7 +12,7 @@ use osp_core::s3::BaseHosts;
 use osp_core::table;
 use osp_dataplane::{
     AccessLog, CertificateFiles, CertificateStore, Clock, Drain, Front, Gateway, LogFormat, Observer, PreBound, Proxy,
-    RequestIds, Settings, SystemClock, SystemResolver, h2_options, server_conf,
+    RequestIds, Settings, SystemClock, SystemResolver, server_conf,
 };
 use pingora_core::server::{RunArgs, Server, ShutdownWatch};
 use pingora_core::services::background::{BackgroundService, background_service};
@@ -52,8 +52,7 @@ pub(crate) fn serve(config: Config) -> Result<(), Failure> {
     };
     let resolver = Box::new(SystemResolver::new(Arc::clone(&clock)));
     let gateway = Gateway::new(settings, reader, Arc::clone(&observer), resolver, watch.draining.clone());
-    let mut proxy = http_proxy(&server.configuration, Proxy(gateway));
-    proxy.h2_options = Some(h2_options());
+    let proxy = http_proxy(&server.configuration, Proxy(gateway));
     let front = Front::new(proxy, Arc::clone(&observer), watch);
     let announcement = sockets.announcement();
     sockets.start(&mut server, front, admin)?;

@@ -206,6 +206,17 @@ pub enum Denial {
     #[error("The storage backend answered in a way that cannot be passed on.")]
     UpstreamMisbehaved,
 
+    /// The backend answered with an error and no body: code and message of its status.
+    #[error("{message}")]
+    BackendError {
+        /// The backend's status.
+        status: u16,
+        /// S3 code of that status.
+        code: &'static str,
+        /// AWS's message for the code.
+        message: &'static str,
+    },
+
     // --- ourselves
     /// A bug; the text is for the log.
     #[error("We encountered an internal error. Please try again.")]
@@ -286,6 +297,7 @@ impl Denial {
             Self::UpstreamTimeout => row(503, "ServiceUnavailable", Upstream, "upstream_timeout"),
             Self::UpstreamRefused => row(503, "ServiceUnavailable", Operator, "upstream_refused"),
             Self::UpstreamMisbehaved => row(502, "InternalError", Upstream, "upstream_misbehaved"),
+            Self::BackendError { status, code, .. } => row(*status, code, Upstream, "backend"),
             Self::Internal(_) => row(500, "InternalError", Gateway, "internal"),
         }
     }

@@ -15,7 +15,7 @@ use pingora_proxy::Session;
 use crate::flight::Flight;
 use crate::gateway::Gateway;
 use crate::respond::Answer;
-use crate::settings::EXCHANGE_ANSWER_BYTES;
+use crate::settings::{CLIENT_STALL, EXCHANGE_ANSWER_BYTES, EXCHANGE_TIME};
 use crate::stage::{route, sign};
 
 /// Proves the body of a `DeleteObjects`, decides each key, deletes the allowed ones at the backend and merges the answers
@@ -31,6 +31,7 @@ pub async fn delete_objects(
 ) -> Result<Answer, Denial> {
     let body = proved_body(session, batch.gate(), flight).await?;
     let DecidedBatch { permit, body, refused, quiet } = batch.decide(&body)?;
+    flight.facts.allowed = true;
     let mut outcomes = refused;
     if let Some(permit) = permit {
         let (status, answer) = send(gateway, &permit, body.into(), flight).await?;
@@ -41,7 +42,6 @@ pub async fn delete_objects(
             _ => return Err(Denial::UpstreamMisbehaved),
         }
     }
-    flight.facts.allowed = true;
     Ok(Answer { status: 200, body: DeleteOutcome::render_result(&outcomes, quiet) })
 }
 
@@ -52,10 +52,11 @@ pub async fn delete_objects(
 pub async fn proved_body(session: &mut Session, mut gate: Gate, flight: &mut Flight) -> Result<Bytes, Denial> {
     let mut body = BytesMut::new();
     loop {
-        match session.read_request_body().await {
-            Ok(Some(piece)) => body.extend_from_slice(&gate.push(piece)?),
-            Ok(None) => break,
-            Err(_) => return Err(Denial::IncompleteBody),
+        match pingora_timeout::timeout(CLIENT_STALL, session.read_request_body()).await {
+            Ok(Ok(Some(piece))) => body.extend_from_slice(&gate.push(piece)?),
+            Ok(Ok(None)) => break,
+            Ok(Err(_)) => return Err(Denial::IncompleteBody),
+            Err(_) => return Err(Denial::RequestTimeout),
         }
     }
     body.extend_from_slice(&gate.finish()?);
@@ -124,10 +125,14 @@ async fn converse(
         }
         Ok(answer.freeze())
     };
-    let answer = exchanged.await.map_err(|error| {
-        tracing::warn!(%error, "an exchange with a backend failed");
-        Denial::UpstreamMisbehaved
-    })?;
+    let answer = match pingora_timeout::timeout(EXCHANGE_TIME, exchanged).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(error)) => {
+            tracing::warn!(kind = ?error.etype(), "an exchange with a backend failed");
+            return Err(Denial::UpstreamMisbehaved);
+        }
+        Err(_) => return Err(Denial::UpstreamTimeout),
+    };
     let status = connection.response_header().map_or(0, |head| head.status.as_u16());
     if let HttpSession::H1(http1) = &mut connection {
         // without it the connection is not reused

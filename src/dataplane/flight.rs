@@ -121,6 +121,14 @@ impl Flight {
         }
     }
 
+    /// True when nothing of the client's body is missing.
+    pub fn is_body_proved(&self) -> bool {
+        match &self.stage {
+            Stage::Permitted(passage) => passage.is_body_proved(),
+            Stage::Arrived => false,
+        }
+    }
+
     /// The permitted request, for the streaming stages.
     ///
     /// # Errors

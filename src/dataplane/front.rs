@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use bytes::BytesMut;
 use osp_core::Denial;
 use osp_core::s3::{Framing, RawHead};
-use pingora_core::apps::{HttpPersistentSettings, HttpServerApp, ServerApp};
+use pingora_core::apps::{HttpPersistentSettings, HttpServerApp, HttpServerOptions, ServerApp};
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::protocols::{ALPN, Shutdown, Stream};
 use pingora_core::server::ShutdownWatch;
@@ -19,6 +20,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use crate::drain::DrainWatch;
 use crate::front_io::FrontIo;
 use crate::gateway::Proxy;
+use crate::listen::h2_options;
 use crate::respond;
 use crate::settings::{CLIENT_IDLE, CLIENT_STALL, DRAIN_BYTES, DRAIN_TIME, HEAD_DEADLINE, REQUESTS_PER_CONNECTION};
 use crate::stage::Observer;
@@ -27,6 +29,8 @@ use crate::stage::Observer;
 const MAX_HEAD: usize = 64 * 1024;
 /// What one read asks for: a head of an SDK is 1 to 2 KiB.
 const READ_SIZE: usize = 4096;
+/// Length of HTTP/2's connection preface (RFC 9113, 3.4).
+const H2_PREFACE_BYTES: usize = 24;
 /// While draining an idle connection is kept this long: a request may be in flight.
 const DRAIN_GRACE: Duration = Duration::from_secs(1);
 
@@ -60,7 +64,11 @@ impl Drop for Open {
 impl Front {
     /// A front before `proxy`.
     #[must_use]
-    pub fn new(proxy: HttpProxy<Proxy>, observer: Arc<Observer>, drain: DrainWatch) -> Self {
+    pub fn new(mut proxy: HttpProxy<Proxy>, observer: Arc<Observer>, drain: DrainWatch) -> Self {
+        proxy.h2_options = Some(h2_options());
+        let mut options = HttpServerOptions::default();
+        options.h2_idle_timeout = Some(CLIENT_IDLE);
+        proxy.server_options = Some(options);
         let active = observer.metrics.active_connections.clone();
         Self { proxy: Arc::new(proxy), observer, drain, active }
     }
@@ -178,6 +186,7 @@ impl ServerApp for Front {
         if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
             // a connection that begins while draining would get GOAWAY before its first request: give it the later watch
             let watch = if self.is_draining() { &self.drain.last_call } else { &self.drain.draining };
+            let stream = with_preface(stream).await?;
             return self.proxy.process_new(stream, watch).await;
         }
         self.serve_http1(stream).await
@@ -186,6 +195,22 @@ impl ServerApp for Front {
     async fn cleanup(&self) {
         HttpServerApp::http_cleanup(&*self.proxy).await;
     }
+}
+
+/// Waits for the first bytes of an HTTP/2 connection under [`HEAD_DEADLINE`]: pingora would wait for ever. From there on
+/// its idle time-out holds.
+async fn with_preface(mut stream: Stream) -> Option<Stream> {
+    let mut buffer = BytesMut::with_capacity(READ_SIZE);
+    let reading = async {
+        while buffer.len() < H2_PREFACE_BYTES {
+            if !matches!(stream.read_buf(&mut buffer).await, Ok(count) if count > 0) {
+                return false;
+            }
+        }
+        true
+    };
+    let in_time = pingora_timeout::timeout(HEAD_DEADLINE, reading).await.unwrap_or(false);
+    in_time.then(|| Box::new(FrontIo::replay(stream, buffer)) as Stream)
 }
 
 /// The position after the empty line; remembers what was searched already.

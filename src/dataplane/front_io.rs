@@ -34,6 +34,8 @@ pub struct FrontIo {
 
 #[derive(Debug)]
 enum Body {
+    /// No messages here (HTTP/2): the buffer, then everything that comes.
+    Endless,
     Length(u64),
     Chunked(ChunkScan),
 }
@@ -42,6 +44,11 @@ impl FrontIo {
     /// A connection without a message.
     pub fn new(inner: Stream) -> Self {
         Self { inner, buffer: BytesMut::new(), head_left: 0, body: Body::Length(0) }
+    }
+
+    /// A connection of which `buffer` was read already and that is passed on without a look (HTTP/2).
+    pub fn replay(inner: Stream, buffer: BytesMut) -> Self {
+        Self { inner, buffer, head_left: 0, body: Body::Endless }
     }
 
     /// Lets pingora read the next message: `head_len` bytes of the buffer and the body that `framing` announces.
@@ -57,6 +64,7 @@ impl FrontIo {
     pub fn is_message_done(&self) -> bool {
         self.head_left == 0
             && match &self.body {
+                Body::Endless => false,
                 Body::Length(left) => *left == 0,
                 Body::Chunked(scan) => scan.is_done(),
             }
@@ -101,11 +109,12 @@ impl FrontIo {
     fn read_body(&mut self, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let limit = match &self.body {
             Body::Length(left) => usize::try_from(*left).unwrap_or(usize::MAX).min(out.remaining()),
-            Body::Chunked(_) => out.remaining(),
+            Body::Chunked(_) | Body::Endless => out.remaining(),
         };
         let start = out.filled().len();
         let count = ready!(self.fill(cx, out, limit))?;
         match &mut self.body {
+            Body::Endless => {}
             Body::Length(left) => *left -= count as u64,
             Body::Chunked(scan) => {
                 let fresh = out.filled().get(start..).unwrap_or_default();

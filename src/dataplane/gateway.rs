@@ -22,7 +22,7 @@ use crate::exchange;
 use crate::flight::Flight;
 use crate::resolver::Resolver;
 use crate::respond::{self, Answer};
-use crate::settings::{DRAIN_TIME, Settings};
+use crate::settings::{CLIENT_STALL, DRAIN_TIME, Settings};
 use crate::signing_keys::SigningKeys;
 use crate::stage::forward::AnswerFacts;
 use crate::stage::{Observer, authenticate, authorize, forward, listener, route, sign};
@@ -84,7 +84,7 @@ impl Gateway {
     /// Head -> target -> proof -> operation -> routes -> decision, all against one pinned table. There is no other way
     /// to a permit.
     async fn admit(&self, session: &mut Session, flight: &mut Flight) -> std::result::Result<Admitted, Denial> {
-        let (head, content_length) = listener::head(session, flight, &self.settings)?;
+        let (head, content_length) = listener::head(session, flight, &self.settings).await?;
         let table = self.table.pin().ok_or(Denial::NotReady)?;
         let target = s3::parse(&head, &self.settings.base_hosts)?;
         name(flight, &target, &table);
@@ -163,6 +163,9 @@ impl ProxyHttp for Proxy {
         if gateway.is_draining() {
             session.set_keepalive(None);
         }
+        // HTTP/2 has none of its own
+        session.set_write_timeout(Some(CLIENT_STALL));
+        session.set_total_drain_timeout(Some(DRAIN_TIME));
         match gateway.admit(session, flight).await {
             Ok(Admitted::Forward(permit)) => gateway.forward(session, flight, permit).await,
             Ok(Admitted::Batch(batch)) => gateway.delete(session, flight, batch).await,
@@ -203,7 +206,9 @@ impl ProxyHttp for Proxy {
         end: bool,
         flight: &mut Flight,
     ) -> Result<()> {
-        forward::release(body, end, flight).map_err(|denial| stop(flight, denial))
+        let now = self.0.observer.clock.monotonic();
+        let released = forward::release(body, end, flight).and_then(|()| forward::demand_rate(flight, now));
+        released.map_err(|denial| stop(flight, denial))
     }
 
     async fn upstream_response_filter(
@@ -319,7 +324,6 @@ async fn invite_body(session: &mut Session) -> std::result::Result<(), Denial> {
     session.set_keepalive(keepalive);
     session.req_header_mut().remove_header(&http::header::EXPECT);
     session.set_ignore_info_resp(true);
-    session.set_total_drain_timeout(Some(DRAIN_TIME));
     Ok(())
 }
 

@@ -30,7 +30,7 @@ pub use clock::{Clock, SystemClock};
 pub use drain::{Drain, DrainWatch};
 pub use front::Front;
 pub use gateway::{Gateway, Proxy};
-pub use listen::{PreBound, h2_options, listener};
+pub use listen::PreBound;
 pub use metrics::Metrics;
 pub use request_id::RequestIds;
 pub use resolver::{Resolver, SystemResolver};

@@ -63,7 +63,7 @@ impl<A: ServerApp + Send + Sync + 'static> PreBound<A> {
 ///
 /// # Errors
 /// When TLS settings cannot be made.
-pub fn listener(address: &str, certificates: Option<Arc<CertificateStore>>) -> io::Result<ListenerConfig> {
+fn listener(address: &str, certificates: Option<Arc<CertificateStore>>) -> io::Result<ListenerConfig> {
     let Some(certificates) = certificates else {
         return Ok(ListenerConfig::tcp(address).l4_buffer(L4BufferSettings::new(PLAIN_READ, WRITE)));
     };
@@ -75,7 +75,7 @@ pub fn listener(address: &str, certificates: Option<Arc<CertificateStore>>) -> i
 
 /// HTTP/2 settings of clients' connections.
 #[must_use]
-pub fn h2_options() -> H2Options {
+pub(crate) fn h2_options() -> H2Options {
     let mut options = default_h2_options();
     options
         .initial_window_size(H2_STREAM_WINDOW)

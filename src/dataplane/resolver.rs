@@ -11,7 +11,7 @@ use osp_core::model::forbidden_address;
 use parking_lot::Mutex;
 
 use crate::clock::Clock;
-use crate::settings::{CONNECT_TIMEOUT, DNS_TTL};
+use crate::settings::{CONNECT_TIMEOUT, DNS_RETRY, DNS_TTL};
 
 /// Turns a backend's host into addresses.
 #[async_trait]
@@ -24,15 +24,22 @@ pub trait Resolver: std::fmt::Debug + Send + Sync {
     async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Denial>;
 }
 
-/// The machine's resolver, on the blocking pool, remembering each answer for [`DNS_TTL`]. When asking again fails, the
-/// last good answer stays in use (fault 5).
+/// The machine's resolver, on the blocking pool, remembering each answer for [`DNS_TTL`]. One question a name at a time:
+/// meanwhile, and when asking fails, the last good answer stays in use (fault 5).
 #[derive(Debug)]
 pub struct SystemResolver {
     clock: Arc<dyn Clock>,
-    known: Mutex<HashMap<(String, u16), Answer>>,
+    names: Mutex<HashMap<(String, u16), Arc<Name>>>,
 }
 
-#[derive(Debug, Clone)]
+/// What is known of one name.
+#[derive(Debug, Default)]
+struct Name {
+    answer: Mutex<Answer>,
+    asking: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug, Default, Clone)]
 struct Answer {
     addresses: Vec<SocketAddr>,
     expires_at: Duration,
@@ -42,13 +49,13 @@ impl SystemResolver {
     /// A resolver that remembers by this clock.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, known: Mutex::default() }
+        Self { clock, names: Mutex::default() }
     }
 
     async fn ask(&self, host: &str, port: u16) -> Option<Vec<SocketAddr>> {
         let answer = tokio::time::timeout(CONNECT_TIMEOUT, tokio::net::lookup_host((host, port))).await;
         match answer {
-            Ok(Ok(addresses)) => Some(addresses.collect()),
+            Ok(Ok(addresses)) => Some(addresses.collect()).filter(|addresses: &Vec<_>| !addresses.is_empty()),
             Ok(Err(error)) => {
                 tracing::warn!(host, %error, "a backend's name does not resolve");
                 None
@@ -59,6 +66,32 @@ impl SystemResolver {
             }
         }
     }
+
+    fn name(&self, host: &str, port: u16) -> Arc<Name> {
+        Arc::clone(self.names.lock().entry((host.to_owned(), port)).or_default())
+    }
+
+    /// Asks, unless somebody else has while this request waited for its turn.
+    async fn refresh(&self, name: &Name, host: &str, port: u16) {
+        if name.answer(self.clock.monotonic()).is_some() {
+            return;
+        }
+        let asked = self.ask(host, port).await;
+        let now = self.clock.monotonic();
+        let mut answer = name.answer.lock();
+        match asked {
+            Some(addresses) => *answer = Answer { addresses, expires_at: now + DNS_TTL },
+            None => answer.expires_at = now + DNS_RETRY,
+        }
+    }
+}
+
+impl Name {
+    /// The addresses, unless it is time to ask again.
+    fn answer(&self, now: Duration) -> Option<Vec<SocketAddr>> {
+        let answer = self.answer.lock();
+        (now < answer.expires_at).then(|| answer.addresses.clone())
+    }
 }
 
 #[async_trait]
@@ -67,22 +100,22 @@ impl Resolver for SystemResolver {
         if let Ok(address) = host.parse::<IpAddr>() {
             return allowed(vec![SocketAddr::new(address, port)]);
         }
-        let key = (host.to_owned(), port);
-        let known = self.known.lock().get(&key).cloned();
-        let now = self.clock.monotonic();
-        if let Some(answer) = &known
-            && now < answer.expires_at
-        {
-            return allowed(answer.addresses.clone());
+        let name = self.name(host, port);
+        if let Some(addresses) = name.answer(self.clock.monotonic()) {
+            return allowed(addresses);
         }
-        match self.ask(host, port).await {
-            Some(addresses) if !addresses.is_empty() => {
-                let answer = Answer { addresses: addresses.clone(), expires_at: now + DNS_TTL };
-                self.known.lock().insert(key, answer);
-                allowed(addresses)
+        let stale = name.answer.lock().addresses.clone();
+        match (name.asking.try_lock(), stale.is_empty()) {
+            (Ok(_turn), _) => self.refresh(&name, host, port).await,
+            // somebody asks already and there is an answer to go on with
+            (Err(_), false) => return allowed(stale),
+            (Err(_), true) => {
+                let _turn = name.asking.lock().await;
+                self.refresh(&name, host, port).await;
             }
-            _ => allowed(known.map(|answer| answer.addresses).unwrap_or_default()),
         }
+        let addresses = name.answer.lock().addresses.clone();
+        allowed(addresses)
     }
 }
 

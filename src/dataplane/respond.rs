@@ -9,7 +9,7 @@ use pingora_http::ResponseHeader;
 use pingora_proxy::{FailToProxy, Session};
 
 use crate::flight::Flight;
-use crate::settings::{DRAIN_BYTES, DRAIN_TIME};
+use crate::settings::{CLIENT_STALL, DRAIN_BYTES, DRAIN_TIME};
 use crate::stage::Observer;
 
 /// Seconds that clients are asked to wait before they repeat a request that got 503.
@@ -52,7 +52,15 @@ pub async fn answer(
 /// Answers a request that failed on its way: with the denial that a stage left in the flight, or with what pingora's
 /// error means. When the answer had already begun, the connection just ends, never cleanly.
 pub async fn failure(session: &mut Session, error: &Error, flight: &mut Flight, observer: &Observer) -> FailToProxy {
-    let denial = flight.denial.take().unwrap_or_else(|| meaning(error));
+    let denial = flight.denial.take().unwrap_or_else(|| {
+        // the error's text may carry what the client or the backend sent, its kind does not
+        tracing::warn!(request_id = %flight.id, kind = ?error.etype(), source = ?error.esource(), "a request failed");
+        match meaning(error) {
+            // a client that leaves while it is answered has not sent too little
+            Denial::IncompleteBody if flight.is_body_proved() => Denial::ClientGone,
+            denial => denial,
+        }
+    });
     let status = denial.row().status;
     let answered = session.response_written().is_some_and(|head| !head.status.is_informational());
     if !answered && denial != Denial::ClientGone {
@@ -115,10 +123,13 @@ async fn write(
         head.insert_header(header::CONTENT_TYPE, "application/xml")?;
         head.insert_header(header::CONTENT_LENGTH, answer.body.len())?;
     }
-    session.write_response_header(Box::new(head), is_head).await?;
-    if !is_head {
-        session.write_response_body(Some(Bytes::from(answer.body)), true).await?;
-    }
+    let sending = async {
+        session.write_response_header(Box::new(head), is_head).await?;
+        if is_head { Ok(()) } else { session.write_response_body(Some(Bytes::from(answer.body)), true).await }
+    };
+    // neither HTTP/2 nor answers to HEAD have a time-out of their own
+    let in_time = pingora_timeout::timeout(CLIENT_STALL, sending).await;
+    in_time.map_err(|_| Error::new_down(ErrorType::WriteTimedout))??;
     if unread && !waits_for_continue(session) {
         drain(session).await;
     }
@@ -127,7 +138,7 @@ async fn write(
 
 /// A client that still waits for `100 Continue` sends nothing that could be drained.
 fn waits_for_continue(session: &Session) -> bool {
-    session.req_header().headers.contains_key(header::EXPECT)
+    !session.is_http2() && session.req_header().headers.contains_key(header::EXPECT)
 }
 
 /// Reads at most [`DRAIN_BYTES`] of the unread body for at most [`DRAIN_TIME`], so that no reset eats the answer; beyond

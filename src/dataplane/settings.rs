@@ -12,6 +12,8 @@ pub const HEAD_DEADLINE: Duration = Duration::from_secs(10);
 pub const CLIENT_IDLE: Duration = Duration::from_secs(60);
 /// Longest silence in the middle of a client's body, and longest wait for a client to take bytes of the answer.
 pub const CLIENT_STALL: Duration = Duration::from_secs(60);
+/// Bytes a second that a client's body must have on average once [`CLIENT_STALL`] is over.
+pub const MIN_BODY_RATE: u64 = 1024;
 /// Requests on one client connection before it is closed, so that new replicas get their share of load.
 pub const REQUESTS_PER_CONNECTION: u32 = 10_000;
 /// How much of an unread body is drained after an error answer, so that no reset eats the answer...
@@ -30,8 +32,12 @@ pub const BACKEND_WRITE: Duration = Duration::from_secs(60);
 pub const BACKEND_IDLE: Duration = Duration::from_secs(30);
 /// Pooled backend connections: at least twice the expected concurrency, or handshakes eat the machine.
 pub const BACKEND_POOL: usize = 4096;
+/// Longest whole exchange with a backend that OSP itself begins.
+pub const EXCHANGE_TIME: Duration = Duration::from_secs(120);
 /// Largest answer of a backend that OSP itself reads whole (`DeleteResult` of 1,000 keys of 1 KiB, escaped).
 pub const EXCHANGE_ANSWER_BYTES: usize = 8 << 20;
+/// How long a stale answer is used when a name cannot be resolved, before it is asked again.
+pub const DNS_RETRY: Duration = Duration::from_secs(2);
 /// How long a resolved name is used before it is asked again.
 pub const DNS_TTL: Duration = Duration::from_secs(10);
 /// Access-log lines waiting for the writer; what does not fit is dropped and counted.

@@ -25,6 +25,7 @@ pub struct DeleteRequest {
 }
 
 /// What happened to one key, in the client's names.
+#[expect(missing_docs, reason = "the fields are what their names and types say")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DeleteOutcome {
     /// `<Deleted>`.

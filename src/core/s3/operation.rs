@@ -13,6 +13,7 @@ use super::{BucketName, CopySource, ObjectKey, Query, Semantics, Target};
 use crate::Denial;
 
 /// One S3 operation with the names it is about. Source of the operation list: s3-protocol.md section 4.
+#[expect(missing_docs, reason = "the fields are what their names and types say")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Operation {
     /// `GET /`: answered from the caller's grants, never forwarded.

@@ -1,14 +1,16 @@
 //! Bodies both ways: the client's through its gate, the backend's through the rewriter; and what may be tried again.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use http::{HeaderName, StatusCode, header};
 use osp_core::Denial;
 use osp_core::s3::{ErrorBody, ErrorContext, Operation, ResponseNames, ResponseXml, XmlDocument};
 use pingora_http::ResponseHeader;
-use std::sync::Arc;
 
 use crate::flight::{AnswerBody, Flight, Passage};
-use crate::settings::Settings;
+use crate::settings::{CLIENT_STALL, MIN_BODY_RATE, Settings};
 
 /// Header values of answers that OSP decides.
 #[derive(Debug)]
@@ -58,6 +60,8 @@ pub fn translate_head(
     let is_head = matches!(permit.operation(), Operation::HeadObject { .. } | Operation::HeadBucket { .. });
     refuse_impossible(status, is_head, passage)?;
     keep_only_known(head);
+    // the phrase, too, is the backend's
+    head.set_reason_phrase(None).map_err(|_| Denial::Internal("a reason phrase could not be reset"))?;
     let set = |head: &mut ResponseHeader, name: &'static str, value: &str| {
         head.insert_header(HeaderName::from_static(name), value)
             .map_err(|_| Denial::Internal("an answer header could not be written"))
@@ -69,7 +73,8 @@ pub fn translate_head(
         set(head, "x-amz-bucket-region", &settings.region)?;
     }
     let document = XmlDocument::of(permit.operation());
-    passage.answer = if is_head || status == StatusCode::NOT_MODIFIED || status == StatusCode::NO_CONTENT {
+    let bodiless = is_head || status == StatusCode::NOT_MODIFIED;
+    passage.answer = if bodiless || (status == StatusCode::NO_CONTENT && document.is_none()) {
         AnswerBody::Plain
     } else if status.as_u16() >= 300 {
         AnswerBody::Error(ErrorBody::default(), status.as_u16())
@@ -85,6 +90,7 @@ pub fn translate_head(
     } else {
         AnswerBody::Plain
     };
+    refuse_absent_body(head, status, passage)?;
     if !matches!(passage.answer, AnswerBody::Plain) {
         // an error in the middle then shows as a missing last chunk, never as a clean end
         head.remove_header(&header::CONTENT_LENGTH);
@@ -130,6 +136,18 @@ pub fn translate_body(body: &mut Option<Bytes>, end: bool, flight: &mut Flight) 
     Ok(())
 }
 
+/// The least that a client must send once it has had [`CLIENT_STALL`] of time: slower ones hold a backend connection for
+/// days (fault R).
+///
+/// # Errors
+/// [`Denial::RequestTimeout`] below [`MIN_BODY_RATE`].
+pub fn demand_rate(flight: &Flight, now: Duration) -> Result<(), Denial> {
+    let elapsed = now.saturating_sub(flight.started);
+    let seen = flight.facts.bytes_in.unwrap_or(0);
+    let too_slow = elapsed > CLIENT_STALL && seen < elapsed.as_secs() * MIN_BODY_RATE;
+    if too_slow { Err(Denial::RequestTimeout) } else { Ok(()) }
+}
+
 /// True when sending the request again, after it may have reached the backend, does no harm: nothing was answered, and
 /// either the operation changes nothing, or a body was announced and not one byte of it has left.
 #[must_use]
@@ -138,7 +156,8 @@ pub fn may_retry(flight: &Flight, body_bytes_sent: Option<usize>, buffer_is_whol
     if flight.denial.is_some() || !buffer_is_whole {
         return false;
     }
-    let unsent_body = permit.expects_body() && body_bytes_sent == Some(0) && reused;
+    // a body that was proved before sending is empty: its request was complete with its head
+    let unsent_body = permit.expects_body() && !permit.proves_before_sending() && body_bytes_sent == Some(0) && reused;
     permit.operation().is_replayable() || unsent_body
 }
 
@@ -158,38 +177,63 @@ fn refuse_impossible(status: StatusCode, is_head: bool, passage: &Passage) -> Re
 }
 
 /// Answer headers that clients may see; everything else is the backend's own business (B-4).
+const PASSED_ON: [&str; 17] = [
+    "accept-ranges",
+    "cache-control",
+    "connection",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "content-length",
+    "content-md5",
+    "content-range",
+    "content-type",
+    "date",
+    "etag",
+    "expires",
+    "last-modified",
+    "retry-after",
+    "transfer-encoding",
+    "vary",
+];
+
+/// The same of `x-amz-*`, by what follows: what is about the object and names nothing of the backend.
+const PASSED_ON_AMZ: [&str; 17] = [
+    "abort-date",
+    "abort-rule-id",
+    "checksum-type",
+    "copy-source-version-id",
+    "delete-marker",
+    "expiration",
+    "missing-meta",
+    "mp-parts-count",
+    "object-size",
+    "replication-status",
+    "request-charged",
+    "restore",
+    "server-side-encryption",
+    "server-side-encryption-bucket-key-enabled",
+    "storage-class",
+    "tagging-count",
+    "version-id",
+];
+
 fn is_known(name: &str) -> bool {
-    const PASSED: [&str; 17] = [
-        "accept-ranges",
-        "cache-control",
-        "connection",
-        "content-disposition",
-        "content-encoding",
-        "content-language",
-        "content-length",
-        "content-md5",
-        "content-range",
-        "content-type",
-        "date",
-        "etag",
-        "expires",
-        "last-modified",
-        "retry-after",
-        "transfer-encoding",
-        "vary",
-    ];
-    const HIDDEN: [&str; 6] = [
-        "x-amz-id-2",
-        "x-amz-request-id",
-        "x-amz-bucket-region",
-        "x-amz-bucket-arn",
-        "x-amz-bucket-location-name",
-        "x-amz-bucket-location-type",
-    ];
-    if let Some(rest) = name.strip_prefix("x-amz-") {
-        !rest.is_empty() && !HIDDEN.contains(&name)
-    } else {
-        PASSED.contains(&name)
+    match name.strip_prefix("x-amz-") {
+        Some(rest) => PASSED_ON_AMZ.contains(&rest) || rest.starts_with("meta-") || rest.starts_with("checksum-"),
+        None => PASSED_ON.contains(&name),
+    }
+}
+
+/// A body that has to be rewritten must be there: pingora calls no body filter for `Content-Length: 0`, so an error
+/// would go out without its XML, and a success of which nothing is known would look like one (trap 10).
+fn refuse_absent_body(head: &ResponseHeader, status: StatusCode, passage: &Passage) -> Result<(), Denial> {
+    let absent = status == StatusCode::NO_CONTENT
+        || head.headers.get(header::CONTENT_LENGTH).is_some_and(|length| length.as_bytes() == b"0");
+    match &passage.answer {
+        AnswerBody::Xml(_) if absent => Err(Denial::UpstreamMisbehaved),
+        AnswerBody::Error(..) if absent => Err(ErrorBody::absent(status.as_u16(), passage.permit.operation())),
+        _ => Ok(()),
     }
 }
 
@@ -228,6 +272,9 @@ mod tests {
             ("x-rgw-object-type", "Normal"),
             ("location", "http://backend/"),
             ("x-amz-bucket-region", "backend-region"),
+            ("x-amz-error-message", "real-bucket is private"),
+            ("x-amz-server-side-encryption-aws-kms-key-id", "arn:aws:kms:eu-de:1:key/2"),
+            ("x-amz-checksum-crc32", "AAAAAA=="),
             ("alt-svc", "h3"),
         ] {
             head.append_header(name, value).unwrap();
@@ -235,6 +282,6 @@ mod tests {
         keep_only_known(&mut head);
         let mut left: Vec<&str> = head.headers.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
-        assert_eq!(left, ["etag", "x-amz-meta-a"]);
+        assert_eq!(left, ["etag", "x-amz-checksum-crc32", "x-amz-meta-a"]);
     }
 }

@@ -1,5 +1,8 @@
 //! What arrived: the raw head, who sent it, how long its body is.
 
+use std::time::Duration;
+
+use http::Method;
 use osp_core::Denial;
 use osp_core::s3::{Framing, Protocol, RawHead};
 use pingora_proxy::Session;
@@ -7,19 +10,29 @@ use pingora_proxy::Session;
 use crate::flight::{Facts, Flight};
 use crate::settings::Settings;
 
+/// Longest wait for the end of an HTTP/2 request without a body.
+const END_OF_STREAM: Duration = Duration::from_secs(2);
+
 /// The head of this request and the declared length of its body (`None` = not declared). On HTTP/1 the front has read
 /// it; on HTTP/2 it is built from what pingora decoded.
 ///
 /// # Errors
 /// Those of [`RawHead::from_http2`]; [`Denial::Internal`] when an HTTP/1 head is missing.
-pub fn head(session: &mut Session, flight: &mut Flight, settings: &Settings) -> Result<(RawHead, Option<u64>), Denial> {
+pub async fn head(
+    session: &mut Session,
+    flight: &mut Flight,
+    settings: &Settings,
+) -> Result<(RawHead, Option<u64>), Denial> {
     let (head, length) = match flight.received.take() {
         Some((head, Framing::Length(length))) => (head, Some(length)),
         Some((head, Framing::Chunked)) => (head, None),
-        None if session.is_http2() => http2_head(session)?,
+        None if session.is_http2() => http2_head(session).await?,
         None => return Err(Denial::Internal("a head did not come through the front")),
     };
     describe(session, &head, &mut flight.facts, settings);
+    if head.protocol() == Protocol::Http1 && head.field("expect").is_some() && !expects_continue(&head) {
+        return Err(Denial::MalformedHead("the only expectation is 100-continue"));
+    }
     Ok((head, length))
 }
 
@@ -29,7 +42,7 @@ pub fn expects_continue(head: &RawHead) -> bool {
         && head.text("expect").is_some_and(|value| value.eq_ignore_ascii_case("100-continue"))
 }
 
-fn http2_head(session: &mut Session) -> Result<(RawHead, Option<u64>), Denial> {
+async fn http2_head(session: &mut Session) -> Result<(RawHead, Option<u64>), Denial> {
     let without_body = session.is_body_empty();
     let request = session.req_header();
     let authority = request.uri.authority().map(http::uri::Authority::as_str).unwrap_or_default();
@@ -39,9 +52,16 @@ fn http2_head(session: &mut Session) -> Result<(RawHead, Option<u64>), Denial> {
     let head = RawHead::from_http2(request.method.clone(), path, authority, fields)?;
     let declared = match head.text("content-length") {
         Some(text) => Some(text.parse().map_err(|_| Denial::MalformedHead("content-length is no number"))?),
-        None => without_body.then_some(0),
+        None if without_body => Some(0),
+        // GET and the like may end in a frame of their own: wait for that end, and for nothing else
+        None if !matches!(*head.method(), Method::PUT | Method::POST) => ended(session).await.then_some(0),
+        None => None,
     };
     Ok((head, declared))
+}
+
+async fn ended(session: &mut Session) -> bool {
+    matches!(pingora_timeout::timeout(END_OF_STREAM, session.read_request_body()).await, Ok(Ok(None)))
 }
 
 fn describe(session: &Session, head: &RawHead, facts: &mut Facts, settings: &Settings) {

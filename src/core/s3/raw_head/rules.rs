@@ -11,6 +11,9 @@ pub(super) const MAX_TARGET_BYTES: usize = 8 * 1024;
 /// SDKs send about 20; S3 metadata of 2 KiB cannot make it more than a few dozen.
 pub(super) const MAX_FIELDS: usize = 100;
 
+/// Options of one `Connection` header; clients send one.
+const MAX_CONNECTION_OPTIONS: usize = 8;
+
 /// Headers beside `x-amz-*` that must not be repeated, because two readers could pick different ones.
 const SINGLETONS: [&[u8]; 9] = [
     b"host",
@@ -35,7 +38,10 @@ pub(super) fn check_target(target: &[u8]) -> Result<(), Denial> {
     if target.iter().any(|&byte| byte <= b' ' || byte == 0x7f || byte == b'#') {
         return Err(Denial::MalformedHead("the request target holds a character that must be percent-encoded"));
     }
-    Ok(())
+    // what the HTTP library behind us cannot read it would answer by itself, without XML and without a log line
+    http::uri::PathAndQuery::try_from(target)
+        .map(drop)
+        .map_err(|_| Denial::MalformedHead("the request target holds a character that must be percent-encoded"))
 }
 
 /// Checks one field by itself; `name` is already lower-case.
@@ -108,9 +114,12 @@ fn is_singleton(name: &[u8]) -> bool {
 /// `Connection` may name hop-by-hop fields only. If it could name one that S3 reads, an intermediary would be told to
 /// remove it after it was signed and decided on.
 fn check_connection(value: &[u8]) -> Result<(), Denial> {
-    for option in value.split(|&byte| byte == b',') {
+    for (index, option) in value.split(|&byte| byte == b',').enumerate() {
         let option = trim(option).to_ascii_lowercase();
         let names_ours = option.starts_with(b"x-amz-")
+            || option.starts_with(b"x-forwarded-")
+            || option == b"forwarded"
+            || index >= MAX_CONNECTION_OPTIONS
             || SINGLETONS.contains(&option.as_slice())
             || std::str::from_utf8(&option).is_ok_and(is_passed_on);
         if names_ours && option != b"transfer-encoding" {

@@ -2,6 +2,7 @@
 
 use super::ResponseNames;
 use super::error_codes::{ClientError, INTERNAL, client_error, generic_error};
+use crate::Denial;
 use crate::s3::error_xml::error_element;
 use crate::s3::xml::{Broken, DECLARATION, ElementName, Item, Scanner, unescape};
 use crate::s3::{ErrorContext, Operation};
@@ -63,6 +64,13 @@ impl ErrorBody {
     #[must_use]
     pub fn backend_code(&self) -> Option<String> {
         ErrorFields::read(&self.collected).ok()?.code
+    }
+
+    /// The denial for an answer of this status that has no body at all.
+    #[must_use]
+    pub fn absent(status: u16, operation: &Operation) -> Denial {
+        let ClientError { code, message } = generic_error(status, operation);
+        Denial::BackendError { status, code, message }
     }
 
     /// The client's body for a backend answer of this `status`. Unreadable or empty bodies and unknown codes give the

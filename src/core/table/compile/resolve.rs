@@ -8,7 +8,7 @@ use super::certificates::{Bundles, Trusted};
 use super::credentials::{self, Usable};
 use super::{Grantees, Rejections, problem};
 use crate::access::{Policy, Principal, Rule};
-use crate::model::{Backend, Entry, ObjectName, Problem, Route, Snapshot};
+use crate::model::{Backend, BackendCredential, Entry, ObjectName, Problem, Route, Snapshot, TrailingChecksums};
 use crate::s3::Mapping;
 use crate::table::{ServedRoute, Upstream};
 
@@ -120,7 +120,11 @@ fn upstream(backend: &Backend, usable: &Usable, trusted: Trusted) -> Upstream {
         addressing: backend.addressing,
         credential: Arc::clone(&usable.credential),
         trust: trusted.trust,
-        trailing_checksums: backend.trailing_checksums,
+        // unsigned requests carry no x-amz-content-sha256, and only that header tells a backend of frames (trap 6)
+        trailing_checksums: match *usable.credential {
+            BackendCredential::Keys { .. } => backend.trailing_checksums,
+            BackendCredential::Anonymous => TrailingChecksums::Drop,
+        },
         pool_group: group.short(),
     }
 }
