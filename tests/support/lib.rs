@@ -17,4 +17,4 @@ mod world;
 pub use backend::{Answer, Backend, Fault, Rule, Seen};
 pub use connection::{Connection, Response};
 pub use request::{Key, Payload, Request, Signer};
-pub use world::{ALICE, BACKEND, BASE_HOST, BOB, STRANGER, World};
+pub use world::{ALICE, BACKEND, BASE_HOST, BOB, STRANGER, World, wait_until};

@@ -171,6 +171,10 @@ pub struct Signer {
     pub chunk: usize,
     /// Headers that are deliberately left out of the signature (lower-case).
     pub leave_out: Vec<String>,
+    /// Headers that get another value, or none, before the request is signed.
+    pub overrides: Vec<(String, Option<String>)>,
+    /// Another trailer line than the true one; empty = no line.
+    pub trailer: Option<String>,
 }
 
 impl Signer {
@@ -184,6 +188,8 @@ impl Signer {
             at: SystemTime::now(),
             chunk: 64 * 1024,
             leave_out: Vec::new(),
+            overrides: Vec::new(),
+            trailer: None,
         }
     }
 
@@ -249,7 +255,13 @@ impl Signer {
         self.finish(request, literal, Payload::Unsigned, &body)
     }
 
-    fn finish(&self, request: Request, literal: &str, payload: Payload, body: &[u8]) -> Request {
+    fn finish(&self, mut request: Request, literal: &str, payload: Payload, body: &[u8]) -> Request {
+        for (name, value) in &self.overrides {
+            request = match value {
+                Some(value) => request.replacing(name, value),
+                None => request.without(name),
+            };
+        }
         let signed = self.signed_names(&request);
         let key = self.signing_key();
         let canonical = canonical_request(Parts {
@@ -293,9 +305,12 @@ impl Signer {
             body.chunks(self.chunk).map(|data| [header(data).as_bytes(), data, b"\r\n"].concat()).collect();
         let mut last = header(b"");
         if payload.has_trailer() {
-            let line = format!("x-amz-checksum-crc32:{}", crc32_base64(body));
-            last.push_str(&format!("{line}\r\n"));
-            if signed {
+            let truth = || format!("x-amz-checksum-crc32:{}", crc32_base64(body));
+            let line = self.trailer.clone().unwrap_or_else(truth);
+            if !line.is_empty() {
+                last.push_str(&format!("{line}\r\n"));
+            }
+            if signed && !line.is_empty() {
                 let signature = key.sign_trailer(&previous, &format!("{line}\n"));
                 last.push_str(&format!("x-amz-trailer-signature:{signature}\r\n"));
             }

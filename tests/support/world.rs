@@ -2,13 +2,14 @@
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::backend::{Backend, Seen};
 use crate::certificate::Authority;
-use crate::connection::{Connection, Response};
+use crate::connection::{Connection, PATIENCE, Response};
 use crate::documents::{ConfigDir, Route, client, credential};
 use crate::gateway::{Gateway, Launch};
 use crate::request::{Key, Payload, Request, Signer};
@@ -24,6 +25,18 @@ pub const STRANGER: Key = Key { id: "OSPTESTSTRANGER00001", secret: "canary-stra
 
 /// Base host for virtual-host style, as `osp.yaml` names it.
 pub const BASE_HOST: &str = "s3.osp.test";
+
+/// Waits for a condition; a test never waits for a time.
+///
+/// # Panics
+/// When the condition does not come true in time.
+pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
 
 /// One gateway over one backend.
 pub struct World {
@@ -84,6 +97,27 @@ impl World {
         let world = world.lock().unwrap_or_else(PoisonError::into_inner);
         world.backend.forget();
         world
+    }
+
+    /// Writes a file of documents and waits until the table made of it is in force; how long that took.
+    #[must_use]
+    pub fn apply(&self, file: &str, text: &str) -> Duration {
+        let before = self.applied();
+        let start = Instant::now();
+        self.config.write(file, text);
+        wait_until("the change to be applied", || self.applied() > before);
+        start.elapsed()
+    }
+
+    /// Takes a file of documents away and waits until that is in force.
+    pub fn retract(&self, file: &str) {
+        let before = self.applied();
+        self.config.remove(file);
+        wait_until("the removal to be applied", || self.applied() > before);
+    }
+
+    fn applied(&self) -> f64 {
+        self.gateway.metrics().sum("osp_config_reloads_total", &["outcome=\"applied\""])
     }
 
     /// Where certificate and key stand.
