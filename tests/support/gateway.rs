@@ -194,24 +194,31 @@ impl Gateway {
 /// Lines on stderr.
 #[derive(Clone, Default)]
 pub struct Log {
-    lines: Arc<(Mutex<(Vec<String>, bool)>, Condvar)>,
+    lines: Arc<Lines>,
+}
+
+#[derive(Default)]
+struct Lines {
+    /// The lines, and whether the last one has come.
+    written: Mutex<(Vec<String>, bool)>,
+    changed: Condvar,
 }
 
 impl Log {
     fn push(&self, line: String) {
-        self.lines.0.lock().unwrap().0.push(line);
-        self.lines.1.notify_all();
+        self.lines.written.lock().unwrap().0.push(line);
+        self.lines.changed.notify_all();
     }
 
     fn end(&self) {
-        self.lines.0.lock().unwrap().1 = true;
-        self.lines.1.notify_all();
+        self.lines.written.lock().unwrap().1 = true;
+        self.lines.changed.notify_all();
     }
 
     /// Number of lines so far.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.lines.0.lock().unwrap().0.len()
+        self.lines.written.lock().unwrap().0.len()
     }
 
     /// True before the first line.
@@ -223,14 +230,14 @@ impl Log {
     /// Everything so far.
     #[must_use]
     pub fn text(&self) -> String {
-        self.lines.0.lock().unwrap().0.join("\n")
+        self.lines.written.lock().unwrap().0.join("\n")
     }
 
     /// The access records from line `from` on, as soon as `condition` holds for them.
     #[must_use]
     pub fn records(&self, from: usize, what: &str, condition: impl Fn(&[Value]) -> bool) -> Vec<Value> {
         let deadline = Instant::now() + PATIENCE;
-        let mut lines = self.lines.0.lock().unwrap();
+        let mut lines = self.lines.written.lock().unwrap();
         loop {
             let records: Vec<Value> = lines.0[from..].iter().filter_map(|line| access_record(line)).collect();
             if condition(&records) {
@@ -238,13 +245,13 @@ impl Log {
             }
             let left = deadline.saturating_duration_since(Instant::now());
             assert!(left > Duration::ZERO && !lines.1, "no {what} in the log:\n{}", lines.0[from..].join("\n"));
-            lines = self.lines.1.wait_timeout(lines, left).unwrap().0;
+            lines = self.lines.changed.wait_timeout(lines, left).unwrap().0;
         }
     }
 
     fn wait_end(&self) {
-        let lines = self.lines.0.lock().unwrap();
-        let (lines, timeout) = self.lines.1.wait_timeout_while(lines, PATIENCE, |lines| !lines.1).unwrap();
+        let lines = self.lines.written.lock().unwrap();
+        let (lines, timeout) = self.lines.changed.wait_timeout_while(lines, PATIENCE, |lines| !lines.1).unwrap();
         assert!(!timeout.timed_out(), "the gateway did not end; its log:\n{}", lines.0.join("\n"));
     }
 }

@@ -26,6 +26,13 @@ pub const STRANGER: Key = Key { id: "OSPTESTSTRANGER00001", secret: "canary-stra
 /// Base host for virtual-host style, as `osp.yaml` names it.
 pub const BASE_HOST: &str = "s3.osp.test";
 
+/// What a denial has to look like.
+struct Expected<'a> {
+    status: u16,
+    code: &'a str,
+    to_head: bool,
+}
+
 /// Waits for a condition; a test never waits for a time.
 ///
 /// # Panics
@@ -89,7 +96,6 @@ impl World {
     }
 
     /// The world that all tests of one file share, one after the other: each sees the backend and the log alone.
-    #[must_use]
     pub fn shared(binary: &str) -> MutexGuard<'static, Self> {
         static WORLD: OnceLock<Mutex<World>> = OnceLock::new();
         let world = WORLD.get_or_init(|| Mutex::new(Self::start(binary)));
@@ -196,7 +202,7 @@ impl World {
             panic!("no answer to {:?}: {error}", String::from_utf8_lossy(&bytes[..bytes.len().min(300)]))
         });
         let head = String::from_utf8_lossy(&bytes[..bytes.len().min(300)]).into_owned();
-        self.assert_denial(&response, to_head, (status, code), from, &head);
+        self.assert_denial(&response, Expected { status, code, to_head }, from, &head);
         let seen = self.backend.settled();
         assert!(seen.is_empty(), "a denial by the head reached the backend: {seen:?}\n{head}");
         response
@@ -209,7 +215,7 @@ impl World {
         let before = self.backend.contents();
         let from = self.gateway.log.len();
         let response = self.send(request);
-        self.assert_denial(&response, false, (status, code), from, &request.target());
+        self.assert_denial(&response, Expected { status, code, to_head: false }, from, &request.target());
         self.assert_aborted(&before);
         response
     }
@@ -226,8 +232,8 @@ impl World {
         self.backend.remove("alpha-at-backend", "probe");
     }
 
-    fn assert_denial(&self, response: &Response, to_head: bool, expected: (u16, &str), from: usize, what: &str) {
-        let (status, code) = expected;
+    fn assert_denial(&self, response: &Response, expected: Expected<'_>, from: usize, what: &str) {
+        let Expected { status, code, to_head } = expected;
         let found = (response.status, if to_head { None } else { response.code() });
         assert_eq!(found, (status, (!to_head).then(|| code.to_owned())), "{what}\n{response:?}\n{}", response.text());
         assert!(!to_head || response.body.is_empty(), "a body in the answer to HEAD (ER-2)");
