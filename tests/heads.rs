@@ -226,7 +226,7 @@ fn virtual_host_style_names_the_bucket_in_the_host() {
     assert_eq!(world.forwarded(&get(&host, "/a/b")).1.line(), "GET /alpha-at-backend/a/b");
     assert_eq!(world.forwarded(&get(BASE_HOST, "/alpha/a/b")).1.line(), "GET /alpha-at-backend/a/b");
     // PRE-6: what is signed for one style is not valid in the other.
-    let moved = get(&host, "/a/b").replacing("host", BASE_HOST);
+    let moved = get(&host, "/abc/b").replacing("host", BASE_HOST);
     world.denied_by_head(&moved, 403, "SignatureDoesNotMatch");
     // A label boundary is needed (S3S-649): this is another host, so path style, and no bucket is called `a`.
     world.denied_by_head(&get(&format!("alpha{BASE_HOST}"), "/nowhere/b"), 404, "NoSuchBucket");

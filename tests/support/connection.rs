@@ -14,7 +14,7 @@ use crate::request::Request;
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// One answer.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Response {
     pub status: u16,
     /// Names in lower case.
@@ -24,6 +24,20 @@ pub struct Response {
     pub interim: Vec<u16>,
     /// The body ended as its framing says. A close-delimited body is never complete here.
     pub complete: bool,
+}
+
+impl std::fmt::Debug for Response {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let shown = String::from_utf8_lossy(&self.body[..self.body.len().min(500)]).into_owned();
+        f.debug_struct("Response")
+            .field("status", &self.status)
+            .field("headers", &self.headers)
+            .field("interim", &self.interim)
+            .field("complete", &self.complete)
+            .field("body_bytes", &self.body.len())
+            .field("body", &shown)
+            .finish()
+    }
 }
 
 impl Response {

@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex, mpsc};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -205,20 +205,25 @@ struct Lines {
 }
 
 impl Log {
+    /// A test that panicked while it waited here has changed nothing.
+    fn lock(&self) -> MutexGuard<'_, (Vec<String>, bool)> {
+        self.lines.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn push(&self, line: String) {
-        self.lines.written.lock().unwrap().0.push(line);
+        self.lock().0.push(line);
         self.lines.changed.notify_all();
     }
 
     fn end(&self) {
-        self.lines.written.lock().unwrap().1 = true;
+        self.lock().1 = true;
         self.lines.changed.notify_all();
     }
 
     /// Number of lines so far.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.lines.written.lock().unwrap().0.len()
+        self.lock().0.len()
     }
 
     /// True before the first line.
@@ -230,14 +235,14 @@ impl Log {
     /// Everything so far.
     #[must_use]
     pub fn text(&self) -> String {
-        self.lines.written.lock().unwrap().0.join("\n")
+        self.lock().0.join("\n")
     }
 
     /// The access records from line `from` on, as soon as `condition` holds for them.
     #[must_use]
     pub fn records(&self, from: usize, what: &str, condition: impl Fn(&[Value]) -> bool) -> Vec<Value> {
         let deadline = Instant::now() + PATIENCE;
-        let mut lines = self.lines.written.lock().unwrap();
+        let mut lines = self.lock();
         loop {
             let records: Vec<Value> = lines.0[from..].iter().filter_map(|line| access_record(line)).collect();
             if condition(&records) {
@@ -245,12 +250,12 @@ impl Log {
             }
             let left = deadline.saturating_duration_since(Instant::now());
             assert!(left > Duration::ZERO && !lines.1, "no {what} in the log:\n{}", lines.0[from..].join("\n"));
-            lines = self.lines.changed.wait_timeout(lines, left).unwrap().0;
+            lines = self.lines.changed.wait_timeout(lines, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
     fn wait_end(&self) {
-        let lines = self.lines.written.lock().unwrap();
+        let lines = self.lock();
         let (lines, timeout) = self.lines.changed.wait_timeout_while(lines, PATIENCE, |lines| !lines.1).unwrap();
         assert!(!timeout.timed_out(), "the gateway did not end; its log:\n{}", lines.0.join("\n"));
     }

@@ -1,5 +1,7 @@
 //! Backend, documents and gateway together, and the threefold oracle of architecture.md section 8.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -28,8 +30,9 @@ pub const BASE_HOST: &str = "s3.osp.test";
 
 /// What a denial has to look like.
 struct Expected<'a> {
-    status: u16,
-    code: &'a str,
+    statuses: &'a [u16],
+    /// Any, when `None`.
+    code: Option<&'a str>,
     to_head: bool,
 }
 
@@ -52,6 +55,8 @@ pub struct World {
     pub config: ConfigDir,
     pub authority: Authority,
     tls: TempDir,
+    /// Ids of the answers that [`Self::send`] has seen: their records may still come while another one is judged.
+    answered: RefCell<HashSet<String>>,
 }
 
 impl World {
@@ -92,7 +97,7 @@ impl World {
             .https(tls.path())
             .arguments(&["--config", settings.to_str().unwrap()])
             .ready();
-        Self { backend, gateway, config, authority, tls }
+        Self { backend, gateway, config, authority, tls, answered: RefCell::default() }
     }
 
     /// The world that all tests of one file share, one after the other: each sees the backend and the log alone.
@@ -101,8 +106,24 @@ impl World {
         let world = WORLD.get_or_init(|| Mutex::new(Self::start(binary)));
         // A test that failed has unwound; the world itself is as good as before.
         let world = world.lock().unwrap_or_else(PoisonError::into_inner);
-        world.backend.forget();
+        world.settle();
         world
+    }
+
+    /// Waits until nothing of an earlier test is left: no connection, no record to come.
+    fn settle(&self) {
+        wait_until("earlier connections to end", || self.gateway.metrics().sum("osp_active_connections", &[]) == 0.0);
+        self.backend.forget();
+        let _ = self.probe(self.gateway.log.len());
+    }
+
+    /// A request that OSP answers itself; the records from line `from` on, up to its own.
+    fn probe(&self, from: usize) -> Vec<Value> {
+        let probe = self.send(&self.signed("GET", "/"));
+        let id = probe.header("x-amz-request-id").expect("x-amz-request-id on every answer").to_owned();
+        self.gateway.log.records(from, "record of the probe", |records| {
+            records.iter().any(|record| record["request_id"] == id.as_str())
+        })
     }
 
     /// Writes a file of documents and waits until the table made of it is in force; how long that took.
@@ -153,9 +174,11 @@ impl World {
     /// Sends a request over a connection of its own.
     #[must_use]
     pub fn send(&self, request: &Request) -> Response {
-        self.connect().send(request).unwrap_or_else(|error| {
+        let response = self.connect().send(request).unwrap_or_else(|error| {
             panic!("no answer to {} {}: {error}\n{}", request.method, request.target(), self.gateway.log.text())
-        })
+        });
+        self.answered.borrow_mut().extend(response.header("x-amz-request-id").map(str::to_owned));
+        response
     }
 
     /// A plain connection.
@@ -192,8 +215,19 @@ impl World {
         self.denied_raw(&request.bytes(), request.method == "HEAD", status, code)
     }
 
+    /// As [`Self::denied_by_head`] where S3 leaves the choice: one of these statuses, any code.
+    pub fn refused_by_head(&self, request: &Request, statuses: &[u16]) -> Response {
+        let expected = Expected { statuses, code: None, to_head: request.method == "HEAD" };
+        self.refused_raw(&request.bytes(), expected)
+    }
+
     /// As [`Self::denied_by_head`] for bytes that no request type can hold.
     pub fn denied_raw(&self, bytes: &[u8], to_head: bool, status: u16, code: &str) -> Response {
+        self.refused_raw(bytes, Expected { statuses: &[status], code: Some(code), to_head })
+    }
+
+    fn refused_raw(&self, bytes: &[u8], expected: Expected<'_>) -> Response {
+        let to_head = expected.to_head;
         self.backend.forget();
         let from = self.gateway.log.len();
         let mut connection = self.connect();
@@ -201,8 +235,10 @@ impl World {
         let response = connection.read_response(to_head).unwrap_or_else(|error| {
             panic!("no answer to {:?}: {error}", String::from_utf8_lossy(&bytes[..bytes.len().min(300)]))
         });
+        // The gateway lingers for a client that may still be sending; this one is not.
+        drop(connection);
         let head = String::from_utf8_lossy(&bytes[..bytes.len().min(300)]).into_owned();
-        self.assert_denial(&response, Expected { status, code, to_head }, from, &head);
+        self.assert_denial(&response, expected, from, &head);
         let seen = self.backend.settled();
         assert!(seen.is_empty(), "a denial by the head reached the backend: {seen:?}\n{head}");
         response
@@ -211,11 +247,20 @@ impl World {
     /// A denial that the body decides: status and code, at most one aborted request at the backend, nothing stored or
     /// changed, that backend connection never used again, one deny record.
     pub fn denied_by_body(&self, request: &Request, status: u16, code: &str) -> Response {
+        self.refused_body(request, Expected { statuses: &[status], code: Some(code), to_head: false })
+    }
+
+    /// As [`Self::denied_by_body`] where the code is open: a 400.
+    pub fn refused_by_body(&self, request: &Request) -> Response {
+        self.refused_body(request, Expected { statuses: &[400], code: None, to_head: false })
+    }
+
+    fn refused_body(&self, request: &Request, expected: Expected<'_>) -> Response {
         self.backend.forget();
         let before = self.backend.contents();
         let from = self.gateway.log.len();
         let response = self.send(request);
-        self.assert_denial(&response, Expected { status, code, to_head: false }, from, &request.target());
+        self.assert_denial(&response, expected, from, &request.target());
         self.assert_aborted(&before);
         response
     }
@@ -233,23 +278,29 @@ impl World {
     }
 
     fn assert_denial(&self, response: &Response, expected: Expected<'_>, from: usize, what: &str) {
-        let Expected { status, code, to_head } = expected;
-        let found = (response.status, if to_head { None } else { response.code() });
-        assert_eq!(found, (status, (!to_head).then(|| code.to_owned())), "{what}\n{response:?}\n{}", response.text());
+        let Expected { statuses, code, to_head } = expected;
+        let explanation = || format!("{what}\n{response:?}");
+        assert!(statuses.contains(&response.status), "{statuses:?} expected: {}", explanation());
+        let found = response.code();
+        assert!(
+            to_head || found.is_some() && (code.is_none() || found.as_deref() == code),
+            "{code:?}: {}",
+            explanation()
+        );
         assert!(!to_head || response.body.is_empty(), "a body in the answer to HEAD (ER-2)");
         let id = response.header("x-amz-request-id").expect("x-amz-request-id on every answer").to_owned();
-        let is_deny = |record: &Value| record["decision"] == "deny";
+        let earlier = self.answered.borrow().clone();
+        let is_deny = |record: &Value| {
+            record["decision"] == "deny"
+                && record["request_id"].as_str().is_none_or(|found| found == id || !earlier.contains(found))
+        };
         let _ = self.gateway.log.records(from, "deny record", |records| records.iter().any(is_deny));
-        // A probe that OSP answers itself: once its record is there, the denial has no second one to come.
-        let probe = self.send(&self.signed("GET", "/"));
-        let probe_id = probe.header("x-amz-request-id").unwrap().to_owned();
-        let records = self.gateway.log.records(from, "record of the probe", |records| {
-            records.iter().any(|record| record["request_id"] == probe_id.as_str())
-        });
+        // Once the record of a probe is there, the denial has no second one to come.
+        let records = self.probe(from);
         let denied: Vec<&Value> = records.iter().filter(|record| is_deny(record)).collect();
         assert_eq!(denied.len(), 1, "exactly one deny record for {what}: {records:?}");
         assert_eq!(denied[0]["request_id"], id.as_str(), "{denied:?}");
-        assert_eq!(denied[0]["status"], status, "{denied:?}");
+        assert_eq!(denied[0]["status"], response.status, "{denied:?}");
         assert!(denied[0]["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{denied:?}");
         self.assert_silent();
     }

@@ -9,7 +9,7 @@ mod wire;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
@@ -27,8 +27,9 @@ use store::Store;
 pub const REGION: &str = "eu-test-1";
 
 /// One request as the backend saw it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Seen {
+    id: u64,
     /// Which connection, counted from 1.
     pub connection: u64,
     pub head: Head,
@@ -42,6 +43,19 @@ pub struct Seen {
     pub ended: bool,
     /// Why the strict checks refused it.
     pub refused: Option<String>,
+}
+
+impl std::fmt::Debug for Seen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Seen")
+            .field("connection", &self.connection)
+            .field("head", &self.head)
+            .field("body_bytes", &self.wire_body.len())
+            .field("complete", &self.complete)
+            .field("ended", &self.ended)
+            .field("refused", &self.refused)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Seen {
@@ -58,6 +72,7 @@ struct State {
     rules: Vec<Rule>,
     store: Store,
     connections: u64,
+    requests: u64,
 }
 
 struct Shared {
@@ -69,12 +84,12 @@ struct Shared {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn update(&self, index: usize, change: impl FnOnce(&mut Seen)) {
+    fn update(&self, id: u64, change: impl FnOnce(&mut Seen)) {
         let mut state = self.lock();
-        if let Some(seen) = state.seen.get_mut(index) {
+        if let Some(seen) = state.seen.iter_mut().find(|seen| seen.id == id) {
             change(seen);
         }
         drop(state);
@@ -160,10 +175,11 @@ impl Backend {
         self.shared.lock().rules.push(rule);
     }
 
-    /// Forgets requests and rules.
+    /// Forgets requests and rules, once nothing is under way any more.
     pub fn forget(&self) {
+        let _ = self.settled();
         let mut state = self.shared.lock();
-        state.seen.retain(|seen| !seen.ended);
+        state.seen.clear();
         state.rules.clear();
     }
 
@@ -181,7 +197,7 @@ impl Backend {
         while !condition(&state.seen) {
             let left = deadline.saturating_duration_since(Instant::now());
             assert!(left > Duration::ZERO, "the backend waited in vain for {what}: {:?}", state.seen);
-            state = self.shared.changed.wait_timeout(state, left).unwrap().0;
+            state = self.shared.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         state.seen.clone()
     }
@@ -206,10 +222,13 @@ fn accept(shared: &Shared, stream: TcpStream, config: Option<Arc<ServerConfig>>)
 
 fn serve<S: io::Read + io::Write>(shared: &Shared, connection: u64, mut wire: wire::Wire<S>) -> io::Result<()> {
     while let Some(head) = wire.read_head()? {
-        let (index, fault) = {
+        let (id, fault) = {
             let mut state = shared.lock();
             let fault = fault::pick(&mut state.rules, &head);
+            state.requests += 1;
+            let id = state.requests;
             state.seen.push(Seen {
+                id,
                 connection,
                 head: head.clone(),
                 wire_body: Vec::new(),
@@ -218,11 +237,11 @@ fn serve<S: io::Read + io::Write>(shared: &Shared, connection: u64, mut wire: wi
                 ended: false,
                 refused: None,
             });
-            (state.seen.len() - 1, fault)
+            (id, fault)
         };
-        let id = Ticket { shared, index };
-        let result = one_request(&id, &mut wire, &head, fault);
-        id.shared.update(id.index, |seen| seen.ended = true);
+        shared.changed.notify_all();
+        let result = one_request(&Ticket { shared, id }, &mut wire, &head, fault);
+        shared.update(id, |seen| seen.ended = true);
         if !result? {
             return Ok(());
         }
@@ -232,7 +251,7 @@ fn serve<S: io::Read + io::Write>(shared: &Shared, connection: u64, mut wire: wi
 
 struct Ticket<'a> {
     shared: &'a Shared,
-    index: usize,
+    id: u64,
 }
 
 /// Serves one request; `false` ends the connection.
@@ -248,7 +267,7 @@ fn one_request<S: io::Read + io::Write>(
     let limit = if let Some(Fault::ResetAfter(count)) = fault { Some(count) } else { None };
     let arrived = wire.read_body(head, limit);
     let body = arrived.body;
-    ticket.shared.update(ticket.index, |seen| {
+    ticket.shared.update(ticket.id, |seen| {
         seen.complete = arrived.complete;
         seen.wire_body.clone_from(&body);
     });
@@ -271,11 +290,11 @@ fn regular_answer(ticket: &Ticket<'_>, head: &Head, body: &[u8]) -> Answer {
     match check::check(head, body, ticket.shared.key, ticket.shared.address) {
         Ok(object) => {
             let hash = sha256_hex(&object);
-            ticket.shared.update(ticket.index, |seen| seen.body_sha256 = hash);
+            ticket.shared.update(ticket.id, |seen| seen.body_sha256 = hash);
             ticket.shared.lock().store.serve(head, object)
         }
         Err(why) => {
-            ticket.shared.update(ticket.index, |seen| seen.refused = Some(why.clone()));
+            ticket.shared.update(ticket.id, |seen| seen.refused = Some(why.clone()));
             Answer::error(403, "SignatureDoesNotMatch", &why)
         }
     }
