@@ -251,10 +251,12 @@ fn inside_the_grant_every_operation_works() {
     for source in ["alpha/team-a/mine", "/alpha/team-a/mine", "alpha%2Fteam-a%2Fmine", "beta/open"] {
         world.forwarded(&copy(source));
     }
-    for query in ["prefix=team-a%2F", "list-type=2&prefix=team-a%2Fmi"] {
+    for query in ["prefix=team-a%2Fm", "list-type=2&prefix=team-a%2Fmi"] {
         let (listed, _) = world.forwarded(&signed(&world, BOB, "GET", "/alpha", query));
         assert!(listed.text().contains("team-a/mine") && !listed.text().contains("team-b"), "{}", listed.text());
     }
+    // It would show the names under the denied prefix.
+    world.denied_by_head(&signed(&world, BOB, "GET", "/alpha", "prefix=team-a%2F"), 403, "AccessDenied");
     world.forwarded(&sign(world.request("DELETE", "/alpha/team-a/new")));
     // P01: dots are text. This key lies inside the prefix, and nobody takes it for another.
     world.forwarded(&sign(world.request("PUT", "/alpha/team-a/../team-b/k").body("x")));

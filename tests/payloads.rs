@@ -310,6 +310,7 @@ fn a_truncated_body_changes_nothing() {
                 assert_eq!(response.status, 400, "{payload:?} {keep}");
             }
             drop(connection);
+            world.wait_quiet();
             world.assert_aborted(&before);
         }
     }

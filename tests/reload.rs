@@ -70,7 +70,6 @@ fn an_invalid_document_breaks_its_own_bucket_only() {
         good.replace("http://", "ftp://"),
         good.replace("addressingStyle: Path", "addressingStyle: 7"),
         good.replace("credentialRef: {name: backend}", "credentialRef: {name: absent}"),
-        good.replace("clientRef: {name: alice}", "clientRef: {name: nobody}"),
         format!("{good}  hooks: [{{name: later}}]\n"),
     ];
     for text in invalid {
@@ -81,6 +80,9 @@ fn an_invalid_document_breaks_its_own_bucket_only() {
         assert!(response.header("retry-after").is_some(), "{response:?}");
         assert_eq!(get(&world, "/alpha/k"), 200, "{text}");
     }
+    // A client that is not there takes nothing from the others: the route serves, and nobody is granted anything.
+    let _ = world.apply("wounded.yaml", &good.replace("clientRef: {name: alice}", "clientRef: {name: nobody}"));
+    world.denied_by_head(&world.signed("GET", "/wounded/k"), 403, "AccessDenied");
     // Never 404: Hadoop would take that for "does not exist".
     let _ = world.apply("wounded.yaml", &good);
     assert_eq!(get(&world, "/wounded/k"), 200);

@@ -110,9 +110,14 @@ impl World {
         world
     }
 
+    /// Waits until the gateway has noticed that every client is gone.
+    pub fn wait_quiet(&self) {
+        wait_until("all connections to end", || self.gateway.metrics().sum("osp_active_connections", &[]) == 0.0);
+    }
+
     /// Waits until nothing of an earlier test is left: no connection, no record to come.
     fn settle(&self) {
-        wait_until("earlier connections to end", || self.gateway.metrics().sum("osp_active_connections", &[]) == 0.0);
+        self.wait_quiet();
         self.backend.forget();
         let _ = self.probe(self.gateway.log.len());
     }
@@ -200,9 +205,10 @@ impl World {
         assert_eq!(seen.refused, None, "{seen:?}");
         assert!(seen.complete, "{seen:?}");
         let id = response.header("x-amz-request-id").expect("x-amz-request-id on every answer").to_owned();
-        let records = self.gateway.log.records(from, "record of the request", |records| {
-            records.iter().any(|record| record["request_id"] == id.as_str())
-        });
+        let mine = |record: &&Value| record["request_id"] == id.as_str();
+        let records =
+            self.gateway.log.records(from, "record of the request", |records| records.iter().any(|one| mine(&one)));
+        let records: Vec<&Value> = records.iter().filter(mine).collect();
         assert_eq!(records.len(), 1, "{records:?}");
         assert_eq!(records[0]["decision"], "allow", "{records:?}");
         assert_eq!(records[0]["status"], response.status, "{records:?}");
