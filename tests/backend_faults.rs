@@ -1,6 +1,13 @@
 //! A backend that misbehaves: what the client sees then, and what it never sees (security.md 4, rows 1-4; H response side;
 //! traps 10 and 11; RN-6; B).
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stderr
+)]
 
 use std::net::TcpListener;
 use std::time::Duration;

@@ -1,6 +1,13 @@
 //! Heads on the wire, as raw bytes: what pingora would answer by itself, accept or repair has to be refused by the
 //! gateway's own front, with S3 XML and a log record, and must never reach a backend (security.md 1, H, HT).
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stderr
+)]
 
 use std::time::{Duration, SystemTime};
 

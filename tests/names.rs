@@ -1,6 +1,13 @@
 //! Names: every key arrives at the backend byte for byte, under the backend's names and no other; a grant on a prefix
 //! holds for every operation that can name a key (P, D, RN, CL-7).
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stderr
+)]
 
 use osp_test_support::sigv4::uri_encode;
 use osp_test_support::{ALICE, BOB, Key, Payload, Request, Signer, World};
