@@ -1,0 +1,119 @@
+//! The client: requests signed in advance, sent one after the other over a kept connection; every answer is checked.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use osp_test_support::{ALICE, Payload, Request, Signer};
+
+use crate::arms::HOST;
+
+/// What is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// `GET` of so many bytes.
+    Get(usize),
+    /// `PUT` of so many bytes, signed with their SHA-256.
+    PutSigned(usize),
+    /// `PUT` of so many bytes with an unsigned checksum trailer, as current SDKs send over HTTPS.
+    PutTrailer(usize),
+    /// `GET` with a signature that is wrong in its last digit.
+    Reject,
+}
+
+/// A request ready to be sent, and what has to come back.
+pub struct Prepared {
+    pub request: Request,
+    wire: Vec<u8>,
+    status: u16,
+    /// Length of the answer's body, where it is known.
+    length: Option<usize>,
+}
+
+impl Prepared {
+    /// Signs the request for `bucket`. Signatures are good for 15 minutes.
+    pub fn new(work: Work, bucket: &str) -> Self {
+        let path = |size| format!("/{bucket}/size-{size}");
+        let signer = Signer::new(ALICE);
+        let (request, status, length) = match work {
+            Work::Get(size) => (signer.sign(sdk("GET", &path(size)), Payload::Sha256), 200, Some(size)),
+            Work::PutSigned(size) => {
+                (signer.sign(sdk("PUT", &path(size)).body(vec![7; size]), Payload::Sha256), 200, Some(0))
+            }
+            Work::PutTrailer(size) => {
+                let request = sdk("PUT", &path(size)).body(vec![7; size]);
+                (signer.chunk(1024 * 1024).sign(request, Payload::UnsignedTrailer), 200, Some(0))
+            }
+            Work::Reject => {
+                let request = signer.sign(sdk("GET", &path(1024)), Payload::Sha256);
+                let (head, last) = request.value("authorization").split_at(request.value("authorization").len() - 1);
+                let wrong = format!("{head}{}", if last == "0" { '1' } else { '0' });
+                (request.replacing("authorization", &wrong), 403, None)
+            }
+        };
+        let wire = request.bytes();
+        Self { request, wire, status, length }
+    }
+
+    /// Bytes that one exchange moves, for figures per byte.
+    pub fn bytes(&self) -> usize {
+        self.length.unwrap_or(0).max(self.wire.len())
+    }
+}
+
+/// The headers that an SDK sends.
+fn sdk(method: &str, path: &str) -> Request {
+    Request::new(method, HOST, path)
+        .header("User-Agent", "aws-sdk-go-v2/1.30.0 ua/2.1 os/linux lang/go#1.26 md/GOOS#linux api/s3#1.60.0 m/E")
+        .header("Accept-Encoding", "identity")
+        .header("Amz-Sdk-Invocation-Id", "0b2c2c5e-9c0a-4b3c-9d65-0d2a2b2f8a11")
+        .header("Amz-Sdk-Request", "attempt=1; max=3")
+}
+
+/// One kept connection.
+pub struct Client {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Client {
+    /// Connects.
+    pub fn new(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
+        Self { stream, buffer: vec![0; 256 * 1024] }
+    }
+
+    /// Sends it `count` times and checks every answer.
+    pub fn run(&mut self, prepared: &Prepared, count: usize) {
+        for _ in 0..count {
+            self.stream.write_all(&prepared.wire).unwrap();
+            self.read_answer(prepared);
+        }
+    }
+
+    fn read_answer(&mut self, prepared: &Prepared) {
+        let mut filled = 0;
+        let head_end = loop {
+            let count = self.stream.read(&mut self.buffer[filled..]).unwrap();
+            assert!(count > 0, "closed before the answer");
+            filled += count;
+            if let Some(at) = self.buffer[..filled].windows(4).position(|window| window == b"\r\n\r\n") {
+                break at + 4;
+            }
+        };
+        let head = String::from_utf8_lossy(&self.buffer[..head_end]).to_ascii_lowercase();
+        assert_eq!(head.get(9..12), Some(prepared.status.to_string().as_str()), "{head}");
+        let length = head.split("\r\n").find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+        let length = length.unwrap_or_else(|| panic!("an answer without a length: {head}"));
+        assert!(prepared.length.is_none_or(|expected| expected == length), "a body of {length} bytes: {head}");
+        let mut left = length - (filled - head_end);
+        while left > 0 {
+            let wanted = left.min(self.buffer.len());
+            let count = self.stream.read(&mut self.buffer[..wanted]).unwrap();
+            assert!(count > 0, "the answer was cut off");
+            left -= count;
+        }
+    }
+}

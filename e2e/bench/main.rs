@@ -1,0 +1,155 @@
+//! `make bench`: nginx, a bare pingora proxy and OSP over the same null backend, in turn, in one run.
+//!
+//! Prints the rows a1, a4, b, c2, d2, d3, h1 and j of performance.md section 9 as ratios. Absolute times of a shared machine
+//! say little; ratios of one run do. Every answer is checked, and OSP's own signatures are judged by the strict fake
+//! backend before anything is measured.
+
+mod arms;
+mod load;
+mod measure;
+
+use std::path::PathBuf;
+
+use arms::{Arm, Process, Stage};
+use load::{Client, Prepared, Work};
+use measure::Mode;
+
+const SMALL: usize = 1024;
+const LARGE: usize = 64 * 1024 * 1024;
+const HUGE: usize = 1024 * 1024 * 1024;
+/// Interleaved rounds of body rows; the least of them counts.
+const ROUNDS: usize = 9;
+
+struct Row {
+    name: &'static str,
+    what: &'static str,
+    measured: f64,
+    /// The Must column, in the mode of this run; `None` where the page names none.
+    must: Option<f64>,
+    detail: String,
+}
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let osp = arguments.next().map_or_else(|| PathBuf::from("target/release/osp"), PathBuf::from);
+    let only: Vec<String> = arguments.collect();
+    let wanted = |name: &str| only.is_empty() || only.iter().any(|one| one == name);
+    let mode = Mode::detect();
+    println!(
+        "header rows are counted by {mode:?}; body rows by process CPU time, the least of {ROUNDS} rounds in turn"
+    );
+    let stage = Stage::new(osp);
+    check_signatures(&stage);
+    let mut rows = Vec::new();
+    if ["a1", "a4", "j", "h1"].into_iter().any(wanted) {
+        rows.extend(header_rows(&stage, mode));
+    }
+    if ["b", "c2", "d2"].into_iter().any(wanted) {
+        rows.extend(body_rows(&stage));
+    }
+    if wanted("d3") {
+        rows.push(memory_row(&stage));
+    }
+    report(&rows);
+}
+
+/// Correctness first: what OSP sends to the backend must satisfy the strict one.
+fn check_signatures(stage: &Stage) {
+    let osp = stage.start(Arm::Osp, &[]);
+    let mut client = Client::new(osp.http);
+    stage.strict.seed("bench", "size-1024", &[0; SMALL]);
+    for work in [Work::Get(SMALL), Work::PutSigned(SMALL), Work::PutTrailer(300_000), Work::Reject] {
+        client.run(&Prepared::new(work, "strict"), 1);
+    }
+    let seen = stage.strict.settled();
+    assert_eq!(seen.len(), 3, "the rejected request reached the backend: {seen:?}");
+    assert!(seen.iter().all(|one| one.refused.is_none() && one.complete), "{seen:?}");
+    osp.stop();
+}
+
+fn header_rows(stage: &Stage, mode: Mode) -> Vec<Row> {
+    let (get, reject) = (Prepared::new(Work::Get(SMALL), "bench"), Prepared::new(Work::Reject, "bench"));
+    let count = |arm, prepared, tls| measure::instructions(stage, mode, arm, prepared, tls);
+    let nginx = count(Arm::Nginx, &get, false);
+    let floor = count(Arm::Passthrough, &get, false);
+    let osp = count(Arm::Osp, &get, false);
+    let rejected = count(Arm::Osp, &reject, false);
+    let nginx_tls = count(Arm::Nginx, &get, true);
+    let osp_tls = count(Arm::Osp, &get, true);
+    // Callgrind sees user instructions only, so its limits differ (performance.md 10).
+    let must = |perf, callgrind| Some(if mode == Mode::Perf { perf } else { callgrind });
+    let row = |name, what, (above, below): (f64, f64), must| Row {
+        name,
+        what,
+        measured: above / below,
+        must,
+        detail: format!("{:.1} k / {:.1} k instructions", above / 1e3, below / 1e3),
+    };
+    vec![
+        row("a1", "1 KiB GET, OSP / nginx", (osp, nginx), must(2.4, 3.8)),
+        row("a4", "1 KiB GET, OSP / bare pingora", (osp, floor), must(1.25, 1.35)),
+        row(
+            "h1",
+            "1 KiB GET over TLS, OSP / nginx",
+            (osp_tls, nginx_tls),
+            must(1.9, f64::NAN).filter(|must| must.is_finite()),
+        ),
+        row("j", "bad signature / 1 KiB GET, OSP", (rejected, osp), must(0.7, 0.7)),
+    ]
+}
+
+fn body_rows(stage: &Stage) -> Vec<Row> {
+    let arms: Vec<Process> =
+        [Arm::Nginx, Arm::Passthrough, Arm::Osp].into_iter().map(|arm| stage.start(arm, &[])).collect();
+    let [nginx, floor, osp] = arms.as_slice() else { unreachable!("three arms were started") };
+    let get = Prepared::new(Work::Get(LARGE), "bench");
+    let gets = measure::cpu_per_byte(&[(nginx, &get), (osp, &get)], ROUNDS, 8);
+    let signed = Prepared::new(Work::PutSigned(LARGE), "bench");
+    let trailer = Prepared::new(Work::PutTrailer(LARGE), "bench");
+    let puts = measure::cpu_per_byte(&[(floor, &signed), (osp, &signed), (osp, &trailer)], ROUNDS, 4);
+    let digest = measure::digest_ns_per_byte(LARGE, ROUNDS);
+    let row = |name, what, above: f64, below: f64, must| Row {
+        name,
+        what,
+        measured: above / below,
+        must: Some(must),
+        detail: format!("{above:.3} / {below:.3} CPU ns per byte"),
+    };
+    let rows = vec![
+        row("b", "64 MiB GET, OSP / nginx", gets[1], gets[0], 1.7),
+        row("c2", "64 MiB PUT signed, OSP / (bare pingora + one SHA-256)", puts[1], puts[0] + digest, 1.15),
+        row("d2", "64 MiB PUT trailer, OSP / bare pingora PUT", puts[2], puts[0], 1.3),
+    ];
+    arms.into_iter().for_each(Process::stop);
+    rows
+}
+
+fn memory_row(stage: &Stage) -> Row {
+    let osp = stage.start(Arm::Osp, &[]);
+    let mut client = Client::new(osp.http);
+    client.run(&Prepared::new(Work::PutTrailer(LARGE / 16), "bench"), 2);
+    let huge = Prepared::new(Work::PutTrailer(HUGE), "bench");
+    let (before, _) = measure::memory_kib(osp.id());
+    measure::reset_peak(osp.id());
+    client.run(&huge, 1);
+    let (_, peak) = measure::memory_kib(osp.id());
+    osp.stop();
+    let measured = peak.saturating_sub(before) as f64 / 1024.0;
+    let detail = format!("{before} KiB before, {peak} KiB at the peak");
+    Row { name: "d3", what: "1 GiB PUT, growth of OSP's memory in MiB", measured, must: Some(4.0), detail }
+}
+
+fn report(rows: &[Row]) {
+    println!("\n{:<4} {:<55} {:>8} {:>8}  {:<6} measured", "row", "what", "value", "must", "");
+    let mut missed = 0;
+    for row in rows {
+        let (must, verdict) = match row.must {
+            None => ("-".to_owned(), ""),
+            Some(must) if row.measured <= must => (format!("<= {must}"), "ok"),
+            Some(must) => (format!("<= {must}"), "MISSED"),
+        };
+        missed += usize::from(verdict == "MISSED");
+        println!("{:<4} {:<55} {:>8.2} {must:>8}  {verdict:<6} {}", row.name, row.what, row.measured, row.detail);
+    }
+    println!("\n{} of {} rows hold", rows.len() - missed, rows.len());
+}

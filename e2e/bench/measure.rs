@@ -1,0 +1,205 @@
+//! Three ways to count: hardware instructions where the machine counts them, callgrind where it does not, process CPU
+//! time for bodies (valgrind knows no SHA instructions, so bodies would be counted wrong there).
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use osp_test_support::Connection;
+
+use crate::arms::{Arm, Process, Stage};
+use crate::load::{Client, Prepared};
+
+/// Requests before counting begins, and requests counted.
+const WARM: usize = 200;
+const COUNTED: usize = 1000;
+
+/// How header rows are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// `perf stat`: user and kernel instructions.
+    Perf,
+    /// The difference of two callgrind runs: user instructions without SHA compression.
+    Callgrind,
+}
+
+impl Mode {
+    /// What this machine can do.
+    pub fn detect() -> Self {
+        let output = Command::new("perf").args(["stat", "-x,", "-e", "instructions:u", "true"]).output();
+        let counts = output.is_ok_and(|output| {
+            let text = String::from_utf8_lossy(&output.stderr).into_owned();
+            output.status.success() && text.split(',').next().is_some_and(|field| field.trim().parse::<u64>().is_ok())
+        });
+        if counts { Self::Perf } else { Self::Callgrind }
+    }
+}
+
+/// Instructions per request of one arm.
+pub fn instructions(stage: &Stage, mode: Mode, arm: Arm, prepared: &Prepared, tls: bool) -> f64 {
+    match mode {
+        Mode::Perf => perf(stage, arm, prepared, tls),
+        Mode::Callgrind => {
+            let few = callgrind(stage, arm, prepared, (WARM, tls));
+            let many = callgrind(stage, arm, prepared, (WARM + COUNTED, tls));
+            (many - few) / COUNTED as f64
+        }
+    }
+}
+
+fn send(stage: &Stage, process: &Process, prepared: &Prepared, (count, tls): (usize, bool)) {
+    if tls {
+        let address = process.https.expect("an arm with HTTPS");
+        let mut connection = Connection::tls(address, stage.authority.client(&[b"http/1.1"]));
+        for _ in 0..count {
+            assert_eq!(connection.send(&prepared.request).unwrap().status, 200);
+        }
+    } else {
+        Client::new(process.http).run(prepared, count);
+    }
+}
+
+fn callgrind(stage: &Stage, arm: Arm, prepared: &Prepared, requests: (usize, bool)) -> f64 {
+    let file = stage.dir.path().join("callgrind.out");
+    let _ = std::fs::remove_file(&file);
+    let wrapper = ["valgrind", "--tool=callgrind", "-q", &format!("--callgrind-out-file={}", file.display())];
+    let process = stage.start(arm, &wrapper.map(str::to_owned));
+    send(stage, &process, prepared, requests);
+    process.stop();
+    let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("callgrind left no result: {error}"));
+    let (all, sha) = callgrind_totals(&text);
+    (all - sha) as f64
+}
+
+/// Instructions in a callgrind file: all, and those of SHA compression functions (software under valgrind).
+pub fn callgrind_totals(text: &str) -> (u64, u64) {
+    let mut names: HashMap<&str, &str> = HashMap::new();
+    let (mut all, mut sha) = (0, 0);
+    let mut in_sha = false;
+    let mut inclusive = false;
+    for line in text.lines() {
+        if let Some(function) = line.strip_prefix("fn=") {
+            let (id, name) = function.split_once(' ').unwrap_or((function, ""));
+            let name = if name.is_empty() { names.get(id).copied().unwrap_or_default() } else { name };
+            names.insert(id, name);
+            in_sha = name.contains("sha256_block") || name.contains("sha256_compress");
+        } else if line.starts_with("cfn=") {
+            // A called function may be named here for the first time.
+            let function = line.trim_start_matches("cfn=");
+            if let Some((id, name)) = function.split_once(' ') {
+                names.insert(id, name);
+            }
+        } else if line.starts_with("calls=") {
+            inclusive = true;
+        } else if line.starts_with(|first: char| first.is_ascii_digit() || "+-*".contains(first)) {
+            let cost: u64 = line.split(' ').nth(1).and_then(|cost| cost.parse().ok()).unwrap_or(0);
+            if !std::mem::take(&mut inclusive) {
+                all += cost;
+                sha += if in_sha { cost } else { 0 };
+            }
+        }
+    }
+    (all, sha)
+}
+
+fn perf(stage: &Stage, arm: Arm, prepared: &Prepared, tls: bool) -> f64 {
+    let process = stage.start(arm, &[]);
+    send(stage, &process, prepared, (WARM, tls));
+    let mut counter = Command::new("perf")
+        .args(["stat", "-x,", "-e", "instructions:u,instructions:k", "-p", &process.id().to_string()])
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("perf was there a moment ago");
+    // perf attaches some time after it was started and does not say when.
+    std::thread::sleep(Duration::from_millis(500));
+    send(stage, &process, prepared, (COUNTED, tls));
+    let _ = Command::new("kill").args(["-INT", &counter.id().to_string()]).status();
+    let mut text = String::new();
+    counter.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+    let _ = counter.wait();
+    process.stop();
+    let counts = text.lines().filter_map(|line| line.split(',').next()?.parse::<f64>().ok());
+    counts.sum::<f64>() / COUNTED as f64
+}
+
+/// CPU time of all threads of a process so far, in nanoseconds.
+pub fn cpu_ns(id: u32) -> u64 {
+    let tasks = std::fs::read_dir(format!("/proc/{id}/task")).unwrap();
+    tasks
+        .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok())
+        .filter_map(|text| text.split(' ').next()?.parse::<u64>().ok())
+        .sum()
+}
+
+/// CPU nanoseconds per byte, the least of `rounds`, for several (process, request) pairs taken in turn.
+pub fn cpu_per_byte(pairs: &[(&Process, &Prepared)], rounds: usize, repeats: usize) -> Vec<f64> {
+    let mut clients: Vec<Client> = pairs.iter().map(|(process, _)| Client::new(process.http)).collect();
+    let mut least = vec![f64::INFINITY; pairs.len()];
+    // The first round warms up and does not count.
+    for round in 0..=rounds {
+        for (index, (process, prepared)) in pairs.iter().enumerate() {
+            let before = cpu_ns(process.id());
+            clients[index].run(prepared, repeats);
+            let spent = (cpu_ns(process.id()) - before) as f64 / (prepared.bytes() * repeats) as f64;
+            if round > 0 {
+                least[index] = least[index].min(spent);
+            }
+        }
+    }
+    least
+}
+
+/// Nanoseconds per byte of one SHA-256 pass over `size` bytes in pieces of 64 KiB, the least of `rounds`.
+pub fn digest_ns_per_byte(size: usize, rounds: usize) -> f64 {
+    let data = vec![7_u8; size];
+    let mut least = f64::INFINITY;
+    for _ in 0..rounds {
+        let before = own_cpu_ns();
+        let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+        data.chunks(64 * 1024).for_each(|piece| context.update(piece));
+        assert_eq!(context.finish().as_ref().len(), 32);
+        least = least.min((own_cpu_ns() - before) as f64 / size as f64);
+    }
+    least
+}
+
+/// CPU time of this process. A thread that runs is accounted for when it is switched out, so it asks for that first.
+fn own_cpu_ns() -> u64 {
+    std::thread::yield_now();
+    cpu_ns(std::process::id())
+}
+
+/// Resident memory of a process and its peak, in KiB.
+pub fn memory_kib(id: u32) -> (u64, u64) {
+    let text = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+    let field = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+        line.split_ascii_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or(0)
+    };
+    (field("VmRSS:"), field("VmHWM:"))
+}
+
+/// Makes the peak start anew from now (proc(5), `clear_refs`).
+pub fn reset_peak(id: u32) {
+    let file = format!("/proc/{id}/clear_refs");
+    std::fs::write(Path::new(&file), "5").unwrap_or_else(|error| panic!("{file}: {error}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn callgrind_files_are_summed_without_what_was_called() {
+        let text = "events: Ir\n\nfn=(1) main\n10 100\ncfn=(2) ring_core_sha256_block_data_order\ncalls=3 0\n11 5000\n\
+                    +1 20\nfn=(2)\n0 5000\nfn=(1)\n* 7\n\ntotals: 5127\n";
+        assert_eq!(callgrind_totals(text), (5127, 5000));
+    }
+
+    #[test]
+    fn cpu_time_of_this_process_grows() {
+        assert!(digest_ns_per_byte(32 << 20, 1) > 0.0);
+    }
+}
