@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -69,6 +69,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         parameters = getattr(item, "callspec", None)
         strings = {name: str(value) for name, value in parameters.params.items()} if parameters else {}
+        if "client" in strings and "scheme" in strings:
+            strings["naming"] = naming_of(item.module.CLIENTS, strings["client"], strings["scheme"])
         backend = BACKENDS.get(strings.get("backend", ""))
         for limitation in backend.limitations if backend else ():
             if limitation.applies(item.originalname, strings, direct_mode()):
@@ -78,6 +80,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=gone)
         items[:] = [item for item in items if not item.get_closest_marker("gateway")]
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+
+
+def half_of(clients: Sequence[str], client: str, scheme: str) -> int:
+    """Return which half of the matrix a client and a scheme are in: 1 is renamed and below a key prefix."""
+    return (clients.index(client) + SCHEMES.index(scheme)) % 2
+
+
+def naming_of(clients: Sequence[str], client: str, scheme: str) -> str:
+    """Return `renamed` where the backend's keys have a prefix before the client's; never so in direct mode."""
+    return "renamed" if half_of(clients, client, scheme) and not direct_mode() else "plain"
 
 
 @pytest.fixture(scope="session")
@@ -191,8 +203,8 @@ def server(backend: str, servers: dict[str, Backend]) -> Backend:
 @pytest.fixture
 def place(request: pytest.FixtureRequest, server: Backend, client: str, scheme: str) -> Place:
     """The test's bucket: half of the matrix is renamed and below a prefix, so that each client and scheme has both."""
-    half = request.module.CLIENTS.index(client) + SCHEMES.index(scheme)
-    return places_of(server)[half % 2]
+    plain, renamed = places_of(server)
+    return renamed if half_of(request.module.CLIENTS, client, scheme) else plain
 
 
 @pytest.fixture

@@ -46,6 +46,7 @@ KEYS: dict[str, str] = {
 
 # Not allowed in XML 1.0 even as references: such a key cannot be named in the body of DeleteObjects.
 NOT_IN_XML = frozenset({"control"})
+LINE_ENDS = frozenset({"carriage-return", "newline", "tab"})
 # Names that a file system can hold as they are, for `aws s3 sync` of a tree.
 FILE_NAMES = (
     "plain", "nested", "space", "spaces", "plus", "percent", "leading-dot", "nfc", "nfd", "cjk", "emoji", "xml",

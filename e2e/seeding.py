@@ -58,7 +58,7 @@ def create_bucket(backend: Backend, bucket: str) -> None:
 
 def many_keys() -> list[str]:
     """Return the 1,001 keys below `many/`, in list order; one page holds 1,000."""
-    return [f"{MANY_PREFIX}{number:04d} +%" for number in range(MANY)]
+    return [f"{MANY_PREFIX}{number:04d}" for number in range(MANY)]
 
 
 def seed_many(backend: Backend, bucket: str, prefix: str) -> None:

@@ -13,6 +13,8 @@ from typing import ClassVar
 from processes import Child
 
 REGION = "us-east-1"
+# The tests that are about one key of the corpus.
+KEY_TESTS = "test_key_*"
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ class Limitation:
     key: str = "*"
     client: str = "*"
     scheme: str = "*"
+    # `plain`: only in a bucket without a key prefix; `renamed`: only below one.
+    naming: str = "*"
     direct_only: bool = False
 
     def applies(self, test: str, parameters: dict[str, str], direct: bool) -> bool:
@@ -50,7 +54,8 @@ class Limitation:
             (direct or not self.direct_only)
             and fnmatch.fnmatch(test, self.test)
             and all(
-                fnmatch.fnmatch(parameters.get(name, ""), getattr(self, name)) for name in ("key", "client", "scheme")
+                fnmatch.fnmatch(parameters.get(name, ""), getattr(self, name))
+                for name in ("key", "client", "scheme", "naming")
             )
         )
 
