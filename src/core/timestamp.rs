@@ -77,6 +77,22 @@ impl Timestamp {
         format!("{:04}-{:02}-{:02}T{h:02}:{m:02}:{s:02}.000Z", c.year, c.month, c.day)
     }
 
+    /// `Sun, 06 Nov 1994 08:49:37 GMT`, the form of the `Date` header (RFC 9110, IMF-fixdate).
+    #[must_use]
+    pub fn imf_fixdate(self) -> String {
+        const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+        const MONTHS: [&str; 12] =
+            ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+        let c = self.civil();
+        let (h, m, s) = c.clock();
+        let name = |names: &[&'static str], index: i64| {
+            usize::try_from(index).ok().and_then(|index| names.get(index).copied()).unwrap_or_default()
+        };
+        let weekday = name(&DAYS, self.0.div_euclid(86_400).rem_euclid(7));
+        let month = name(&MONTHS, c.month - 1);
+        format!("{weekday}, {:02} {month} {:04} {h:02}:{m:02}:{s:02} GMT", c.day, c.year)
+    }
+
     fn civil(self) -> Civil {
         let days = self.0.div_euclid(86_400);
         let (year, month, day) = civil_from_days(days);
@@ -123,6 +139,7 @@ mod tests {
         assert_eq!(t.amz(), "20130524T000000Z");
         assert_eq!(t.scope_date(), "20130524");
         assert_eq!(t.iso8601(), "2013-05-24T00:00:00.000Z");
+        assert_eq!(t.imf_fixdate(), "Fri, 24 May 2013 00:00:00 GMT");
     }
 
     #[test]

@@ -68,6 +68,19 @@ impl Permit {
         &self.grant.query
     }
 
+    /// True when body bytes have to pass a gate.
+    #[must_use]
+    pub fn expects_body(&self) -> bool {
+        !self.grant.obligation.is_empty()
+    }
+
+    /// True when the backend would have its whole request before the client's frames are proved (an empty object in
+    /// frames): the body has to go through its gate before anything is sent.
+    #[must_use]
+    pub fn proves_before_sending(&self) -> bool {
+        self.grant.obligation.proves_before_sending(self.upstream().trailing_checksums)
+    }
+
     /// How the body is announced to the backend.
     #[must_use]
     pub fn announcement(&self) -> Announcement {

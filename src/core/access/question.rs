@@ -11,6 +11,9 @@ use crate::s3::{BucketName, Needs, Operation, Outgoing, Permission, Query, Resou
 use crate::sigv4::Verified;
 use crate::table::{Lookup, RouteTable, ServedRoute};
 
+/// Headers of multipart uploads that make sense only with the checksums that a route drops (RS-6).
+const CHECKSUM_SETTINGS: [&str; 3] = ["x-amz-checksum-algorithm", "x-amz-checksum-type", "x-amz-mp-object-size"];
+
 /// What is asked for, beside who asks.
 #[derive(Debug)]
 pub struct Request<'a> {
@@ -141,9 +144,7 @@ impl Routes {
         let upstream = &self.target.upstream;
         let mut outgoing = Outgoing::build(operation, query, semantics, upstream.addressing, mappings)?;
         if upstream.trailing_checksums == TrailingChecksums::Drop {
-            outgoing
-                .headers
-                .retain(|(name, _)| !matches!(name.as_str(), "x-amz-checksum-algorithm" | "x-amz-checksum-type"));
+            outgoing.headers.retain(|(name, _)| !CHECKSUM_SETTINGS.contains(&name.as_str()));
         }
         Ok(outgoing)
     }

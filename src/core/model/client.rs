@@ -67,3 +67,42 @@ impl ClientSecret {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ObjectName;
+
+    fn scope(date: &str) -> Scope {
+        Scope { date: date.to_owned(), region: "us-east-1".to_owned(), service: "s3".to_owned() }
+    }
+
+    fn client_secret(text: &str) -> ClientSecret {
+        let principal = Principal::new(ObjectName::new("default", "alice"));
+        ClientSecret::new(principal, SecretKey::new(text.to_owned()).unwrap())
+    }
+
+    #[test]
+    fn sig_17_the_key_of_the_last_scope_is_remembered_and_no_other() {
+        let (secret, today, tomorrow) = (client_secret("secret"), scope("20130524"), scope("20130525"));
+        let signed = |secret: &ClientSecret, scope: &Scope| secret.signing_key(scope).sign(b"text");
+        let derived = |scope: &Scope| SigningKey::derive(secret.secret(), scope).sign(b"text");
+        assert_eq!(signed(&secret, &today), derived(&today));
+        // A recognisable key shows when the cache answers.
+        let marked = SigningKey::derive(client_secret("marked").secret(), &today);
+        secret.remember(&today, &marked);
+        assert_eq!(signed(&secret, &today), marked.sign(b"text"));
+        assert_eq!(signed(&secret.clone(), &today), marked.sign(b"text"), "clones share it");
+        assert_eq!(signed(&secret, &tomorrow), derived(&tomorrow));
+        secret.remember(&tomorrow, &SigningKey::derive(secret.secret(), &tomorrow));
+        assert_eq!(signed(&secret, &today), derived(&today), "one scope at a time");
+        assert_eq!(signed(&client_secret("secret"), &today), derived(&today), "a new table begins empty");
+    }
+
+    #[test]
+    fn a_client_secret_prints_no_secret() {
+        let secret = client_secret("a very secret text");
+        secret.remember(&scope("20130524"), &secret.signing_key(&scope("20130524")));
+        assert!(!format!("{secret:?}").contains("very"));
+    }
+}

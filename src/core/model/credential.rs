@@ -1,7 +1,5 @@
 //! `CredentialSource` after lowering, and what it resolves to.
 
-use std::sync::Arc;
-
 use super::ObjectName;
 use crate::sigv4::{AccessKeyId, SecretKey};
 
@@ -47,6 +45,3 @@ pub enum BackendCredential {
     /// Requests go unsigned.
     Anonymous,
 }
-
-/// Shared by routes that use the same source.
-pub type SharedCredential = Arc<BackendCredential>;

@@ -1,8 +1,6 @@
 //! `BucketRoute` after lowering (kubernetes.md 2.3; the fields that the data plane honours today).
 
-use std::fmt;
-
-use super::ObjectName;
+use super::{Endpoint, ObjectName};
 use crate::s3::{BucketName, KeyPrefix, Permissions};
 
 /// One valid `BucketRoute`: references are names still, [`crate::table::compile`] resolves them.
@@ -45,49 +43,6 @@ pub struct Backend {
     pub trailing_checksums: TrailingChecksums,
 }
 
-/// Scheme, host and port of a backend. Only parsed URLs without path, query, user info; never a link-local or metadata
-/// address.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Endpoint {
-    /// `https`.
-    pub tls: bool,
-    /// Host name or IP literal (IPv6 without brackets), lower-case.
-    pub host: String,
-    /// Port, defaulted by scheme.
-    pub port: u16,
-}
-
-impl Endpoint {
-    /// `host[:port]` as the `Host` header says it: the port only when it is not the scheme's default (RS-4), with
-    /// `label.` before the host in virtual-host style.
-    #[must_use]
-    pub fn authority(&self, label: Option<&str>) -> String {
-        let mut out = String::with_capacity(self.host.len() + 8);
-        if let Some(label) = label {
-            out.push_str(label);
-            out.push('.');
-        }
-        if self.host.contains(':') {
-            out.push('[');
-            out.push_str(&self.host);
-            out.push(']');
-        } else {
-            out.push_str(&self.host);
-        }
-        if self.port != if self.tls { 443 } else { 80 } {
-            out.push(':');
-            out.push_str(&self.port.to_string());
-        }
-        out
-    }
-}
-
-impl fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", if self.tls { "https" } else { "http" }, self.authority(None))
-    }
-}
-
 /// How the backend's bucket is named in requests to it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum AddressingStyle {
@@ -119,7 +74,7 @@ pub enum TrailingChecksums {
 }
 
 /// Where a CA bundle (PEM) stands, in the route's namespace.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CaRef {
     /// `ConfigMap` or `Secret`.
     pub kind: CaRefKind,
@@ -130,7 +85,7 @@ pub struct CaRef {
 }
 
 /// Kind of a [`CaRef`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CaRefKind {
     /// A `ConfigMap`.
     ConfigMap,

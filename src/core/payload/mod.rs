@@ -1,12 +1,22 @@
 //! Turns what the client sent into what may be released to the backend: nothing leaves a [`Gate`] as the last byte
 //! before hash, chunk signatures, trailer signature and checksums are proved (trap 4; s3-protocol.md 1.3, 2.2).
+//!
+//! Read in this order: `declared` (what the head says of the body), [`Obligation`] (what has therefore to hold),
+//! [`Gate`] (one body on its way through), then its parts `chunked`, `trailer`, `digests` and `reframe`.
 
 mod chunked;
+mod declared;
 mod digests;
 mod gate;
 mod obligation;
+mod reframe;
 mod trailer;
 
-pub use digests::{ChecksumAlgorithm, content_md5};
+pub use digests::{ChecksumAlgorithm, content_md5, sha256_hex};
 pub use gate::Gate;
 pub use obligation::{Announcement, Obligation, PayloadAuth};
+
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod tests;

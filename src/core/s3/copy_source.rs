@@ -1,6 +1,6 @@
 //! `x-amz-copy-source`: decoded once, authorised, and written anew (trap 1, s3-protocol.md 3.1).
 
-use super::{BucketName, ObjectKey};
+use super::{BucketName, ObjectKey, decode};
 use crate::Denial;
 
 /// The object that a copy reads, in the client's names.
@@ -18,7 +18,78 @@ impl CopySource {
     /// # Errors
     /// [`Denial::InvalidArgument`], [`Denial::InvalidBucketName`], [`Denial::KeyTooLong`],
     /// [`Denial::NotImplemented`] for versions and access points.
-    pub fn parse(_header: &[u8]) -> Result<Self, Denial> {
-        todo!()
+    pub fn parse(header: &[u8]) -> Result<Self, Denial> {
+        let raw = header.strip_prefix(b"/").unwrap_or(header);
+        // Only a literal `?` separates a version; `%3FversionId%3D` belongs to the key, as on AWS.
+        if memchr::memmem::find(raw, b"?versionId=").is_some() {
+            return Err(Denial::NotImplemented("x-amz-copy-source with versionId".to_owned()));
+        }
+        if memchr::memchr(b'?', raw).is_some() {
+            return Err(malformed());
+        }
+        let name = decode(raw).ok().and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(malformed)?;
+        if name.starts_with("arn:") {
+            return Err(Denial::NotImplemented("x-amz-copy-source with an ARN".to_owned()));
+        }
+        let (bucket, key) = name.split_once('/').filter(|(_, key)| !key.is_empty()).ok_or_else(malformed)?;
+        Ok(Self { bucket: BucketName::parse(bucket)?, key: ObjectKey::parse(key.as_bytes().to_vec())? })
+    }
+}
+
+fn malformed() -> Denial {
+    Denial::InvalidArgument(
+        "Copy Source must mention the source bucket and key, URL-encoded: sourcebucket/sourcekey".to_owned(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(header: &str) -> (String, String) {
+        let source = CopySource::parse(header.as_bytes()).unwrap();
+        (source.bucket.to_string(), source.key.to_string())
+    }
+
+    fn source(bucket: &str, key: &str) -> (String, String) {
+        (bucket.to_owned(), key.to_owned())
+    }
+
+    #[test]
+    fn d01_every_way_of_writing_it_names_the_same_object() {
+        for header in ["bkt/a/b", "/bkt/a/b", "bkt%2Fa%2Fb", "bkt/a%2fb", "/bkt%2Fa/b", "%62kt/a/b"] {
+            assert_eq!(names(header), source("bkt", "a/b"), "{header}");
+        }
+    }
+
+    #[test]
+    fn d01_the_key_is_decoded_once_and_kept() {
+        assert_eq!(names("bkt/a+b%2Bc%20d"), source("bkt", "a+b+c d"));
+        assert_eq!(names("bkt/..%2F..%2Fother/%252e"), source("bkt", "../../other/%2e"));
+        assert_eq!(names("bkt//k"), source("bkt", "/k"));
+        assert_eq!(names("bkt/k%3FversionId%3Dx"), source("bkt", "k?versionId=x"));
+        assert_eq!(names("bkt/\u{e9}"), names("bkt/%C3%A9"));
+    }
+
+    #[test]
+    fn d01_what_names_no_object_is_refused() {
+        for header in ["", "/", "bkt", "/bkt", "bkt/", "/bkt/", "bkt/k?acl", "bkt/k?versionid=x", "bkt/%", "bkt/%C0%AF"]
+        {
+            assert!(matches!(CopySource::parse(header.as_bytes()), Err(Denial::InvalidArgument(_))), "{header}");
+        }
+        for header in ["//bkt/k", "%2Fbkt/k", "../bkt/k", "Bkt/k", "bkt%00/k"] {
+            assert_eq!(CopySource::parse(header.as_bytes()), Err(Denial::InvalidBucketName), "{header}");
+        }
+        let long = format!("bkt/{}", "k".repeat(1025));
+        assert_eq!(CopySource::parse(long.as_bytes()), Err(Denial::KeyTooLong));
+        assert!(CopySource::parse(&long.as_bytes()[..1028]).is_ok());
+    }
+
+    #[test]
+    fn d01_versions_and_access_points_are_not_served() {
+        for header in ["bkt/k?versionId=v", "bkt/k?versionId=", "arn:aws:s3:eu:1:accesspoint/a/object/k", "arn%3Aaws/k"]
+        {
+            assert!(matches!(CopySource::parse(header.as_bytes()), Err(Denial::NotImplemented(_))), "{header}");
+        }
     }
 }

@@ -2,22 +2,22 @@
 
 use crate::Denial;
 
+const MALFORMED: Denial = Denial::InvalidUri("malformed percent-encoding");
+
 /// Decodes `%XX` once; `+` stays a plus (SIG-4). A lone or malformed `%` is an error, never passed on.
 ///
 /// # Errors
 /// [`Denial::InvalidUri`] for a `%` that two hexadecimal digits do not follow.
 pub fn decode(text: &[u8]) -> Result<Vec<u8>, Denial> {
     let mut out = Vec::with_capacity(text.len());
-    let mut rest = text.iter();
-    while let Some(&byte) = rest.next() {
-        if byte != b'%' {
-            out.push(byte);
-            continue;
-        }
-        let digits = rest.next().copied().and_then(hex_value).zip(rest.next().copied().and_then(hex_value));
-        let (high, low) = digits.ok_or(Denial::InvalidUri("malformed percent-encoding"))?;
-        out.push(high << 4 | low);
+    let mut rest = text;
+    while let Some((plain, escape)) = memchr::memchr(b'%', rest).and_then(|at| rest.split_at_checked(at)) {
+        let [_, high, low, after @ ..] = escape else { return Err(MALFORMED) };
+        out.extend_from_slice(plain);
+        out.push(hex_value(*high).ok_or(MALFORMED)? << 4 | hex_value(*low).ok_or(MALFORMED)?);
+        rest = after;
     }
+    out.extend_from_slice(rest);
     Ok(out)
 }
 
@@ -60,6 +60,20 @@ mod tests {
             let mut text = String::new();
             encode(&all, &mut text);
             assert_eq!(decode(text.as_bytes()).unwrap(), all);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn sig_3_encoding_again_what_was_decoded_changes_nothing(text in "([A-Za-z0-9._~-]|%(2F|20|C3%A9|00)){0,40}") {
+            let mut again = String::new();
+            encode_query(&decode(text.as_bytes()).unwrap(), &mut again);
+            proptest::prop_assert_eq!(again, text);
+        }
+
+        #[test]
+        fn decoding_never_panics(text: Vec<u8>) {
+            let _ = decode(&text);
         }
     }
 

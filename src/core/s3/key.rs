@@ -5,7 +5,7 @@ use std::fmt;
 use crate::Denial;
 
 /// Longest key that S3 stores, in bytes of UTF-8.
-const MAX_KEY_BYTES: usize = 1024;
+pub(super) const MAX_KEY_BYTES: usize = 1024;
 
 /// A decoded object key: 1 to 1,024 bytes of UTF-8, exactly as the client named it. `a//b`, `a/./b` and `a/../b`
 /// are three different keys.

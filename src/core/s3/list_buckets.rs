@@ -1,7 +1,19 @@
 //! Answers that OSP makes itself: `ListBuckets` and `GetBucketLocation`.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::xml::{DECLARATION, NAMESPACE, element};
 use super::{BucketName, Query};
 use crate::{Denial, Timestamp};
+
+/// Largest and default `max-buckets`.
+const MAX_BUCKETS: usize = 10_000;
+/// Begins what is inside a continuation token; the last name of the page follows. Tokens are no secret and grant
+/// nothing: they say where to go on among the names that the caller may see anyway.
+const TOKEN_MARK: &str = "osp-buckets-1/";
+/// Id and display name of every bucket's owner.
+const OWNER: &str = "osp";
 
 /// One page of `ListBuckets`: `prefix`, `max-buckets` (1..=10,000) and `continuation-token` are honoured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,23 +27,81 @@ pub struct ListBucketsPage {
 }
 
 impl ListBucketsPage {
-    /// Cuts the page that `query` asks for out of `visible`, which is sorted.
+    /// Cuts the page that `query` asks for out of `visible`, which is sorted. Without `max-buckets` a page has at most
+    /// 10,000 names.
+    ///
+    /// Source: AWS "ListBuckets" (`API_ListBuckets.html`).
     ///
     /// # Errors
     /// [`Denial::InvalidArgument`] for `max-buckets` outside its range or a foreign token.
-    pub fn cut(_visible: &[BucketName], _query: &Query) -> Result<Self, Denial> {
-        todo!()
+    pub fn cut(visible: &[BucketName], query: &Query) -> Result<Self, Denial> {
+        let limit = query.get("max-buckets").map_or(Ok(MAX_BUCKETS), parse_limit)?;
+        let after = query.get("continuation-token").map(parse_token).transpose()?;
+        let prefix = query.get("prefix");
+        let mut rest = visible
+            .iter()
+            .filter(|name| prefix.is_none_or(|prefix| name.as_str().starts_with(prefix)))
+            .filter(|name| after.as_ref().is_none_or(|after| *name > after));
+        let buckets: Vec<BucketName> = rest.by_ref().take(limit).cloned().collect();
+        let last = buckets.last().filter(|_| rest.next().is_some());
+        let continuation_token = last.map(|last| URL_SAFE_NO_PAD.encode(format!("{TOKEN_MARK}{last}")));
+        Ok(Self { buckets, continuation_token, prefix: prefix.map(str::to_owned) })
     }
+}
+
+fn parse_limit(text: &str) -> Result<usize, Denial> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let limit = digits.then(|| text.parse().ok()).flatten();
+    limit
+        .filter(|limit| (1..=MAX_BUCKETS).contains(limit))
+        .ok_or_else(|| Denial::InvalidArgument("max-buckets must be an integer between 1 and 10000".to_owned()))
+}
+
+fn parse_token(token: &str) -> Result<BucketName, Denial> {
+    let text = URL_SAFE_NO_PAD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let name = text.as_deref().and_then(|text| text.strip_prefix(TOKEN_MARK));
+    name.and_then(|name| BucketName::parse(name).ok())
+        .ok_or_else(|| Denial::InvalidArgument("The continuation token provided is incorrect".to_owned()))
 }
 
 /// `<ListAllMyBucketsResult>`: every bucket with the same stable `created` date, owner `osp`, region `region`.
 #[must_use]
-pub fn list_buckets_xml(_page: &ListBucketsPage, _created: Timestamp, _region: &str) -> Vec<u8> {
-    todo!()
+pub fn list_buckets_xml(page: &ListBucketsPage, created: Timestamp, region: &str) -> Vec<u8> {
+    let mut body = format!("{DECLARATION}<ListAllMyBucketsResult xmlns=\"{NAMESPACE}\"><Owner>").into_bytes();
+    element("ID", OWNER, &mut body);
+    element("DisplayName", OWNER, &mut body);
+    body.extend_from_slice(b"</Owner><Buckets>");
+    for bucket in &page.buckets {
+        body.extend_from_slice(b"<Bucket>");
+        element("Name", bucket.as_str(), &mut body);
+        element("CreationDate", &created.iso8601(), &mut body);
+        element("BucketRegion", region, &mut body);
+        body.extend_from_slice(b"</Bucket>");
+    }
+    body.extend_from_slice(b"</Buckets>");
+    for (name, text) in [("ContinuationToken", &page.continuation_token), ("Prefix", &page.prefix)] {
+        if let Some(text) = text {
+            element(name, text, &mut body);
+        }
+    }
+    body.extend_from_slice(b"</ListAllMyBucketsResult>");
+    body
 }
 
 /// `<LocationConstraint>`; empty for `us-east-1`.
 #[must_use]
-pub fn location_xml(_region: &str) -> Vec<u8> {
-    todo!()
+pub fn location_xml(region: &str) -> Vec<u8> {
+    let mut body = DECLARATION.to_owned().into_bytes();
+    if region == "us-east-1" {
+        body.extend_from_slice(format!("<LocationConstraint xmlns=\"{NAMESPACE}\"/>").as_bytes());
+    } else {
+        let mut text = String::new();
+        super::xml::escape(region, &mut text);
+        let whole = format!("<LocationConstraint xmlns=\"{NAMESPACE}\">{text}</LocationConstraint>");
+        body.extend_from_slice(whole.as_bytes());
+    }
+    body
 }
+
+#[cfg(test)]
+mod tests;

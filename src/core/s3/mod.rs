@@ -3,7 +3,7 @@
 mod bucket;
 mod copy_source;
 mod delete_xml;
-mod encoding;
+pub(crate) mod encoding;
 mod error_xml;
 mod key;
 mod list_buckets;
@@ -15,6 +15,7 @@ mod raw_head;
 mod response_xml;
 mod semantics;
 mod target;
+mod xml;
 
 pub use bucket::BucketName;
 pub use copy_source::CopySource;

@@ -1,7 +1,14 @@
 //! Every request is one of these operations, or it is refused. Nothing is ever passed on unclassified.
 
+mod classify;
+mod headers;
+mod parameters;
+#[cfg(test)]
+mod tests;
+
 use http::Method;
 
+pub(super) use self::headers::{Fate, fate};
 use super::{BucketName, CopySource, ObjectKey, Query, Semantics, Target};
 use crate::Denial;
 
@@ -140,34 +147,130 @@ impl Operation {
 /// meaning), [`Denial::AccessDenied`] for bucket administration and for headers that change rights (ACLs, grants,
 /// object lock, governance bypass), [`Denial::MethodNotAllowed`], [`Denial::InvalidArgument`] for conflicting
 /// sub-resources, empty or malformed modifiers, [`Denial::InvalidRequest`] for a selector on the wrong level.
-pub fn classify(_method: &Method, _target: &Target, _semantics: &Semantics<'_>) -> Result<Operation, Denial> {
-    todo!()
+pub fn classify(method: &Method, target: &Target, semantics: &Semantics<'_>) -> Result<Operation, Denial> {
+    classify::classify(method, target, semantics)
 }
 
 impl Operation {
     /// Every (permission, resource) pair that must be allowed. Listings need [`Permission::List`] on
     /// [`Resource::Prefix`] of the `prefix` parameter; copies need `Read` on the source and `Write` on the target.
     #[must_use]
-    pub fn needs(&self, _query: &Query) -> Needs {
-        todo!()
+    pub fn needs(&self, query: &Query) -> Needs {
+        let one = |permission, resource| Needs::All(vec![(permission, resource)]);
+        match self {
+            Self::ListBuckets | Self::Preflight => Needs::Nothing,
+            Self::HeadBucket { bucket } | Self::GetBucketLocation { bucket } => {
+                one(Permission::List, Resource::Bucket(bucket.clone()))
+            }
+            Self::ListObjects { bucket } | Self::ListObjectsV2 { bucket } | Self::ListMultipartUploads { bucket } => {
+                let prefix = query.get("prefix").unwrap_or_default().to_owned();
+                one(Permission::List, Resource::Prefix(bucket.clone(), prefix))
+            }
+            Self::DeleteObjects { bucket } => Needs::EachKey(bucket.clone()),
+            // CL-4: whoever may not GET learns nothing by HEAD.
+            Self::GetObject { bucket, key } | Self::HeadObject { bucket, key } => {
+                one(Permission::Read, Resource::Object(bucket.clone(), key.clone()))
+            }
+            Self::PutObject { bucket, key }
+            | Self::CreateMultipartUpload { bucket, key }
+            | Self::UploadPart { bucket, key }
+            | Self::CompleteMultipartUpload { bucket, key }
+            | Self::AbortMultipartUpload { bucket, key }
+            | Self::ListParts { bucket, key } => one(Permission::Write, Resource::Object(bucket.clone(), key.clone())),
+            Self::DeleteObject { bucket, key } => {
+                one(Permission::Delete, Resource::Object(bucket.clone(), key.clone()))
+            }
+            Self::CopyObject { bucket, key, source } | Self::UploadPartCopy { bucket, key, source } => {
+                Needs::All(vec![
+                    (Permission::Read, Resource::Object(source.bucket.clone(), source.key.clone())),
+                    (Permission::Write, Resource::Object(bucket.clone(), key.clone())),
+                ])
+            }
+        }
     }
 
     /// The client-facing bucket, `None` for the service level.
     #[must_use]
     pub fn bucket(&self) -> Option<&BucketName> {
-        todo!()
+        match self {
+            Self::ListBuckets | Self::Preflight => None,
+            Self::HeadBucket { bucket }
+            | Self::GetBucketLocation { bucket }
+            | Self::ListObjects { bucket }
+            | Self::ListObjectsV2 { bucket }
+            | Self::ListMultipartUploads { bucket }
+            | Self::DeleteObjects { bucket }
+            | Self::GetObject { bucket, .. }
+            | Self::HeadObject { bucket, .. }
+            | Self::PutObject { bucket, .. }
+            | Self::CopyObject { bucket, .. }
+            | Self::DeleteObject { bucket, .. }
+            | Self::CreateMultipartUpload { bucket, .. }
+            | Self::UploadPart { bucket, .. }
+            | Self::UploadPartCopy { bucket, .. }
+            | Self::CompleteMultipartUpload { bucket, .. }
+            | Self::AbortMultipartUpload { bucket, .. }
+            | Self::ListParts { bucket, .. } => Some(bucket),
+        }
     }
 
     /// The client-facing key, if the operation is about one object.
     #[must_use]
     pub fn key(&self) -> Option<&ObjectKey> {
-        todo!()
+        match self {
+            Self::ListBuckets
+            | Self::Preflight
+            | Self::HeadBucket { .. }
+            | Self::GetBucketLocation { .. }
+            | Self::ListObjects { .. }
+            | Self::ListObjectsV2 { .. }
+            | Self::ListMultipartUploads { .. }
+            | Self::DeleteObjects { .. } => None,
+            Self::GetObject { key, .. }
+            | Self::HeadObject { key, .. }
+            | Self::PutObject { key, .. }
+            | Self::CopyObject { key, .. }
+            | Self::DeleteObject { key, .. }
+            | Self::CreateMultipartUpload { key, .. }
+            | Self::UploadPart { key, .. }
+            | Self::UploadPartCopy { key, .. }
+            | Self::CompleteMultipartUpload { key, .. }
+            | Self::AbortMultipartUpload { key, .. }
+            | Self::ListParts { key, .. } => Some(key),
+        }
     }
 
     /// The source of a copy.
     #[must_use]
     pub fn copy_source(&self) -> Option<&CopySource> {
-        todo!()
+        match self {
+            Self::CopyObject { source, .. } | Self::UploadPartCopy { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+
+    /// The HTTP method, the same towards clients and backends.
+    #[must_use]
+    pub const fn method(&self) -> Method {
+        match self {
+            Self::Preflight => Method::OPTIONS,
+            Self::HeadBucket { .. } | Self::HeadObject { .. } => Method::HEAD,
+            Self::ListBuckets
+            | Self::GetBucketLocation { .. }
+            | Self::ListObjects { .. }
+            | Self::ListObjectsV2 { .. }
+            | Self::ListMultipartUploads { .. }
+            | Self::GetObject { .. }
+            | Self::ListParts { .. } => Method::GET,
+            Self::PutObject { .. }
+            | Self::CopyObject { .. }
+            | Self::UploadPart { .. }
+            | Self::UploadPartCopy { .. } => Method::PUT,
+            Self::DeleteObject { .. } | Self::AbortMultipartUpload { .. } => Method::DELETE,
+            Self::DeleteObjects { .. } | Self::CreateMultipartUpload { .. } | Self::CompleteMultipartUpload { .. } => {
+                Method::POST
+            }
+        }
     }
 
     /// True when a backend answers it; `ListBuckets`, `Preflight` and `GetBucketLocation` are answered by OSP.
@@ -180,18 +283,19 @@ impl Operation {
     /// `DeleteObjects`); any other operation with a body is refused.
     #[must_use]
     pub fn takes_body(&self) -> bool {
-        todo!()
+        self.takes_streaming_payload()
+            || matches!(self, Self::CompleteMultipartUpload { .. } | Self::DeleteObjects { .. })
     }
 
     /// True when `STREAMING-*` payloads are legal: `PutObject` and `UploadPart` (CH-1).
     #[must_use]
     pub fn takes_streaming_payload(&self) -> bool {
-        todo!()
+        matches!(self, Self::PutObject { .. } | Self::UploadPart { .. })
     }
 
     /// True when sending the request twice does no harm: GET, HEAD and listings.
     #[must_use]
     pub fn is_replayable(&self) -> bool {
-        todo!()
+        matches!(self.method(), Method::GET | Method::HEAD)
     }
 }

@@ -1,8 +1,12 @@
 //! The backend request, serialised from the structured value and never from what the client sent (trap 1).
 
+#[cfg(test)]
+mod tests;
+
 use http::{HeaderName, HeaderValue, Method};
 
-use super::{Mapping, Operation, Query, Semantics};
+use super::operation::{Fate, fate};
+use super::{Mapping, Operation, Query, Semantics, encode_key, encode_query};
 use crate::Denial;
 use crate::model::AddressingStyle;
 
@@ -34,12 +38,149 @@ impl Outgoing {
     /// [`Denial::KeyTooLong`] when the prefix makes a key too long, [`Denial::Internal`] for operations that are
     /// answered without a backend.
     pub fn build(
-        _operation: &Operation,
-        _query: &Query,
-        _semantics: &Semantics<'_>,
-        _style: AddressingStyle,
-        _mappings: (&Mapping, Option<&Mapping>),
+        operation: &Operation,
+        query: &Query,
+        semantics: &Semantics<'_>,
+        style: AddressingStyle,
+        mappings: (&Mapping, Option<&Mapping>),
     ) -> Result<Self, Denial> {
-        todo!()
+        if !operation.is_forwarded() {
+            return Err(Denial::Internal("an operation without a backend was to be forwarded"));
+        }
+        let (mapping, source_mapping) = mappings;
+        let mut headers = passed_on(semantics)?;
+        if let Some(source) = copy_source(operation, source_mapping)? {
+            headers.push((HeaderName::from_static("x-amz-copy-source"), source));
+        }
+        let bucket_label = match style {
+            AddressingStyle::Path => None,
+            AddressingStyle::VirtualHost => Some(host_label(&mapping.backend_bucket)?),
+        };
+        Ok(Self {
+            method: operation.method(),
+            path: path(operation, mapping, bucket_label.is_some())?,
+            bucket_label,
+            query: canonical_query(operation, query, mapping)?,
+            headers,
+        })
+    }
+}
+
+/// True for the headers outside `x-amz-*` that a backend gets as the client sent them (2.1).
+pub(super) fn is_passed_on(name: &str) -> bool {
+    matches!(
+        name,
+        "accept"
+            | "accept-encoding"
+            | "cache-control"
+            | "content-disposition"
+            | "content-encoding"
+            | "content-language"
+            | "content-type"
+            | "expires"
+            | "if-match"
+            | "if-modified-since"
+            | "if-none-match"
+            | "if-range"
+            | "if-unmodified-since"
+            | "range"
+            | "user-agent"
+    )
+}
+
+/// `/bucket/key`, or `/key` when the bucket stands in the host.
+fn path(operation: &Operation, mapping: &Mapping, bucket_in_host: bool) -> Result<String, Denial> {
+    let key = operation.key().map(|key| mapping.backend_key(key)).transpose()?;
+    let mut path = String::with_capacity(128);
+    if !bucket_in_host {
+        path.push('/');
+        encode_query(mapping.backend_bucket.as_bytes(), &mut path);
+    }
+    if let Some(key) = key {
+        path.push('/');
+        encode_key(key.as_bytes(), &mut path);
+    } else if bucket_in_host {
+        path.push('/');
+    }
+    Ok(path)
+}
+
+/// The parameters of the operation, with the mapping's prefix put before every one that begins a key.
+fn canonical_query(operation: &Operation, query: &Query, mapping: &Mapping) -> Result<String, Denial> {
+    let mut out = String::new();
+    let mut append = |name: &str, value: &str| {
+        if !out.is_empty() {
+            out.push('&');
+        }
+        out.push_str(name);
+        out.push('=');
+        encode_query(value.as_bytes(), &mut out);
+    };
+    // `parameters` is sorted, and its names need no encoding: this order is the canonical one.
+    for &name in operation.parameters() {
+        match (name, query.get(name)) {
+            ("delete" | "uploads", _) => append(name, ""),
+            ("prefix", value) => {
+                let prefix = mapping.backend_text(value.unwrap_or_default())?;
+                if value.is_some() || !prefix.is_empty() {
+                    append(name, &prefix);
+                }
+            }
+            ("marker" | "start-after" | "key-marker", Some(value)) => append(name, &mapping.backend_text(value)?),
+            (_, Some(value)) => append(name, value),
+            (_, None) => {}
+        }
+    }
+    Ok(out)
+}
+
+fn passed_on(semantics: &Semantics<'_>) -> Result<OutgoingHeaders, Denial> {
+    let mut headers = OutgoingHeaders::with_capacity(16);
+    for (name, value) in semantics.headers() {
+        let value = match fate(name, value)? {
+            Some(Fate::PassedOn) => HeaderValue::from_bytes(value).ok(),
+            Some(Fate::Consumed) => continue,
+            None if name == "content-encoding" => match without_aws_chunked(value) {
+                Some(rest) => HeaderValue::from_bytes(&rest).ok(),
+                None => continue,
+            },
+            None if is_passed_on(name) => HeaderValue::from_bytes(value).ok(),
+            None => continue,
+        };
+        let name = HeaderName::from_bytes(name.as_bytes()).ok();
+        let header = name.zip(value).ok_or(Denial::MalformedHead("a header cannot be passed on"))?;
+        headers.push(header);
+    }
+    Ok(headers)
+}
+
+/// Removes the `aws-chunked` token and only that (CH-6); `None` when nothing is left.
+fn without_aws_chunked(value: &[u8]) -> Option<Vec<u8>> {
+    let codings = value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
+    let kept: Vec<&[u8]> =
+        codings.filter(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"aws-chunked")).collect();
+    if kept.is_empty() { None } else { Some(kept.join(&b","[..])) }
+}
+
+/// `bucket/key` of the backend, percent-encoded; never what the client wrote (trap 1).
+fn copy_source(operation: &Operation, mapping: Option<&Mapping>) -> Result<Option<HeaderValue>, Denial> {
+    let Some(source) = operation.copy_source() else { return Ok(None) };
+    let mapping = mapping.filter(|mapping| mapping.client_bucket == source.bucket);
+    let mapping = mapping.ok_or(Denial::Internal("a copy was built without the mapping of its source"))?;
+    let mut text = String::with_capacity(128);
+    encode_query(mapping.backend_bucket.as_bytes(), &mut text);
+    text.push('/');
+    encode_key(mapping.backend_key(&source.key)?.as_bytes(), &mut text);
+    HeaderValue::try_from(text).map(Some).map_err(|_| Denial::Internal("a percent-encoded name is no header value"))
+}
+
+/// The backend's bucket as a label of a host name. Routes with another name in virtual-host style are refused when
+/// they are compiled; what slips through must not choose the host that a request is sent to.
+fn host_label(bucket: &str) -> Result<String, Denial> {
+    let is_label = bucket.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
+    if is_label && !bucket.is_empty() {
+        Ok(bucket.to_owned())
+    } else {
+        Err(Denial::Internal("the backend's bucket name cannot stand in a host name"))
     }
 }

@@ -1,5 +1,11 @@
 //! The head of a request as it came over the wire: the one input that names are parsed from (SIG-1, H-2).
 
+mod http1;
+mod http2;
+mod rules;
+#[cfg(test)]
+mod tests;
+
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -47,9 +53,10 @@ impl RawHead {
     /// Strict: see security.md section 1 for what is refused.
     ///
     /// # Errors
-    /// [`Denial::MalformedHead`], [`Denial::HeadTooLarge`], [`Denial::DuplicateHeader`].
-    pub fn parse_http1(_head: &[u8]) -> Result<(Self, Framing), Denial> {
-        todo!()
+    /// [`Denial::MalformedHead`], [`Denial::HeadTooLarge`], [`Denial::DuplicateHeader`], and
+    /// [`Denial::MethodNotAllowed`] for `CONNECT` and `OPTIONS *`, which name no resource of S3.
+    pub fn parse_http1(head: &[u8]) -> Result<(Self, Framing), Denial> {
+        http1::parse(head)
     }
 
     /// From the parts of an HTTP/2 request: `target` is `:path`, `authority` is `:authority`; `fields` in order of
@@ -58,12 +65,12 @@ impl RawHead {
     /// # Errors
     /// As [`Self::parse_http1`].
     pub fn from_http2<'a>(
-        _method: Method,
-        _target: &[u8],
-        _authority: &str,
-        _fields: impl Iterator<Item = (&'a str, &'a [u8])>,
+        method: Method,
+        target: &[u8],
+        authority: &str,
+        fields: impl Iterator<Item = (&'a str, &'a [u8])>,
     ) -> Result<Self, Denial> {
-        todo!()
+        http2::assemble(method, target, authority, fields)
     }
 
     /// The request method.
@@ -75,7 +82,7 @@ impl RawHead {
     /// The raw request target: path and query as the client sent them (an absolute-form target was reduced to them).
     #[must_use]
     pub fn target(&self) -> &[u8] {
-        todo!()
+        self.at(&self.target)
     }
 
     /// How it travelled.
@@ -87,24 +94,32 @@ impl RawHead {
     /// `Host` or `:authority`, as sent, never empty.
     #[must_use]
     pub fn host(&self) -> &str {
-        todo!()
+        self.text("host").unwrap_or_default()
     }
 
     /// All fields in order of arrival: lower-case name, value without surrounding white space. HTTP/2 heads show
     /// `:authority` as `host`.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        std::iter::empty()
+        self.raw_fields().map(|(name, value)| (std::str::from_utf8(name).unwrap_or_default(), value))
     }
 
     /// The first field of this lower-case name.
     #[must_use]
-    pub fn field(&self, _name: &str) -> Option<&[u8]> {
-        todo!()
+    pub fn field(&self, name: &str) -> Option<&[u8]> {
+        self.raw_fields().find(|(present, _)| *present == name.as_bytes()).map(|(_, value)| value)
     }
 
     /// The first field of this lower-case name as text; `None` also when it is not UTF-8.
     #[must_use]
-    pub fn text(&self, _name: &str) -> Option<&str> {
-        todo!()
+    pub fn text(&self, name: &str) -> Option<&str> {
+        std::str::from_utf8(self.field(name)?).ok()
+    }
+
+    fn raw_fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.fields.iter().map(|field| (self.at(&field.name), self.at(&field.value)))
+    }
+
+    fn at(&self, range: &Range<usize>) -> &[u8] {
+        self.bytes.get(range.clone()).unwrap_or_default()
     }
 }

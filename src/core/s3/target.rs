@@ -1,6 +1,11 @@
 //! Raw request line and host -> one structured value. The only parser of names in the product (P1).
 
-use super::{BucketName, ObjectKey, Query, RawHead};
+#[cfg(test)]
+mod tests;
+
+use std::net::Ipv4Addr;
+
+use super::{BucketName, ObjectKey, Query, RawHead, decode};
 use crate::Denial;
 
 /// How the client named the bucket.
@@ -21,7 +26,31 @@ pub struct BaseHosts {
 impl BaseHosts {
     /// Lower-cases and keeps the names; ports are ignored when matching.
     pub fn new(hosts: impl IntoIterator<Item = String>) -> Self {
-        Self { hosts: hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect() }
+        Self {
+            hosts: hosts
+                .into_iter()
+                .map(|host| host_name(&host).to_ascii_lowercase())
+                .filter(|host| !host.is_empty())
+                .collect(),
+        }
+    }
+
+    /// The label before the longest base host, lower-case; `None` when `authority` means path style.
+    fn bucket_label(&self, authority: &str) -> Option<String> {
+        let host = host_name(authority);
+        if self.hosts.is_empty() || is_address(host) {
+            return None;
+        }
+        let host = host.to_ascii_lowercase();
+        if self.hosts.contains(&host) {
+            return None;
+        }
+        // Both sides of the dot must be there: `evilexample.com` is not below `example.com` (label boundary).
+        self.hosts
+            .iter()
+            .filter_map(|base| host.strip_suffix(base.as_str())?.strip_suffix('.'))
+            .min_by_key(|label| label.len())
+            .map(str::to_owned)
     }
 }
 
@@ -43,6 +72,49 @@ pub struct Target {
 ///
 /// # Errors
 /// [`Denial::InvalidUri`], [`Denial::InvalidBucketName`], [`Denial::KeyTooLong`].
-pub fn parse(_head: &RawHead, _hosts: &BaseHosts) -> Result<Target, Denial> {
-    todo!()
+pub fn parse(head: &RawHead, hosts: &BaseHosts) -> Result<Target, Denial> {
+    let target = head.target();
+    let path_end = memchr::memchr(b'?', target).unwrap_or(target.len());
+    let (path, query) = target.split_at_checked(path_end).unwrap_or_default();
+    let query = Query::parse(query.strip_prefix(b"?").unwrap_or_default())?;
+    let path = path.strip_prefix(b"/").ok_or(Denial::InvalidUri("the path does not begin with a slash"))?;
+    match hosts.bucket_label(head.host()) {
+        Some(label) => {
+            let bucket = Some(BucketName::parse(&label)?);
+            Ok(Target { addressing: Addressing::VirtualHost, bucket, key: key(path)?, query })
+        }
+        None => {
+            let (bucket, key) = path_style(path)?;
+            Ok(Target { addressing: Addressing::Path, bucket, key, query })
+        }
+    }
+}
+
+/// `bucket`, `bucket/` and `bucket/key`: split at the first literal slash, before anything is decoded.
+fn path_style(path: &[u8]) -> Result<(Option<BucketName>, Option<ObjectKey>), Denial> {
+    if path.is_empty() {
+        return Ok((None, None));
+    }
+    let bucket_end = memchr::memchr(b'/', path).unwrap_or(path.len());
+    let (bucket, rest) = path.split_at_checked(bucket_end).unwrap_or_default();
+    let bucket = String::from_utf8(decode(bucket)?).map_err(|_| Denial::InvalidUri("the bucket is not UTF-8"))?;
+    Ok((Some(BucketName::parse(&bucket)?), key(rest.strip_prefix(b"/").unwrap_or_default())?))
+}
+
+/// Everything after the bucket's slash is the key, slashes and dots included; nothing there means the bucket itself.
+fn key(raw: &[u8]) -> Result<Option<ObjectKey>, Denial> {
+    if raw.is_empty() { Ok(None) } else { ObjectKey::parse(decode(raw)?).map(Some) }
+}
+
+/// An authority without its port and without the dot that ends a fully qualified name.
+fn host_name(authority: &str) -> &str {
+    let name = match authority.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => authority,
+    };
+    name.strip_suffix('.').unwrap_or(name)
+}
+
+fn is_address(host: &str) -> bool {
+    host.starts_with('[') || host.parse::<Ipv4Addr>().is_ok()
 }

@@ -1,11 +1,15 @@
 //! The derived signing key of one (secret, date, region, service).
 
+use ring::hmac::{HMAC_SHA256, Key};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
 use super::{Scope, SecretKey};
 
 /// `HMAC(HMAC(HMAC(HMAC("AWS4" + secret, date), region), service), "aws4_request")`, ready for use. Redacted.
 #[derive(Clone)]
 pub struct SigningKey {
-    key: ring::hmac::Key,
+    key: Key,
 }
 
 impl std::fmt::Debug for SigningKey {
@@ -17,8 +21,24 @@ impl std::fmt::Debug for SigningKey {
 impl SigningKey {
     /// Derives the key: four HMACs.
     #[must_use]
-    pub fn derive(_secret: &SecretKey, _scope: &Scope) -> Self {
-        todo!()
+    pub fn derive(secret: &SecretKey, scope: &Scope) -> Self {
+        Self::derive_from_text(secret.expose(), scope)
+    }
+
+    /// A key that nobody has: the work of [`Self::derive`] for an access key that does not exist (SIG-14).
+    pub(super) fn derive_dummy(scope: &Scope) -> Self {
+        Self::derive_from_text("no client can ever have this secret, its answer is thrown away", scope)
+    }
+
+    fn derive_from_text(secret: &str, scope: &Scope) -> Self {
+        let mut first = Zeroizing::new(Vec::with_capacity(4 + secret.len()));
+        first.extend_from_slice(b"AWS4");
+        first.extend_from_slice(secret.as_bytes());
+        let mut key = Key::new(HMAC_SHA256, &first);
+        for part in [scope.date.as_str(), &scope.region, &scope.service, "aws4_request"] {
+            key = Key::new(HMAC_SHA256, ring::hmac::sign(&key, part.as_bytes()).as_ref());
+        }
+        Self { key }
     }
 
     /// HMAC-SHA256 of a string to sign.
@@ -27,5 +47,70 @@ impl SigningKey {
         let mut out = [0; 32];
         out.copy_from_slice(ring::hmac::sign(&self.key, text).as_ref());
         out
+    }
+}
+
+/// A signature as sent: 64 lower-case hexadecimal digits. Upper case is refused, so that one signature has one text
+/// (whoever counts uses of a presigned URL counts by that text).
+pub(super) fn parse_signature(text: &[u8]) -> Option<[u8; 32]> {
+    let mut signature = [0; 32];
+    let lower_case = !text.iter().any(u8::is_ascii_uppercase);
+    (lower_case && hex::decode_to_slice(text, &mut signature).is_ok()).then_some(signature)
+}
+
+/// Compares in constant time (SIG-14). What could not be read as a signature equals nothing.
+pub(super) fn same_signature(sent: Option<&[u8; 32]>, computed: &[u8; 32]) -> bool {
+    let (value, readable) = sent.map_or((&[0; 32], 0), |value| (value, 1));
+    (value.ct_eq(computed) & subtle::Choice::from(readable)).into()
+}
+
+/// Appends 64 lower-case hexadecimal digits.
+pub(super) fn push_hex(bytes: &[u8], out: &mut Vec<u8>) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for byte in bytes {
+        for nibble in [byte >> 4, byte & 0xf] {
+            out.push(DIGITS.get(usize::from(nibble)).copied().unwrap_or_default());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// AWS "Examples of how to derive a signing key": the IAM example of 2012-02-15 and of 2015-08-30.
+    #[test]
+    fn published_derivations() {
+        let secret = SecretKey::new("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".to_owned()).unwrap();
+        let scope = |date: &str| Scope { date: date.into(), region: "us-east-1".into(), service: "iam".into() };
+        for (date, key) in [
+            ("20120215", "f4780e2d9f65fa895f9c67b32ce1baf0b0d8a43505a000a1a9e090d414db404d"),
+            ("20150830", "c4afb1cc5771d871763a393e44b703571b55cc28424d1a5e86da6ed3c154a4b9"),
+        ] {
+            let expected = ring::hmac::sign(&Key::new(HMAC_SHA256, &hex::decode(key).unwrap()), b"text");
+            assert_eq!(SigningKey::derive(&secret, &scope(date)).sign(b"text"), expected.as_ref(), "{date}");
+        }
+    }
+
+    #[test]
+    fn the_key_is_redacted() {
+        let scope = Scope { date: "20120215".into(), region: "us-east-1".into(), service: "s3".into() };
+        assert_eq!(format!("{:?}", SigningKey::derive_dummy(&scope)), "SigningKey(redacted)");
+    }
+
+    #[test]
+    fn sig_14_signatures_are_64_lower_case_digits() {
+        let text = "0f".repeat(32);
+        let signature = parse_signature(text.as_bytes());
+        assert_eq!(signature, Some([0x0f; 32]));
+        assert!(same_signature(signature.as_ref(), &[0x0f; 32]));
+        assert!(!same_signature(signature.as_ref(), &[0x0e; 32]));
+        assert!(!same_signature(None, &[0; 32]), "an unreadable signature is not the zero signature");
+        for wrong in ["", "0f", &"0F".repeat(32), &"0g".repeat(32), &"0f".repeat(33), &"é0".repeat(21)] {
+            assert_eq!(parse_signature(wrong.as_bytes()), None, "{wrong}");
+        }
+        let mut back = Vec::new();
+        push_hex(&[0x0f; 32], &mut back);
+        assert_eq!(back, text.as_bytes());
     }
 }

@@ -1,7 +1,18 @@
 //! Snapshot -> table and rejections: pure, total, the same for every order of the same documents.
 
+mod canonical;
+mod certificates;
+mod clients;
+mod credentials;
+mod resolve;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use super::RouteTable;
-use crate::model::{ObjectName, Problem, Snapshot};
+use crate::access::Principal;
+use crate::model::{Entry, ObjectName, Problem, Route, Snapshot};
+use resolve::Resolver;
 
 /// The result of compiling.
 #[derive(Debug)]
@@ -28,6 +39,83 @@ pub struct Rejection {
 /// Compiles a snapshot. Never fails: what cannot be served is broken in the table and named in the rejections
 /// (kubernetes.md 2.4).
 #[must_use]
-pub fn compile(_snapshot: &Snapshot) -> Compiled {
-    todo!()
+pub fn compile(snapshot: &Snapshot) -> Compiled {
+    let mut rejections = Rejections::default();
+    let mut table = RouteTable { clients: clients::resolve(snapshot, &mut rejections), ..RouteTable::default() };
+    let mut resolver = Resolver::new(snapshot, &mut rejections);
+    // The map is sorted by `namespace/name`, so the first route that claims a bucket is the one with precedence.
+    for (name, entry) in &snapshot.routes {
+        place(name, entry, &mut table, &mut resolver, &mut rejections);
+    }
+    table.fingerprint = canonical::fingerprint(&table);
+    Compiled { table, rejections: rejections.0.into_iter().collect() }
 }
+
+/// Puts one route into the table.
+///
+/// An invalid document whose bucket can be read takes part in precedence like a valid one: if it comes first, the bucket
+/// is broken. Letting the next route have it would move the bucket to another owner because of a typing mistake.
+fn place<'a>(
+    name: &'a ObjectName,
+    entry: &'a Entry<Route>,
+    table: &mut RouteTable,
+    resolver: &mut Resolver<'a>,
+    rejections: &mut Rejections,
+) {
+    rejections.invalid("BucketRoute", name, entry);
+    let bucket = match entry {
+        Entry::Valid(route) => Some(&route.bucket),
+        Entry::Invalid { bucket, .. } => bucket.as_ref(),
+    };
+    let Some(bucket) = bucket else {
+        table.some_bucket_unreadable = true;
+        return;
+    };
+    if table.buckets.contains_key(bucket) {
+        rejections.add("BucketRoute", name, "Accepted", claimed());
+        return;
+    }
+    let Entry::Valid(route) = entry else {
+        table.buckets.insert(bucket.clone(), None);
+        return;
+    };
+    let (served, grantees) = resolver.resolve(name, route, rejections);
+    table.buckets.insert(bucket.clone(), served.map(Arc::new));
+    // A broken bucket is shown too: leaving it out would tell its users that it is gone.
+    for principal in grantees {
+        table.visible.entry(principal).or_default().insert(bucket.clone());
+    }
+}
+
+fn claimed() -> Problem {
+    problem("spec.match.bucket", "Conflicted", "claimed by another route")
+}
+
+fn problem(field: impl Into<String>, reason: &'static str, message: impl Into<String>) -> Problem {
+    Problem { field: field.into(), reason, message: message.into() }
+}
+
+/// What was refused so far. A set: sorted, and nothing is said twice.
+#[derive(Debug, Default)]
+struct Rejections(BTreeSet<Rejection>);
+
+impl Rejections {
+    fn add(&mut self, kind: &'static str, name: &ObjectName, condition: &'static str, problem: Problem) {
+        self.0.insert(Rejection { kind, name: name.clone(), condition, problem });
+    }
+
+    /// Everything that lowering found wrong with a document.
+    fn invalid<T>(&mut self, kind: &'static str, name: &ObjectName, entry: &Entry<T>) {
+        if let Entry::Invalid { problems, .. } = entry {
+            for problem in problems {
+                self.add(kind, name, "Accepted", problem.clone());
+            }
+        }
+    }
+}
+
+/// Principals with an access entry on one route.
+type Grantees = BTreeSet<Principal>;
+
+#[cfg(test)]
+mod tests;

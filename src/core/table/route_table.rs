@@ -103,6 +103,11 @@ impl RouteTable {
         self.buckets.values().flatten()
     }
 
+    /// Every bucket whose route is present and broken, in no particular order.
+    pub fn broken(&self) -> impl Iterator<Item = &BucketName> {
+        self.buckets.iter().filter(|(_, route)| route.is_none()).map(|(bucket, _)| bucket)
+    }
+
     /// A hash of everything in the table: equal inputs give equal fingerprints on every replica.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {

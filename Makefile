@@ -1,0 +1,33 @@
+# Everything that a developer or the CI does. `make` alone shows this list.
+SHELL := /bin/bash
+# Where rustup puts cargo, for shells that were open before.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run:  ## OSP in front of a small S3 server on this machine, until Ctrl-C
+	@examples/quickstart/run.sh
+
+demo:  ## the same, driven by aws-cli with every result checked
+	@examples/quickstart/demo.sh
+
+test:  ## every test: Rust, the demo, real clients against Ceph RGW and SeaweedFS
+	.ci/install
+	cargo test --locked --workspace
+	examples/quickstart/demo.sh
+	e2e/run.sh quick
+
+e2e:  ## real clients against all four backends (the first time builds MinIO and Garage into the cache folder)
+	e2e/run.sh all
+
+check:  ## format, lints, dependencies, documentation, scripts
+	@.ci/check
+
+bench:  ## OSP beside nginx and a bare pingora proxy
+	e2e/bench/run.sh
+
+fmt:  ## formats all Rust
+	cargo fmt --all
+
+.PHONY: help run demo test e2e check bench fmt

@@ -1,0 +1,118 @@
+//! What was typed on the command line, and nothing else: no defaults, no files, no decisions.
+//!
+//! What it means is [`crate::config::Config`].
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+
+/// Compiler and version, as `osp --version` and `osp_build_info` show them.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (rustc ", env!("OSP_RUSTC"), ")");
+
+/// An S3 gateway: clients sign with its keys; it verifies, decides, signs again with keys that only it holds, and
+/// streams.
+#[derive(Debug, Parser)]
+#[command(name = "osp", version = VERSION, max_term_width = 100, disable_help_subcommand = true)]
+#[command(after_help = "Logs go to standard error: readable on a terminal, JSON otherwise. OSP_LOG sets what is \
+logged, for example OSP_LOG=debug or OSP_LOG=warn,osp_controller=debug.")]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve S3 requests until told to stop
+    Serve(Serve),
+    /// Look for problems in a directory of documents, without serving it
+    ///
+    /// Prints every problem with its file, document, field and reason, and exits with 1. Exits with 0 when `osp serve`
+    /// would serve everything in the directory.
+    Check(Check),
+}
+
+/// Flags of `osp serve`. A flag wins over the same setting in the file of `--config`.
+#[derive(Debug, Clone, Default, ClapArgs)]
+#[command(after_help = "When the first table of routes is in force, one line of JSON on standard output names the \
+addresses that were bound, for example {\"ready\":true,\"http\":\"127.0.0.1:6190\",\"admin\":\"127.0.0.1:9090\"}.\n\n\
+SIGTERM or Ctrl-C drains: /readyz turns 503, new requests are still served for drainDelay, running ones may take \
+drainTimeout to end.")]
+pub struct Serve {
+    /// Directory of YAML documents: routes, credentials, clients, secrets. Watched: an edit is in force within a second
+    #[arg(long, value_name = "DIR")]
+    pub config_dir: PathBuf,
+
+    /// Settings of the process itself (listeners, region, drain times), as YAML
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Where to listen for HTTP, or `off`. Port 0 picks a free one [default: 0.0.0.0:6190]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub http_listen: Option<String>,
+
+    /// Where to listen for HTTPS, or `off` [default: 0.0.0.0:8443 when a certificate is given, otherwise off]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub https_listen: Option<String>,
+
+    /// Certificate chain of the HTTPS listener, PEM. Read again when the file changes
+    #[arg(long, value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// Private key of that certificate, PEM
+    #[arg(long, value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Where to answer /livez, /readyz, /metrics and /config, or `off` [default: 127.0.0.1:9090]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub admin_listen: Option<String>,
+}
+
+/// Flags of `osp check`.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct Check {
+    /// Directory of YAML documents, as for `osp serve --config-dir`
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent_and_every_flag_is_documented() {
+        Args::command().debug_assert();
+        for command in Args::command().get_subcommands() {
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "{} {}", command.get_name(), argument.get_id());
+            }
+        }
+    }
+
+    #[test]
+    fn flags_of_serve_are_kept_as_typed() {
+        let typed = Args::try_parse_from(["osp", "serve", "--config-dir", "d", "--http-listen", "nonsense"]).unwrap();
+        let Command::Serve(serve) = typed.command else { panic!("not serve") };
+        assert_eq!(serve.config_dir, PathBuf::from("d"));
+        assert_eq!(serve.http_listen.as_deref(), Some("nonsense"), "what it means is decided in config.rs");
+        assert_eq!(serve.admin_listen, None);
+    }
+
+    #[test]
+    fn a_missing_directory_or_command_is_refused_and_a_complete_line_is_not() {
+        assert!(Args::try_parse_from(["osp"]).is_err());
+        assert!(Args::try_parse_from(["osp", "serve"]).is_err());
+        assert!(Args::try_parse_from(["osp", "check"]).is_err());
+        assert!(Args::try_parse_from(["osp", "check", "d"]).is_ok());
+    }
+
+    #[test]
+    fn the_version_names_the_compiler() {
+        let text = Args::try_parse_from(["osp", "--version"]).unwrap_err().to_string();
+        assert!(text.starts_with("osp 0.") && text.contains("(rustc 1."), "{text}");
+    }
+}

@@ -1,0 +1,145 @@
+use super::*;
+
+fn typed() -> Serve {
+    Serve { config_dir: "routes".into(), ..Serve::default() }
+}
+
+fn file(text: &str) -> File {
+    File::parse("osp.yaml", text).unwrap()
+}
+
+fn resolve(text: &str) -> Result<Config, Vec<ConfigError>> {
+    Config::resolve(&typed(), file(text))
+}
+
+fn places(result: Result<Config, Vec<ConfigError>>) -> Vec<String> {
+    result.unwrap_err().into_iter().map(|error| error.place).collect()
+}
+
+#[test]
+fn nothing_but_a_directory_gives_the_documented_defaults() {
+    let config = resolve("").unwrap();
+    assert_eq!(config.config_dir, PathBuf::from("routes"));
+    assert_eq!(config.http, Some("0.0.0.0:6190".parse().unwrap()));
+    assert_eq!(config.https, None);
+    assert_eq!(config.admin, Some("127.0.0.1:9090".parse().unwrap()));
+    assert_eq!(config.region, "us-east-1");
+    assert_eq!(config.server_name, "osp");
+    assert_eq!((config.drain_delay, config.drain_timeout), (Duration::from_secs(5), Duration::from_secs(315)));
+    assert_eq!(config.max_attempts, 2);
+    assert!(config.threads >= 1 && config.base_hosts.is_empty() && config.trusted_proxies.is_empty());
+}
+
+#[test]
+fn every_setting_of_the_file_is_understood() {
+    let config = resolve(
+        "httpListen: '[::1]:80'\nhttpsListen: 127.0.0.1:443\ntlsCert: c.pem\ntlsKey: k.pem\nadminListen: off\n\
+         region: eu-de\nbaseHosts: [S3.Example.COM, osp.osp-system.svc]\ntrustedProxies: [10.1.2.3/8, '::1']\n\
+         threads: 3\ndrainDelay: 0s\ndrainTimeout: 1m30s\nserverName: gateway-1\nmaxAttempts: 1\n",
+    )
+    .unwrap();
+    assert_eq!(config.http, Some("[::1]:80".parse().unwrap()));
+    let listen = "127.0.0.1:443".parse().unwrap();
+    assert_eq!(config.https, Some(Https { listen, certificate: "c.pem".into(), key: "k.pem".into() }));
+    assert_eq!(config.admin, None);
+    assert_eq!(config.region, "eu-de");
+    assert_eq!(config.base_hosts, ["s3.example.com", "osp.osp-system.svc"]);
+    assert_eq!(config.trusted_proxies, ["10.0.0.0/8".parse().unwrap(), "::1/128".parse::<IpNet>().unwrap()]);
+    assert_eq!((config.threads, config.max_attempts), (3, 1));
+    assert_eq!((config.drain_delay, config.drain_timeout), (Duration::ZERO, Duration::from_secs(90)));
+    assert_eq!(config.server_name, "gateway-1");
+}
+
+#[test]
+fn a_flag_wins_over_the_file() {
+    let typed = Serve { http_listen: Some("127.0.0.1:0".to_owned()), ..typed() };
+    let config = Config::resolve(&typed, file("httpListen: 127.0.0.1:1\nadminListen: 127.0.0.1:2")).unwrap();
+    assert_eq!(config.http, Some("127.0.0.1:0".parse().unwrap()));
+    assert_eq!(config.admin, Some("127.0.0.1:2".parse().unwrap()));
+}
+
+#[test]
+fn every_mistake_is_reported_at_once_with_its_place() {
+    let typed = Serve { http_listen: Some("6190".to_owned()), ..typed() };
+    let text = "adminListen: localhost\nregion: EU West\nbaseHosts: [ok.example.com, 'https://x', '10.0.0.1']\n\
+                trustedProxies: [10.0.0.0/33]\nthreads: many\ndrainDelay: 5\nmaxAttempts: 0\nserverName: ''\n\
+                bucket: data\n";
+    assert_eq!(
+        places(Config::resolve(&typed, file(text))),
+        [
+            "--http-listen",
+            "osp.yaml: adminListen",
+            "osp.yaml: region",
+            "osp.yaml: baseHosts[1]",
+            "osp.yaml: baseHosts[2]",
+            "osp.yaml: trustedProxies[0]",
+            "osp.yaml: threads",
+            "osp.yaml: drainDelay",
+            "osp.yaml: serverName",
+            "osp.yaml: maxAttempts",
+            "osp.yaml: bucket",
+        ]
+    );
+}
+
+#[test]
+fn no_attempts_at_all_would_answer_nothing() {
+    assert_eq!(places(resolve("maxAttempts: 0")), ["osp.yaml: maxAttempts"]);
+    assert_eq!(places(resolve("maxAttempts: -1")), ["osp.yaml: maxAttempts"]);
+    assert_eq!(places(resolve("maxAttempts: 11")), ["osp.yaml: maxAttempts"]);
+    assert_eq!(resolve("maxAttempts: 1").unwrap().max_attempts, 1);
+}
+
+#[test]
+fn one_listener_is_enough_and_none_is_refused() {
+    let tls = "tlsCert: c\ntlsKey: k\n";
+    assert!(resolve("httpListen: off").is_err());
+    assert!(resolve(&format!("httpListen: off\nhttpsListen: off\n{tls}")).is_err());
+    let https_only = resolve(&format!("httpListen: off\n{tls}")).unwrap();
+    assert_eq!(https_only.http, None);
+    assert_eq!(https_only.https.unwrap().listen, "0.0.0.0:8443".parse().unwrap());
+}
+
+#[test]
+fn https_needs_certificate_and_key_together() {
+    assert_eq!(places(resolve("tlsCert: c")), ["--tls-key"]);
+    assert_eq!(places(resolve("tlsKey: k")), ["--tls-cert"]);
+    assert_eq!(places(resolve("httpsListen: 127.0.0.1:0")), ["--tls-cert", "--tls-key"]);
+    assert!(resolve("tlsCert: c\ntlsKey: k").is_ok());
+}
+
+#[test]
+fn a_file_that_is_no_mapping_is_named() {
+    for text in ["- a", "text", "a: [", "region: a\nregion: b"] {
+        assert_eq!(File::parse("osp.yaml", text).unwrap_err().place, "osp.yaml", "{text}");
+    }
+    assert_eq!(File::parse("osp.yaml", "# nothing\n").unwrap().clone(), file(""));
+}
+
+#[test]
+fn a_missing_file_is_an_error_and_no_file_is_not() {
+    let missing = Serve { config: Some("/nonexistent/osp.yaml".into()), ..typed() };
+    assert_eq!(Config::read(&missing).unwrap_err()[0].place, "--config");
+    assert!(Config::read(&typed()).is_ok());
+}
+
+#[test]
+fn the_effective_configuration_reads_back_as_a_file() {
+    let config = resolve("region: eu-de\nadminListen: off\ndrainDelay: 1m30s\ntlsCert: c\ntlsKey: k").unwrap();
+    let mut effective = config.effective();
+    effective.as_object_mut().unwrap().remove("configDir");
+    let again = Config::resolve(&typed(), file(&effective.to_string())).unwrap();
+    assert_eq!(again, config);
+}
+
+/// The first YAML block of the page is a settings file that changes nothing.
+#[test]
+fn the_documented_settings_are_the_defaults() {
+    let page = include_str!("../../docs/configuration.md");
+    let block = page.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    assert!(block.contains("httpListen:") && block.contains("maxAttempts:"), "{block}");
+    assert_eq!(resolve(block).unwrap(), resolve("").unwrap());
+    for key in resolve("").unwrap().effective().as_object().unwrap().keys().filter(|key| *key != "configDir") {
+        assert!(page.contains(&format!("\n{key}:")) || page.contains(&format!("`{key}`")), "{key} is not documented");
+    }
+}

@@ -1,0 +1,151 @@
+//! Lowered documents -> one snapshot, and the way back from an object to the file that it stands in.
+
+use std::collections::BTreeMap;
+
+use osp_core::model::{Entry, ObjectName, Problem, Snapshot};
+use osp_core::s3::BucketName;
+use osp_core::table::Rejection;
+use serde_json::Value;
+
+use crate::finding::{Finding, Origin};
+use crate::lower::{self, Lowered};
+
+/// One document of a file.
+#[derive(Debug)]
+pub struct Document {
+    pub origin: Origin,
+    pub value: Value,
+}
+
+/// Everything that a directory says.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// For [`osp_core::table::compile`].
+    pub snapshot: Snapshot,
+    /// What is wrong and has no place in a snapshot: `Secret`s, `ConfigMap`s, unknown kinds. The problems of the other
+    /// kinds are in the snapshot, and [`Loaded::findings_with`] joins both.
+    pub findings: Vec<Finding>,
+    origins: BTreeMap<(String, ObjectName), Vec<Origin>>,
+}
+
+/// What stands under one (kind, name).
+type Claims = Vec<(Origin, Value)>;
+
+/// Collects documents; their order does not matter.
+pub fn collect(documents: impl IntoIterator<Item = Document>) -> Loaded {
+    let mut claims: BTreeMap<(String, ObjectName), Claims> = BTreeMap::new();
+    for Document { origin, value } in documents {
+        let name = lower::name(&value).unwrap_or_else(|| unnamed(&origin));
+        claims.entry((lower::kind(&value), name)).or_default().push((origin, value));
+    }
+    let mut loaded = Loaded { snapshot: Snapshot::default(), findings: Vec::new(), origins: BTreeMap::new() };
+    for ((kind, name), claims) in claims {
+        let lowered = match claims.as_slice() {
+            [(_, only)] => lower::lower(only, &name),
+            several => twice(several, &name),
+        };
+        let origins = claims.into_iter().map(|(origin, _)| origin).collect();
+        loaded.origins.insert((kind.clone(), name.clone()), origins);
+        loaded.place(&kind, name, lowered);
+    }
+    loaded.findings.sort();
+    loaded
+}
+
+impl Loaded {
+    /// Every problem: those of this load and those that compiling found, each with its file, sorted.
+    #[must_use]
+    pub fn findings_with(&self, rejections: &[Rejection]) -> Vec<Finding> {
+        let rejected = rejections.iter().flat_map(|one| self.locate(one.kind, &one.name, &one.problem));
+        let mut findings: Vec<Finding> = self.findings.iter().cloned().chain(rejected).collect();
+        findings.sort();
+        findings
+    }
+
+    fn place(&mut self, kind: &str, name: ObjectName, lowered: Lowered) {
+        let problems = match lowered {
+            Lowered::Route(entry) => {
+                self.snapshot.routes.insert(name, entry);
+                return;
+            }
+            Lowered::Credential(entry) => {
+                self.snapshot.credentials.insert(name, entry);
+                return;
+            }
+            Lowered::Client(entry) => {
+                self.snapshot.clients.insert(name, entry);
+                return;
+            }
+            Lowered::Secret(Ok(data)) => {
+                self.snapshot.secrets.insert(name, data);
+                return;
+            }
+            Lowered::ConfigMap(Ok(data)) => {
+                self.snapshot.config_maps.insert(name, data);
+                return;
+            }
+            // Absent from the snapshot, so that whoever refers to it is broken.
+            Lowered::Secret(Err(problems)) | Lowered::ConfigMap(Err(problems)) => problems,
+            Lowered::Unknown(problem) => vec![problem],
+        };
+        for problem in problems {
+            let found = self.locate(kind, &name, &problem);
+            self.findings.extend(found);
+        }
+    }
+
+    /// One finding for each document that says it.
+    fn locate(&self, kind: &str, name: &ObjectName, problem: &Problem) -> Vec<Finding> {
+        let origins = self.origins.get(&(kind.to_owned(), name.clone()));
+        let shown = if is_unnamed(name) { "(no name)".to_owned() } else { name.to_string() };
+        origins
+            .into_iter()
+            .flatten()
+            .map(|origin| Finding {
+                origin: origin.clone(),
+                kind: kind.to_owned(),
+                name: shown.clone(),
+                problem: problem.clone(),
+            })
+            .collect()
+    }
+}
+
+/// The same object more than once: nobody can say which one counts, so none does.
+fn twice(several: &[(Origin, Value)], name: &ObjectName) -> Lowered {
+    let problem = Problem {
+        field: "metadata.name".to_owned(),
+        reason: "Invalid",
+        message: format!("the same object stands in {} documents: none of them counts", several.len()),
+    };
+    let Some((_, first)) = several.first() else { return Lowered::Unknown(problem) };
+    match lower::lower(first, name) {
+        Lowered::Route(_) => Lowered::Route(Entry::Invalid { bucket: same_bucket(several), problems: vec![problem] }),
+        Lowered::Credential(_) => Lowered::Credential(Entry::Invalid { bucket: None, problems: vec![problem] }),
+        Lowered::Client(_) => Lowered::Client(Entry::Invalid { bucket: None, problems: vec![problem] }),
+        Lowered::Secret(_) => Lowered::Secret(Err(vec![problem])),
+        Lowered::ConfigMap(_) => Lowered::ConfigMap(Err(vec![problem])),
+        Lowered::Unknown(problem) => Lowered::Unknown(problem),
+    }
+}
+
+/// The bucket that all of them claim. If they differ, the claim is unreadable: every unmatched name answers 503, not
+/// 404, until somebody decides.
+fn same_bucket(several: &[(Origin, Value)]) -> Option<BucketName> {
+    let mut buckets = several.iter().map(|(_, value)| lower::claimed_bucket(value));
+    let first = buckets.next()??;
+    buckets.all(|other| other.as_ref() == Some(&first)).then_some(first)
+}
+
+/// Stands for the name of a document that has none. `~` comes after every character of real names, so such a document
+/// never takes precedence over one that can be named, and it is still *present*.
+fn unnamed(origin: &Origin) -> ObjectName {
+    ObjectName::new("~", &format!("~{origin}"))
+}
+
+fn is_unnamed(name: &ObjectName) -> bool {
+    &*name.namespace == "~"
+}
+
+#[cfg(test)]
+mod tests;

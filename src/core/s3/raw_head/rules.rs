@@ -1,0 +1,159 @@
+//! What every head must obey, whichever protocol it came by (security.md 1, SIG-16).
+
+use super::RawHead;
+use crate::Denial;
+use crate::s3::outgoing::is_passed_on;
+
+/// Request line and header block together; S3 itself takes 8 KiB of headers, presigned URLs need some more (H-3).
+pub(super) const MAX_HEAD_BYTES: usize = 64 * 1024;
+/// Longest request target: a key of 1,024 bytes, percent-encoded, and a presigned query with a session token.
+pub(super) const MAX_TARGET_BYTES: usize = 8 * 1024;
+/// SDKs send about 20; S3 metadata of 2 KiB cannot make it more than a few dozen.
+pub(super) const MAX_FIELDS: usize = 100;
+
+/// Headers beside `x-amz-*` that must not be repeated, because two readers could pick different ones.
+const SINGLETONS: [&[u8]; 9] = [
+    b"host",
+    b"authorization",
+    b"content-length",
+    b"transfer-encoding",
+    b"content-md5",
+    b"content-type",
+    b"date",
+    b"range",
+    b"expect",
+];
+
+/// Checks bytes of a request target: visible characters and obs-text, no fragment, origin form.
+pub(super) fn check_target(target: &[u8]) -> Result<(), Denial> {
+    if target.len() > MAX_TARGET_BYTES {
+        return Err(Denial::HeadTooLarge);
+    }
+    if target.first() != Some(&b'/') {
+        return Err(Denial::MalformedHead("the request target does not begin with a slash"));
+    }
+    if target.iter().any(|&byte| byte <= b' ' || byte == 0x7f || byte == b'#') {
+        return Err(Denial::MalformedHead("the request target holds a character that must be percent-encoded"));
+    }
+    Ok(())
+}
+
+/// Checks one field by itself; `name` is already lower-case.
+pub(super) fn check_field(name: &[u8], value: &[u8]) -> Result<(), Denial> {
+    if name.is_empty() || !name.iter().all(|&byte| is_token_byte(byte)) {
+        return Err(Denial::MalformedHead("a header name is not a token"));
+    }
+    let is_amz = name.starts_with(b"x-amz-");
+    // Backends that speak CGI read `x_amz_acl` as `x-amz-acl`; keys of user metadata may have underscores.
+    if !name.starts_with(b"x-amz-meta-") && name.contains(&b'_') {
+        return Err(Denial::MalformedHead("a header name has an underscore"));
+    }
+    if value.iter().any(|&byte| (byte < b' ' && byte != b'\t') || byte == 0x7f) {
+        return Err(Denial::MalformedHead("a header value holds a control character"));
+    }
+    if (is_amz || name == b"authorization") && !value.is_ascii() {
+        return Err(Denial::MalformedHead("an x-amz-* or authorization header is not ASCII"));
+    }
+    Ok(())
+}
+
+/// Checks the fields of a head against each other.
+pub(super) fn check_head(head: &RawHead) -> Result<(), Denial> {
+    for (index, (name, value)) in head.raw_fields().enumerate() {
+        if is_singleton(name) && head.raw_fields().take(index).any(|(earlier, _)| earlier == name) {
+            return Err(Denial::DuplicateHeader(String::from_utf8_lossy(name).into_owned()));
+        }
+        if name == b"connection" {
+            check_connection(value)?;
+        }
+    }
+    let host = head.field("host").ok_or(Denial::MalformedHead("there is no Host header"))?;
+    if is_host(host) { Ok(()) } else { Err(Denial::MalformedHead("the Host header is no host name")) }
+}
+
+/// The value of `Content-Length`: digits only.
+pub(super) fn parse_length(value: &[u8]) -> Result<u64, Denial> {
+    const WRONG: Denial = Denial::MalformedHead("Content-Length is not a number");
+    if !value.iter().all(u8::is_ascii_digit) {
+        return Err(WRONG);
+    }
+    std::str::from_utf8(value).ok().and_then(|digits| digits.parse().ok()).ok_or(WRONG)
+}
+
+/// Removes spaces and tabs at both ends, and nothing else: a CR there is an attack, not white space.
+pub(super) fn trim(value: &[u8]) -> &[u8] {
+    let mut value = trim_start(value);
+    while let [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    value
+}
+
+/// Removes spaces and tabs at the beginning.
+pub(super) fn trim_start(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = value {
+        value = rest;
+    }
+    value
+}
+
+/// `x-amz-*` headers are singletons as a rule; user metadata may be repeated and is joined by commas.
+fn is_singleton(name: &[u8]) -> bool {
+    match name.strip_prefix(b"x-amz-") {
+        Some(rest) => !rest.starts_with(b"meta-"),
+        None => SINGLETONS.contains(&name),
+    }
+}
+
+/// `Connection` may name hop-by-hop fields only. If it could name one that S3 reads, an intermediary would be told to
+/// remove it after it was signed and decided on.
+fn check_connection(value: &[u8]) -> Result<(), Denial> {
+    for option in value.split(|&byte| byte == b',') {
+        let option = trim(option).to_ascii_lowercase();
+        let names_ours = option.starts_with(b"x-amz-")
+            || SINGLETONS.contains(&option.as_slice())
+            || std::str::from_utf8(&option).is_ok_and(is_passed_on);
+        if names_ours && option != b"transfer-encoding" {
+            return Err(Denial::MalformedHead("Connection names a header that belongs to the request"));
+        }
+    }
+    Ok(())
+}
+
+/// `name`, `name:port`, `1.2.3.4`, `[v6]:port`. No user info, no path, nothing percent-encoded.
+fn is_host(host: &[u8]) -> bool {
+    let (name, port) = match host.strip_prefix(b"[") {
+        Some(rest) => {
+            let Some((literal, port)) = split_once(rest, b']') else { return false };
+            let is_v6 = std::str::from_utf8(literal).is_ok_and(|text| text.parse::<std::net::Ipv6Addr>().is_ok());
+            (if is_v6 { literal } else { b"" }, port)
+        }
+        None => {
+            let end = host.iter().position(|&byte| byte == b':').unwrap_or(host.len());
+            let (name, port) = host.split_at_checked(end).unwrap_or_default();
+            let is_name = name.iter().all(|&byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
+            (if is_name { name } else { b"" }, port)
+        }
+    };
+    !name.is_empty() && is_port(port)
+}
+
+fn is_port(suffix: &[u8]) -> bool {
+    match suffix.strip_prefix(b":") {
+        Some(digits) => (1..=5).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit),
+        None => suffix.is_empty(),
+    }
+}
+
+fn split_once(text: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
+    let (before, after) = text.split_at_checked(memchr::memchr(separator, text)?)?;
+    Some((before, after.get(1..)?))
+}
+
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
+        )
+}

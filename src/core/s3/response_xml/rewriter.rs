@@ -1,0 +1,206 @@
+//! One document's items in, the client's document out.
+
+use super::error_body::ErrorFields;
+use super::rules::{self, Field};
+use super::{ResponseNames, XmlDocument};
+use crate::s3::encode_key;
+use crate::s3::xml::{Broken, ElementName, Item, escape, strip_prefix};
+
+/// Largest list entry in bytes; AWS's largest, with a key of control characters, has about 12 KiB.
+const MAX_ENTRY_BYTES: usize = 64 * 1024;
+/// Longest text of a replaced element; longer ones are no names of S3.
+const MAX_LEAF_BYTES: usize = 16 * 1024;
+/// Stands for every account of a backend: ids and display names.
+const IDENTITY: &str = "osp";
+
+/// An element whose text is being replaced.
+#[derive(Debug)]
+struct Leaf {
+    field: Field,
+    /// Its start tag, never of the empty form.
+    open: String,
+    /// Its text so far, escaped as it came.
+    text: String,
+}
+
+/// A list entry that waits for its key.
+#[derive(Debug, Default)]
+struct Entry {
+    bytes: Vec<u8>,
+    /// `None` until the key is seen; an entry without one is dropped like one outside the prefix.
+    inside: Option<bool>,
+}
+
+/// Replaces names in one document as it passes; holds back no more than the current replaced text and list entry.
+#[derive(Debug)]
+pub struct Rewriter {
+    document: XmlDocument,
+    names: ResponseNames,
+    /// True when names in this document are percent-encoded. Known from the request, because MinIO says so only at the
+    /// end of the document; a backend that says so unasked is believed from there on.
+    url_encoded: bool,
+    entry: Option<Entry>,
+    leaf: Option<Leaf>,
+    error: Option<ErrorFields>,
+    error_code: Option<&'static str>,
+}
+
+impl Rewriter {
+    /// A rewriter at the beginning of a document.
+    pub fn new(document: XmlDocument, names: ResponseNames) -> Self {
+        let url_encoded = names.query.get("encoding-type").is_some_and(is_url);
+        Self { document, names, url_encoded, entry: None, leaf: None, error: None, error_code: None }
+    }
+
+    /// The code of an `<Error>` inside a success, as the client gets it, once the element is complete.
+    pub const fn embedded_error(&self) -> Option<&'static str> {
+        self.error_code
+    }
+
+    /// Takes the next item of the document.
+    pub fn item(&mut self, path: &[ElementName], item: Item<'_>, out: &mut Vec<u8>) -> Result<(), Broken> {
+        if self.error.is_some() && !path.is_empty() {
+            return self.error_item(path, item, out);
+        }
+        match item {
+            Item::Space(raw) => self.write(raw, out),
+            Item::Declaration(content) => {
+                for raw in ["<?", content, "?>"] {
+                    self.write(raw, out)?;
+                }
+                Ok(())
+            }
+            Item::Open { raw, empty } => self.open(path, raw, empty, out),
+            Item::Text(raw) => self.text(raw, out),
+            Item::Close { raw } => self.close(path, raw, out),
+        }
+    }
+
+    fn open(&mut self, path: &[ElementName], raw: &str, empty: bool, out: &mut Vec<u8>) -> Result<(), Broken> {
+        if self.leaf.is_some() {
+            // A name with elements in it: its replacement would swallow them.
+            return Err(Broken);
+        }
+        if let [root] = path {
+            if root.local() == "Error" && rules::may_be_error(self.document) {
+                self.error = Some(ErrorFields::default());
+                return Ok(());
+            }
+            if !rules::is_root(self.document, root.local()) {
+                return Err(Broken);
+            }
+        }
+        if rules::is_entry(self.document, path) {
+            self.entry = Some(Entry::default());
+        }
+        let Some(field) = rules::field(self.document, path) else { return self.write(raw, out) };
+        let open = if empty { format!("{}>", raw.trim_end_matches("/>")) } else { raw.to_owned() };
+        self.leaf = Some(Leaf { field, open, text: String::new() });
+        Ok(())
+    }
+
+    fn text(&mut self, raw: &str, out: &mut Vec<u8>) -> Result<(), Broken> {
+        let Some(leaf) = &mut self.leaf else { return self.write(raw, out) };
+        leaf.text.push_str(raw);
+        if leaf.text.len() > MAX_LEAF_BYTES { Err(Broken) } else { Ok(()) }
+    }
+
+    fn close(&mut self, path: &[ElementName], raw: &str, out: &mut Vec<u8>) -> Result<(), Broken> {
+        if let Some(leaf) = self.leaf.take() {
+            if let Some(text) = self.replacement(leaf.field, &leaf.text) {
+                let name = path.last().map_or("", ElementName::qualified);
+                for part in [&leaf.open, &text, "</", name, ">"] {
+                    self.write(part, out)?;
+                }
+            }
+            return Ok(());
+        }
+        self.write(raw, out)?;
+        if rules::is_entry(self.document, path)
+            && let Some(Entry { bytes, inside: Some(true) }) = self.entry.take()
+        {
+            out.extend_from_slice(&bytes);
+        }
+        Ok(())
+    }
+
+    fn error_item(&mut self, path: &[ElementName], item: Item<'_>, out: &mut Vec<u8>) -> Result<(), Broken> {
+        let Some(error) = &mut self.error else { return Err(Broken) };
+        error.item(path, item);
+        if let (Item::Close { .. }, [_]) = (item, path) {
+            let error = self.error.take().unwrap_or_default().inside_success(&self.names);
+            self.error_code = Some(error.code);
+            self.write(&error.xml, out)?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, raw: &str, out: &mut Vec<u8>) -> Result<(), Broken> {
+        match &mut self.entry {
+            None => out.extend_from_slice(raw.as_bytes()),
+            Some(entry) if entry.bytes.len() + raw.len() > MAX_ENTRY_BYTES => return Err(Broken),
+            Some(entry) => entry.bytes.extend_from_slice(raw.as_bytes()),
+        }
+        Ok(())
+    }
+
+    /// The client's text for a field, escaped; `None` drops the element.
+    fn replacement(&mut self, field: Field, raw: &str) -> Option<String> {
+        let names = &self.names;
+        match field {
+            Field::Bucket => Some(escaped(names.mapping.client_bucket.as_str())),
+            Field::RequestKey => names.key.as_deref().map(escaped),
+            Field::Identity => Some(IDENTITY.to_owned()),
+            Field::EncodingType => {
+                self.url_encoded |= is_url(raw);
+                Some(raw.to_owned())
+            }
+            Field::Location => Some(escaped(&self.location()?)),
+            Field::Echo(parameter) => Some(self.inside(raw).map_or_else(|| self.echo(parameter), str::to_owned)),
+            Field::Dropped => None,
+            Field::NextMarker if raw.is_empty() => Some(String::new()),
+            Field::NextMarker => self.inside(raw).filter(|text| !text.is_empty()).map(str::to_owned),
+            Field::EntryKey => {
+                // The bare prefix is no key: clients cannot name the object that lies there.
+                let text = self.inside(raw).filter(|text| !text.is_empty()).map(str::to_owned);
+                if let Some(entry) = &mut self.entry {
+                    entry.inside = Some(text.is_some() && entry.inside != Some(false));
+                }
+                text
+            }
+        }
+    }
+
+    /// What follows the route's prefix in a backend's text.
+    fn inside<'a>(&self, raw: &'a str) -> Option<&'a str> {
+        strip_prefix(raw, self.names.mapping.prefix.as_str(), self.url_encoded)
+    }
+
+    /// The client's own parameter, in the form that the client expects.
+    fn echo(&self, parameter: &str) -> String {
+        let own = self.names.query.get(parameter).unwrap_or_default();
+        if !self.url_encoded {
+            return escaped(own);
+        }
+        let mut encoded = String::new();
+        encode_key(own.as_bytes(), &mut encoded);
+        encoded
+    }
+
+    fn location(&self) -> Option<String> {
+        let ResponseNames { mapping, base_url, key, .. } = &self.names;
+        let mut url = format!("{base_url}/{}/", mapping.client_bucket);
+        encode_key(key.as_deref()?.as_bytes(), &mut url);
+        Some(url)
+    }
+}
+
+fn is_url(text: &str) -> bool {
+    text.trim().eq_ignore_ascii_case("url")
+}
+
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    escape(text, &mut out);
+    out
+}

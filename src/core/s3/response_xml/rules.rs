@@ -1,0 +1,103 @@
+//! Which elements of S3's answers name something of the backend (s3-protocol.md 3.2).
+
+use super::XmlDocument;
+use crate::s3::xml::ElementName;
+
+/// What stands in an element whose text is replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    /// The bucket.
+    Bucket,
+    /// The key of the request.
+    RequestKey,
+    /// The key or common prefix of a list entry: without a place in the client's names the whole entry is dropped.
+    EntryKey,
+    /// Where the next page begins; dropped when it has no place in the client's names.
+    NextMarker,
+    /// The echo of this query parameter of the request.
+    Echo(&'static str),
+    /// `url` when names are percent-encoded; passed on.
+    EncodingType,
+    /// An id or name of an account at the backend.
+    Identity,
+    /// The URL of the object.
+    Location,
+    /// Something of the backend that clients have no word for: Ceph names its tenant.
+    Dropped,
+}
+
+/// True when a document of this kind may have this root element.
+pub fn is_root(document: XmlDocument, name: &str) -> bool {
+    match document {
+        XmlDocument::ListObjects => name == "ListBucketResult",
+        XmlDocument::ListMultipartUploads => name == "ListMultipartUploadsResult",
+        XmlDocument::ListParts => name == "ListPartsResult",
+        XmlDocument::CreateMultipartUpload => name == "InitiateMultipartUploadResult",
+        XmlDocument::CompleteMultipartUpload => name == "CompleteMultipartUploadResult",
+        XmlDocument::Copy => matches!(name, "CopyObjectResult" | "CopyPartResult"),
+    }
+}
+
+/// True when the root element may be an `Error` although the status was 200.
+pub const fn may_be_error(document: XmlDocument) -> bool {
+    matches!(document, XmlDocument::CompleteMultipartUpload | XmlDocument::Copy)
+}
+
+/// True for a list entry, which is passed on or dropped as a whole.
+pub fn is_entry(document: XmlDocument, path: &[ElementName]) -> bool {
+    let [_, entry] = path else { return false };
+    match document {
+        XmlDocument::ListObjects => matches!(entry.local(), "Contents" | "CommonPrefixes"),
+        XmlDocument::ListMultipartUploads => matches!(entry.local(), "Upload" | "CommonPrefixes"),
+        _ => false,
+    }
+}
+
+/// What the element at the end of `path` names, if anything. Position counts: a `Key` is a key in `Contents` only.
+pub fn field(document: XmlDocument, path: &[ElementName]) -> Option<Field> {
+    match path {
+        [_, name] => top_level(document, name.local()),
+        [_, parent, name] => second_level(document, parent.local(), name.local()),
+        [_, entry, owner, _] => match (document, entry.local(), owner.local()) {
+            (XmlDocument::ListObjects, "Contents", "Owner")
+            | (XmlDocument::ListMultipartUploads, "Upload", "Owner" | "Initiator") => Some(Field::Identity),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn top_level(document: XmlDocument, name: &str) -> Option<Field> {
+    use XmlDocument::{CompleteMultipartUpload, CreateMultipartUpload, ListMultipartUploads, ListObjects, ListParts};
+    match (document, name) {
+        (ListObjects, "Name") => Some(Field::Bucket),
+        (ListObjects, "Marker") => Some(Field::Echo("marker")),
+        (ListObjects, "StartAfter") => Some(Field::Echo("start-after")),
+        (ListMultipartUploads, "KeyMarker") => Some(Field::Echo("key-marker")),
+        (ListObjects | ListMultipartUploads, "Prefix") => Some(Field::Echo("prefix")),
+        (ListObjects | ListMultipartUploads, "EncodingType") => Some(Field::EncodingType),
+        (ListObjects, "NextMarker") | (ListMultipartUploads, "NextKeyMarker") => Some(Field::NextMarker),
+        (ListMultipartUploads | ListParts | CreateMultipartUpload | CompleteMultipartUpload, "Bucket") => {
+            Some(Field::Bucket)
+        }
+        (ListParts | CreateMultipartUpload | CompleteMultipartUpload, "Key") => Some(Field::RequestKey),
+        (CompleteMultipartUpload, "Location") => Some(Field::Location),
+        (
+            ListObjects | ListMultipartUploads | ListParts | CreateMultipartUpload | CompleteMultipartUpload,
+            "Tenant",
+        ) => Some(Field::Dropped),
+        _ => None,
+    }
+}
+
+fn second_level(document: XmlDocument, parent: &str, name: &str) -> Option<Field> {
+    match (document, parent, name) {
+        (XmlDocument::ListObjects, "Contents", "Key")
+        | (XmlDocument::ListMultipartUploads, "Upload", "Key")
+        | (XmlDocument::ListObjects | XmlDocument::ListMultipartUploads, "CommonPrefixes", "Prefix") => {
+            Some(Field::EntryKey)
+        }
+        (XmlDocument::ListParts, "Owner" | "Initiator", _) => Some(Field::Identity),
+        _ => None,
+    }
+}

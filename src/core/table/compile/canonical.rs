@@ -1,0 +1,145 @@
+//! Stable hashes: SHA-256 over an unambiguous byte rendering, the same on every replica and in every release that does
+//! not change what is rendered. `std::hash` promises neither.
+
+use std::collections::BTreeMap;
+
+use ring::digest::{Context, SHA256, digest};
+
+use crate::access::Rule;
+use crate::model::{AddressingStyle, ClientSecret, ObjectName, TrailingChecksums};
+use crate::s3::Permission;
+use crate::sigv4::SecretKey;
+use crate::table::{RouteTable, ServedRoute};
+
+/// SHA-256.
+pub(super) type Digest = [u8; 32];
+
+/// A rendering on its way into SHA-256. Every piece is preceded by its length, so that no two renderings of different
+/// values are equal.
+pub(super) struct Canonical {
+    context: Context,
+    /// Pieces are small and hashing wants large ones: collected here first.
+    pending: Vec<u8>,
+}
+
+const PENDING_BYTES: usize = 4096;
+
+impl Canonical {
+    /// Begins the rendering of something of this kind.
+    pub(super) fn new(kind: &str) -> Self {
+        let mut canonical = Self { context: Context::new(&SHA256), pending: Vec::new() };
+        canonical.text(kind);
+        canonical
+    }
+
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
+        self.number(bytes.len());
+        self.piece(bytes)
+    }
+
+    pub(super) fn text(&mut self, text: &str) -> &mut Self {
+        self.bytes(text.as_bytes())
+    }
+
+    pub(super) fn number(&mut self, number: usize) -> &mut Self {
+        self.piece(&(number as u64).to_be_bytes())
+    }
+
+    fn piece(&mut self, piece: &[u8]) -> &mut Self {
+        if self.pending.len() + piece.len() > PENDING_BYTES {
+            self.context.update(&self.pending);
+            self.pending.clear();
+        }
+        self.pending.extend_from_slice(piece);
+        self
+    }
+
+    /// A secret, as the hash of itself.
+    pub(super) fn secret(&mut self, secret: &SecretKey) -> &mut Self {
+        let hash = secret.with_exposed(|text| digest(&SHA256, text.as_bytes()));
+        self.bytes(hash.as_ref())
+    }
+
+    fn name(&mut self, name: &ObjectName) -> &mut Self {
+        self.text(&name.namespace).text(&name.name)
+    }
+
+    fn rules(&mut self, rules: &[Rule]) -> &mut Self {
+        self.number(rules.len());
+        for rule in rules {
+            match &rule.principal {
+                Some(principal) => self.text("client").name(principal.identity()),
+                None => self.text("everyone"),
+            };
+            for permission in [Permission::Read, Permission::List, Permission::Write, Permission::Delete] {
+                self.number(usize::from(rule.permissions.contains(permission)));
+            }
+            self.number(rule.prefixes.len());
+            for prefix in &rule.prefixes {
+                self.text(prefix.as_str());
+            }
+        }
+        self
+    }
+
+    fn route(&mut self, route: &ServedRoute) -> &mut Self {
+        let (upstream, mapping) = (&route.upstream, &route.mapping);
+        self.name(&route.name).text(&mapping.backend_bucket).text(mapping.prefix.as_str());
+        self.text(&upstream.endpoint.to_string()).text(&upstream.region);
+        self.text(match upstream.addressing {
+            AddressingStyle::Path => "path",
+            AddressingStyle::VirtualHost => "virtual host",
+        });
+        self.text(match upstream.trailing_checksums {
+            TrailingChecksums::Forward => "forward",
+            TrailingChecksums::Drop => "drop",
+        });
+        // The pool group stands for the credential and the trust settings with all their contents.
+        self.bytes(&upstream.pool_group.to_be_bytes());
+        self.rules(&route.policy.allow).rules(&route.policy.deny)
+    }
+
+    fn client(&mut self, client: &ClientSecret) -> &mut Self {
+        self.name(client.principal.identity()).secret(client.secret())
+    }
+
+    pub(super) fn digest(mut self) -> Digest {
+        self.context.update(&self.pending);
+        let mut out = Digest::default();
+        for (to, from) in out.iter_mut().zip(self.context.finish().as_ref()) {
+            *to = *from;
+        }
+        out
+    }
+
+    /// The first 64 bits.
+    pub(super) fn short(self) -> u64 {
+        self.digest().first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
+    }
+}
+
+/// Of everything in a table.
+pub(super) fn fingerprint(table: &RouteTable) -> u64 {
+    let mut canonical = Canonical::new("route table");
+    canonical.number(usize::from(table.some_bucket_unreadable));
+    for (bucket, route) in table.buckets.iter().collect::<BTreeMap<_, _>>() {
+        canonical.text("bucket").text(bucket.as_str());
+        match route {
+            Some(route) => canonical.text("served").route(route),
+            None => canonical.text("broken"),
+        };
+    }
+    for (key, clients) in table.clients.iter().collect::<BTreeMap<_, _>>() {
+        canonical.text("access key").text(key.as_str()).number(clients.len());
+        for client in clients {
+            canonical.client(client);
+        }
+    }
+    for (principal, buckets) in table.visible.iter().collect::<BTreeMap<_, _>>() {
+        canonical.text("visible").name(principal.identity()).number(buckets.len());
+        for bucket in buckets {
+            canonical.text(bucket.as_str());
+        }
+    }
+    canonical.short()
+}

@@ -1,0 +1,5 @@
+use osp_core::access::Permit;
+
+fn main() {
+    let _: Permit = Default::default();
+}

@@ -1,0 +1,18 @@
+//! The positive twin: the way that exists compiles.
+use osp_core::access::{Decision, Permit, Question, Request};
+use osp_core::sigv4::{Claim, Verified};
+use osp_core::table::RouteTable;
+use osp_core::{Denial, Timestamp};
+
+fn decide(claim: Claim<'_>, request: Request<'_>, table: &RouteTable, now: Timestamp) -> Result<Decision, Denial> {
+    let verified: Verified = claim.verify(&[], now)?;
+    Question::ask(&verified, request, table)?.answer()
+}
+
+fn forward(permit: &Permit) {
+    let _ = (permit.upstream(), permit.outgoing(), permit.gate());
+}
+
+fn main() {
+    let _ = (decide, forward);
+}

@@ -1,0 +1,137 @@
+//! Requests that OSP itself makes, on a connector and a pool of their own, each under a permit: `DeleteObjects`.
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderName, HeaderValue, header};
+use osp_core::Denial;
+use osp_core::access::{DecidedBatch, PendingBatch, Permit};
+use osp_core::payload::{Gate, content_md5};
+use osp_core::s3::DeleteOutcome;
+use pingora_core::connectors::http::Connector;
+use pingora_core::protocols::http::client::HttpSession;
+use pingora_core::upstreams::peer::{HttpPeer, Peer};
+use pingora_http::RequestHeader;
+use pingora_proxy::Session;
+
+use crate::flight::Flight;
+use crate::gateway::Gateway;
+use crate::respond::Answer;
+use crate::settings::EXCHANGE_ANSWER_BYTES;
+use crate::stage::{route, sign};
+
+/// Proves the body of a `DeleteObjects`, decides each key, deletes the allowed ones at the backend and merges the answers
+/// (D03). All keys refused is still a 200 with errors, as at AWS.
+///
+/// # Errors
+/// Those of the gate and of [`PendingBatch::decide`]; `Upstream*` when the backend fails as a whole.
+pub async fn delete_objects(
+    gateway: &Gateway,
+    session: &mut Session,
+    flight: &mut Flight,
+    batch: PendingBatch,
+) -> Result<Answer, Denial> {
+    let body = proved_body(session, batch.gate(), flight).await?;
+    let DecidedBatch { permit, body, refused, quiet } = batch.decide(&body)?;
+    let mut outcomes = refused;
+    if let Some(permit) = permit {
+        let (status, answer) = send(gateway, &permit, body.into(), flight).await?;
+        match status {
+            200 => outcomes.extend(DeleteOutcome::parse_result(&answer, &permit.route().mapping)?),
+            404 => return Err(Denial::NoSuchBucket(permit.route().mapping.client_bucket.to_string())),
+            300..=499 => return Err(Denial::UpstreamRefused),
+            _ => return Err(Denial::UpstreamMisbehaved),
+        }
+    }
+    flight.facts.allowed = true;
+    Ok(Answer { status: 200, body: DeleteOutcome::render_result(&outcomes, quiet) })
+}
+
+/// Reads the client's whole body through a gate; the obligation has bounded its length.
+///
+/// # Errors
+/// Those of the gate; [`Denial::IncompleteBody`] when the client does not send all of it.
+pub async fn proved_body(session: &mut Session, mut gate: Gate, flight: &mut Flight) -> Result<Bytes, Denial> {
+    let mut body = BytesMut::new();
+    loop {
+        match session.read_request_body().await {
+            Ok(Some(piece)) => body.extend_from_slice(&gate.push(piece)?),
+            Ok(None) => break,
+            Err(_) => return Err(Denial::IncompleteBody),
+        }
+    }
+    body.extend_from_slice(&gate.finish()?);
+    flight.facts.bytes_in = Some(gate.decoded_bytes());
+    Ok(body.freeze())
+}
+
+/// Sends one small request under a permit; tries another connection when one could not be made.
+async fn send(gateway: &Gateway, permit: &Permit, body: Bytes, flight: &mut Flight) -> Result<(u16, Bytes), Denial> {
+    let mut denial = Denial::UpstreamUnreachable;
+    for attempt in 0..gateway.settings.max_attempts.max(1) {
+        flight.attempts = attempt + 1;
+        let peer = route::peer(permit, &*gateway.resolver, &gateway.trust, attempt).await?;
+        match gateway.connector.get_http_session(&*peer).await {
+            Ok((connection, _)) => {
+                // the body names keys to delete: once it may have left, it is not sent again
+                let head = head_of(gateway, permit, &body)?;
+                return converse(&gateway.connector, connection, &peer, (head, body)).await;
+            }
+            Err(error) => {
+                tracing::warn!(request_id = %flight.id, endpoint = %permit.upstream().endpoint, %error, "no connection");
+                denial = Denial::UpstreamUnreachable;
+            }
+        }
+    }
+    Err(denial)
+}
+
+/// Backends differ in which proof of a delete body they demand: all of them accept `Content-MD5` (RS-7).
+fn head_of(gateway: &Gateway, permit: &Permit, body: &[u8]) -> Result<RequestHeader, Denial> {
+    let digest = HeaderValue::from_str(&content_md5(body)).map_err(|_| Denial::Internal("an MD5 is no header value"))?;
+    let headers = vec![
+        (HeaderName::from_static("content-md5"), digest),
+        (header::CONTENT_TYPE, HeaderValue::from_static("application/xml")),
+    ];
+    let sha256 = osp_core::payload::sha256_hex(body).into();
+    let announced = sign::Body { content_length: Some(body.len() as u64), sha256, headers, aws_chunked: false };
+    sign::regenerate(permit, announced, &gateway.keys, gateway.observer.clock.now())
+}
+
+async fn converse(
+    connector: &Connector,
+    mut connection: HttpSession,
+    peer: &HttpPeer,
+    (head, body): (RequestHeader, Bytes),
+) -> Result<(u16, Bytes), Denial> {
+    connection.set_read_timeout(peer.options.read_timeout);
+    connection.set_write_timeout(peer.options.write_timeout);
+    let exchanged = async {
+        connection.write_request_header(Box::new(head)).await?;
+        connection.write_request_body(body, true).await?;
+        connection.finish_request_body().await?;
+        loop {
+            connection.read_response_header().await?;
+            if !connection.response_header().is_some_and(|head| head.status.is_informational()) {
+                break;
+            }
+        }
+        let mut answer = BytesMut::new();
+        while let Some(piece) = connection.read_response_body().await? {
+            answer.extend_from_slice(&piece);
+            if answer.len() > EXCHANGE_ANSWER_BYTES {
+                return pingora_error::Error::e_explain(pingora_error::ErrorType::InternalError, "answer too long");
+            }
+        }
+        Ok(answer.freeze())
+    };
+    let answer = exchanged.await.map_err(|error| {
+        tracing::warn!(%error, "an exchange with a backend failed");
+        Denial::UpstreamMisbehaved
+    })?;
+    let status = connection.response_header().map_or(0, |head| head.status.as_u16());
+    if let HttpSession::H1(http1) = &mut connection {
+        // without it the connection is not reused
+        http1.respect_keepalive();
+    }
+    connector.release_http_session(connection, peer, peer.idle_timeout()).await;
+    Ok((status, answer))
+}

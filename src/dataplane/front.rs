@@ -1,0 +1,235 @@
+//! In front of pingora: reads HTTP/1 heads under a deadline, checks them as raw bytes, refuses by itself with S3 XML and
+//! a log record, and hands pingora one message at a time. HTTP/2 passes through: no raw head exists there.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use osp_core::Denial;
+use osp_core::s3::{Framing, RawHead};
+use pingora_core::apps::{HttpPersistentSettings, HttpServerApp, ServerApp};
+use pingora_core::protocols::http::ServerSession;
+use pingora_core::protocols::{ALPN, Shutdown, Stream};
+use pingora_core::server::ShutdownWatch;
+use pingora_proxy::HttpProxy;
+use prometheus::IntGauge;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::drain::DrainWatch;
+use crate::front_io::FrontIo;
+use crate::gateway::Proxy;
+use crate::respond;
+use crate::settings::{
+    CLIENT_IDLE, CLIENT_STALL, DRAIN_BYTES, DRAIN_TIME, HEAD_DEADLINE, REQUESTS_PER_CONNECTION,
+};
+use crate::stage::Observer;
+
+/// Largest head that is looked for; the parser has the exact limits.
+const MAX_HEAD: usize = 64 * 1024;
+/// What one read asks for: a head of an SDK is 1 to 2 KiB.
+const READ_SIZE: usize = 4096;
+/// While draining an idle connection is kept this long: a request may be in flight.
+const DRAIN_GRACE: Duration = Duration::from_secs(1);
+
+/// The server application of every S3 listener.
+pub struct Front {
+    proxy: Arc<HttpProxy<Proxy>>,
+    observer: Arc<Observer>,
+    drain: DrainWatch,
+    active: IntGauge,
+}
+
+/// What reading a head came to.
+enum Head {
+    /// The client closed, idled too long, or the process drains.
+    Closed,
+    /// Length of the head in the buffer, what it says, how its body ends.
+    Complete(usize, RawHead, Framing),
+    /// A head that is refused.
+    Refused(Denial),
+}
+
+/// Counts an open connection for as long as it lives.
+struct Open(IntGauge);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl Front {
+    /// A front before `proxy`.
+    #[must_use]
+    pub fn new(proxy: HttpProxy<Proxy>, observer: Arc<Observer>, drain: DrainWatch) -> Self {
+        let active = observer.metrics.active_connections.clone();
+        Self { proxy: Arc::new(proxy), observer, drain, active }
+    }
+
+    fn is_draining(&self) -> bool {
+        *self.drain.draining.borrow()
+    }
+
+    /// Requests of one HTTP/1.1 connection, one after another.
+    async fn serve_http1(&self, stream: Stream) -> Option<Stream> {
+        let mut settings: Option<HttpPersistentSettings> = None;
+        let mut io = FrontIo::new(stream);
+        loop {
+            let (length, head, framing) = match self.read_head(&mut io).await {
+                Head::Closed => return None,
+                Head::Refused(denial) => {
+                    self.refuse(io, denial).await;
+                    return None;
+                }
+                Head::Complete(length, head, framing) => (length, head, framing),
+            };
+            io.arm(length, framing);
+            let mut session = ServerSession::new_http1(Box::new(io));
+            match settings.take() {
+                Some(settings) => settings.apply_to_session(&mut session),
+                None => {
+                    session.set_keepalive(Some(CLIENT_IDLE.as_secs()));
+                    session.set_keepalive_reuses_remaining(Some(REQUESTS_PER_CONNECTION));
+                }
+            }
+            session.set_read_timeout(Some(CLIENT_STALL));
+            session.set_write_timeout(Some(CLIENT_STALL));
+            session.set_total_drain_timeout(Some(DRAIN_TIME));
+            // reaches `on_connection_reuse` of this very request
+            session.set_connection_user_context(Some(Box::new((head, framing))));
+            let (stream, persistent) =
+                self.proxy.process_new_http(session, &self.drain.draining).await?.consume();
+            settings = persistent;
+            io = *stream.into_any().downcast::<FrontIo>().ok()?;
+            if !io.is_message_done() {
+                return None;
+            }
+        }
+    }
+
+    /// Reads until a head is complete: [`CLIENT_IDLE`] until its first byte, [`HEAD_DEADLINE`] from there on.
+    async fn read_head(&self, io: &mut FrontIo) -> Head {
+        let mut searched = 0;
+        let mut deadline = (!io.buffer.is_empty()).then(|| Instant::now() + HEAD_DEADLINE);
+        let idle_until = Instant::now() + CLIENT_IDLE;
+        loop {
+            if let Some(length) = end_of_head(&io.buffer, &mut searched) {
+                let raw = io.buffer.get(..length).unwrap_or_default();
+                return match RawHead::parse_http1(raw) {
+                    Ok((head, framing)) => Head::Complete(length, head, framing),
+                    Err(denial) => Head::Refused(denial),
+                };
+            }
+            if io.buffer.len() > MAX_HEAD {
+                return Head::Refused(Denial::HeadTooLarge);
+            }
+            let wait = deadline.unwrap_or(idle_until).saturating_duration_since(Instant::now());
+            match self.read_more(io, wait, deadline.is_none()).await {
+                Ok(Ok(count)) if count > 0 => {
+                    deadline.get_or_insert_with(|| Instant::now() + HEAD_DEADLINE);
+                }
+                Err(TimedOut) if deadline.is_some() => return Head::Refused(Denial::RequestTimeout),
+                Ok(_) | Err(TimedOut) => return Head::Closed,
+            }
+        }
+    }
+
+    /// One read; an idle connection also ends when draining begins.
+    async fn read_more(&self, io: &mut FrontIo, wait: Duration, idle: bool) -> Result<io::Result<usize>, TimedOut> {
+        io.buffer.reserve(READ_SIZE);
+        let mut draining = self.drain.draining.clone();
+        let drained = async {
+            let _ = draining.wait_for(|draining| *draining).await;
+            tokio::time::sleep(DRAIN_GRACE).await;
+        };
+        tokio::select! {
+            biased;
+            read = pingora_timeout::timeout(wait, io.inner.read_buf(&mut io.buffer)) => read.map_err(|_| TimedOut),
+            () = drained, if idle => Ok(Ok(0)),
+        }
+    }
+
+    /// Answers a head that pingora never sees, drains a little so that no reset eats the answer, and closes.
+    async fn refuse(&self, io: FrontIo, denial: Denial) {
+        let FrontIo { inner: mut stream, buffer, .. } = io;
+        let mut flight = self.observer.arrive();
+        flight.facts.client = peer_address(&stream);
+        // HEAD is told by the first bytes: its answer has no body (ER-2)
+        let is_head = buffer.starts_with(b"HEAD ");
+        let answer = respond::raw_denial(&self.observer, &flight.id, &denial, is_head);
+        flight.denial = Some(denial);
+        let sent = async {
+            stream.write_all(&answer).await?;
+            stream.flush().await
+        };
+        let written = matches!(pingora_timeout::timeout(CLIENT_STALL, sent).await, Ok(Ok(())));
+        let _ = pingora_timeout::timeout(DRAIN_TIME, sink(&mut stream)).await;
+        Shutdown::shutdown(&mut *stream).await;
+        self.observer.record_refused(&flight, written, answer.len());
+    }
+}
+
+/// The time for a read is over.
+struct TimedOut;
+
+#[async_trait]
+impl ServerApp for Front {
+    async fn process_new(self: &Arc<Self>, stream: Stream, _server: &ShutdownWatch) -> Option<Stream> {
+        self.active.inc();
+        let _open = Open(self.active.clone());
+        if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
+            // a connection that begins while draining would get GOAWAY before its first request: give it the later watch
+            let watch = if self.is_draining() { &self.drain.last_call } else { &self.drain.draining };
+            return self.proxy.process_new(stream, watch).await;
+        }
+        self.serve_http1(stream).await
+    }
+
+    async fn cleanup(&self) {
+        HttpServerApp::http_cleanup(&*self.proxy).await;
+    }
+}
+
+/// The position after the empty line; remembers what was searched already.
+fn end_of_head(buffer: &[u8], searched: &mut usize) -> Option<usize> {
+    let from = searched.saturating_sub(3);
+    *searched = buffer.len();
+    // the parser refuses bare LF; ending the head at one here keeps such a client from waiting for the deadline
+    let rest = buffer.get(from..)?;
+    let crlf = memchr::memmem::find(rest, b"\r\n\r\n").map(|at| from + at + 4);
+    let bare = memchr::memmem::find(rest, b"\n\n").map(|at| from + at + 2);
+    match (crlf, bare) {
+        (Some(crlf), Some(bare)) => Some(crlf.min(bare)),
+        (found, other) => found.or(other),
+    }
+}
+
+async fn sink(stream: &mut Stream) {
+    let mut space = vec![0_u8; 16 * 1024];
+    let mut left = DRAIN_BYTES;
+    while left > 0 {
+        match stream.read(&mut space).await {
+            Ok(count) if count > 0 => left = left.saturating_sub(count),
+            _ => return,
+        }
+    }
+}
+
+fn peer_address(stream: &Stream) -> Option<std::net::IpAddr> {
+    let digest = stream.get_socket_digest()?;
+    digest.peer_addr()?.as_inet().map(std::net::SocketAddr::ip)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_head_is_found_across_reads() {
+        let mut searched = 0;
+        assert_eq!(end_of_head(b"GET / HTTP/1.1\r\n\r", &mut searched), None);
+        assert_eq!(end_of_head(b"GET / HTTP/1.1\r\n\r\nrest", &mut searched), Some(18));
+        assert_eq!(end_of_head(b"GET / HTTP/1.1\n\n", &mut 0), Some(16));
+    }
+}

@@ -1,0 +1,209 @@
+//! The stream that pingora reads a message from: exactly one head and its body, never a byte of the next message.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::BytesMut;
+use osp_core::s3::Framing;
+use pingora_core::protocols::raw_connect::ProxyDigest;
+use pingora_core::protocols::tls::{SslDigest, TlsRef};
+use pingora_core::protocols::{
+    ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, Stream, TimingDigest,
+    UniqueID, UniqueIDType,
+};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::chunk_scan::ChunkScan;
+
+/// Wraps a client connection between the front, which reads heads into `buffer`, and pingora, which reads one armed
+/// message at a time. What a client pipelines stays in `buffer` until its turn, so no byte of one message can be taken
+/// for another (request smuggling).
+#[derive(Debug)]
+pub struct FrontIo {
+    /// The client connection.
+    pub inner: Stream,
+    /// Bytes that were read and not yet given to pingora.
+    pub buffer: BytesMut,
+    head_left: usize,
+    body: Body,
+}
+
+#[derive(Debug)]
+enum Body {
+    Length(u64),
+    Chunked(ChunkScan),
+}
+
+impl FrontIo {
+    /// A connection without a message.
+    pub fn new(inner: Stream) -> Self {
+        Self { inner, buffer: BytesMut::new(), head_left: 0, body: Body::Length(0) }
+    }
+
+    /// Lets pingora read the next message: `head_len` bytes of the buffer and the body that `framing` announces.
+    pub fn arm(&mut self, head_len: usize, framing: Framing) {
+        self.head_left = head_len;
+        self.body = match framing {
+            Framing::Length(length) => Body::Length(length),
+            Framing::Chunked => Body::Chunked(ChunkScan::default()),
+        };
+    }
+
+    /// True when pingora has read the whole message.
+    pub fn is_message_done(&self) -> bool {
+        self.head_left == 0
+            && match &self.body {
+                Body::Length(left) => *left == 0,
+                Body::Chunked(scan) => scan.is_done(),
+            }
+    }
+
+    fn read_head(&mut self, out: &mut ReadBuf<'_>) {
+        let step = self.head_left.min(out.remaining()).min(self.buffer.len());
+        out.put_slice(&self.buffer.split_to(step));
+        self.head_left -= step;
+    }
+
+    /// pingora probes idle connections: only their end may be reported, bytes of a next message wait.
+    fn probe(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.buffer.is_empty() {
+            return Poll::Pending;
+        }
+        let mut space = [0_u8; 4096];
+        let mut probe = ReadBuf::new(&mut space);
+        ready!(Pin::new(&mut self.inner).poll_read(cx, &mut probe))?;
+        if probe.filled().is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        self.buffer.extend_from_slice(probe.filled());
+        Poll::Pending
+    }
+
+    /// Takes up to `limit` bytes from the buffer or the connection; returns how many.
+    fn fill(&mut self, cx: &mut Context<'_>, out: &mut ReadBuf<'_>, limit: usize) -> Poll<io::Result<usize>> {
+        if !self.buffer.is_empty() {
+            let step = limit.min(self.buffer.len());
+            out.put_slice(&self.buffer.split_to(step));
+            return Poll::Ready(Ok(step));
+        }
+        let space = out.initialize_unfilled_to(limit);
+        let mut limited = ReadBuf::new(space);
+        ready!(Pin::new(&mut self.inner).poll_read(cx, &mut limited))?;
+        let step = limited.filled().len();
+        out.advance(step);
+        Poll::Ready(Ok(step))
+    }
+
+    fn read_body(&mut self, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let limit = match &self.body {
+            Body::Length(left) => usize::try_from(*left).unwrap_or(usize::MAX).min(out.remaining()),
+            Body::Chunked(_) => out.remaining(),
+        };
+        let start = out.filled().len();
+        let count = ready!(self.fill(cx, out, limit))?;
+        match &mut self.body {
+            Body::Length(left) => *left -= count as u64,
+            Body::Chunked(scan) => {
+                let fresh = out.filled().get(start..).unwrap_or_default();
+                let used = scan.feed(fresh).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "bad chunk"))?;
+                if used < count {
+                    let mut rest = BytesMut::from(fresh.get(used..).unwrap_or_default());
+                    rest.unsplit(self.buffer.split());
+                    self.buffer = rest;
+                    out.set_filled(start + used);
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncRead for FrontIo {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if out.remaining() == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        if self.head_left > 0 {
+            self.read_head(out);
+            return Poll::Ready(Ok(()));
+        }
+        if self.is_message_done() { self.probe(cx) } else { self.read_body(cx, out) }
+    }
+}
+
+impl AsyncWrite for FrontIo {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, bytes)
+    }
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write_vectored(cx, bytes)
+    }
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+}
+
+#[async_trait]
+impl Shutdown for FrontIo {
+    async fn shutdown(&mut self) {
+        Shutdown::shutdown(&mut *self.inner).await;
+    }
+}
+
+impl UniqueID for FrontIo {
+    fn id(&self) -> UniqueIDType {
+        self.inner.id()
+    }
+}
+
+impl Ssl for FrontIo {
+    fn get_ssl(&self) -> Option<&TlsRef> {
+        self.inner.get_ssl()
+    }
+    fn get_ssl_digest(&self) -> Option<Arc<SslDigest>> {
+        self.inner.get_ssl_digest()
+    }
+    fn selected_alpn_proto(&self) -> Option<ALPN> {
+        self.inner.selected_alpn_proto()
+    }
+}
+
+impl Peek for FrontIo {}
+
+impl GetTimingDigest for FrontIo {
+    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
+        self.inner.get_timing_digest()
+    }
+    fn get_read_pending_time(&self) -> Duration {
+        self.inner.get_read_pending_time()
+    }
+    fn get_write_pending_time(&self) -> Duration {
+        self.inner.get_write_pending_time()
+    }
+}
+
+impl GetProxyDigest for FrontIo {
+    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
+        self.inner.get_proxy_digest()
+    }
+}
+
+impl GetSocketDigest for FrontIo {
+    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
+        self.inner.get_socket_digest()
+    }
+}

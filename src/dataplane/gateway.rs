@@ -1,0 +1,337 @@
+//! One request, top to bottom. Every phase is a few lines and calls one stage; `admit` is the security of the product.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::Method;
+use osp_core::access::{Decision, OwnAnswer, PendingBatch, Permit};
+use osp_core::s3::{self, Addressing, Framing, ListBucketsPage, RawHead, Target};
+use osp_core::table::{Lookup, Reader, RouteTable};
+use osp_core::{Denial, Timestamp};
+use pingora_core::connectors::http::Connector;
+use pingora_core::upstreams::peer::HttpPeer;
+use pingora_error::{Error, ErrorType, Result};
+use pingora_http::{RequestHeader, ResponseHeader};
+use pingora_proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
+use tokio::sync::watch;
+
+use crate::exchange;
+use crate::flight::Flight;
+use crate::resolver::Resolver;
+use crate::respond::{self, Answer};
+use crate::settings::{DRAIN_TIME, Settings};
+use crate::signing_keys::SigningKeys;
+use crate::stage::forward::AnswerFacts;
+use crate::stage::{Observer, authenticate, authorize, forward, listener, route, sign};
+use crate::trust::TrustStores;
+
+/// `CreationDate` of every bucket that OSP lists: stable, and nothing of the backend's.
+const BUCKETS_CREATED: Timestamp = Timestamp::from_unix_seconds(1_767_225_600);
+
+/// Everything that requests are served with.
+pub struct Gateway {
+    /// Fixed for the life of the process.
+    pub settings: Settings,
+    /// The routing table.
+    pub table: Reader,
+    /// Log, metrics, clock, ids.
+    pub observer: Arc<Observer>,
+    /// Names of backends.
+    pub resolver: Box<dyn Resolver>,
+    /// True while draining.
+    pub draining: watch::Receiver<bool>,
+    /// For the requests that OSP itself makes.
+    pub(crate) connector: Connector,
+    pub(crate) keys: SigningKeys,
+    pub(crate) trust: TrustStores,
+}
+
+/// What `admit` decided.
+enum Admitted {
+    Forward(Permit),
+    Batch(PendingBatch),
+    Answer(Answer),
+}
+
+/// pingora's view of the [`Gateway`].
+pub struct Proxy(pub Gateway);
+
+impl Gateway {
+    /// A gateway that reads this table.
+    #[must_use]
+    pub fn new(
+        settings: Settings,
+        table: Reader,
+        observer: Arc<Observer>,
+        resolver: Box<dyn Resolver>,
+        draining: watch::Receiver<bool>,
+    ) -> Self {
+        Self {
+            settings,
+            table,
+            observer,
+            resolver,
+            draining,
+            connector: Connector::new(None),
+            keys: SigningKeys::default(),
+            trust: TrustStores::default(),
+        }
+    }
+
+    /// Head -> target -> proof -> operation -> routes -> decision, all against one pinned table. There is no other way
+    /// to a permit.
+    async fn admit(&self, session: &mut Session, flight: &mut Flight) -> std::result::Result<Admitted, Denial> {
+        let (head, content_length) = listener::head(session, flight, &self.settings)?;
+        let table = self.table.pin().ok_or(Denial::NotReady)?;
+        let target = s3::parse(&head, &self.settings.base_hosts)?;
+        name(flight, &target, &table);
+        if head.method() == Method::OPTIONS {
+            return Err(Denial::CorsRefused);
+        }
+        let now = self.observer.clock.now();
+        let (verified, target) = authenticate::verify(&head, target, &table, now, &mut flight.facts)?;
+        let asked = (&head, &target);
+        let decision = authorize::decide(&verified, asked, content_length, &table, &mut flight.facts)?;
+        if !matches!(decision, Decision::Answer(_)) && listener::expects_continue(&head) {
+            invite_body(session).await?;
+        }
+        match decision {
+            Decision::Forward(permit) => Ok(Admitted::Forward(permit)),
+            Decision::Batch(batch) => Ok(Admitted::Batch(batch)),
+            Decision::Answer(own) => Ok(Admitted::Answer(self.own_answer(own, &target, flight)?)),
+        }
+    }
+
+    fn own_answer(&self, own: OwnAnswer, target: &Target, flight: &mut Flight) -> std::result::Result<Answer, Denial> {
+        flight.facts.allowed = true;
+        let body = match own {
+            OwnAnswer::Buckets(visible) => {
+                let page = ListBucketsPage::cut(&visible, &target.query)?;
+                s3::list_buckets_xml(&page, BUCKETS_CREATED, &self.settings.region)
+            }
+            OwnAnswer::Location => s3::location_xml(&self.settings.region),
+        };
+        Ok(Answer { status: 200, body })
+    }
+
+    /// Lets a permitted request go; an empty object in frames is proved here, because the backend would have all of it
+    /// before the proof.
+    async fn forward(&self, session: &mut Session, flight: &mut Flight, permit: Permit) -> Result<bool> {
+        let proved = if permit.proves_before_sending() {
+            exchange::proved_body(session, permit.gate(), flight).await.map(|_| true)
+        } else {
+            Ok(false)
+        };
+        flight.permit(permit);
+        match proved.and_then(|proved| Ok((proved, flight.passage()?))) {
+            Ok((true, passage)) => passage.is_proved_before_sending(),
+            Ok((false, _)) => {}
+            Err(denial) => return respond::deny(session, flight, denial, &self.observer).await,
+        }
+        Ok(false)
+    }
+
+    async fn delete(&self, session: &mut Session, flight: &mut Flight, batch: PendingBatch) -> Result<bool> {
+        match exchange::delete_objects(self, session, flight, batch).await {
+            Ok(answer) => respond::answer(session, flight, answer, &self.observer).await,
+            Err(denial) => respond::deny(session, flight, denial, &self.observer).await,
+        }
+    }
+
+    fn is_draining(&self) -> bool {
+        *self.draining.borrow()
+    }
+}
+
+#[async_trait]
+impl ProxyHttp for Proxy {
+    type CTX = Flight;
+
+    fn new_ctx(&self) -> Flight {
+        self.0.observer.arrive()
+    }
+
+    fn on_connection_reuse(&self, _session: &mut Session, flight: &mut Flight, from_front: Box<dyn Any + Send + Sync>) {
+        flight.received = from_front.downcast::<(RawHead, Framing)>().ok().map(|received| *received);
+    }
+
+    async fn request_filter(&self, session: &mut Session, flight: &mut Flight) -> Result<bool> {
+        let gateway = &self.0;
+        if gateway.is_draining() {
+            session.set_keepalive(None);
+        }
+        match gateway.admit(session, flight).await {
+            Ok(Admitted::Forward(permit)) => gateway.forward(session, flight, permit).await,
+            Ok(Admitted::Batch(batch)) => gateway.delete(session, flight, batch).await,
+            Ok(Admitted::Answer(answer)) => respond::answer(session, flight, answer, &gateway.observer).await,
+            Err(denial) => respond::deny(session, flight, denial, &gateway.observer).await,
+        }
+    }
+
+    async fn upstream_peer(&self, _session: &mut Session, flight: &mut Flight) -> Result<Box<HttpPeer>> {
+        let attempt = flight.attempts;
+        flight.attempts += 1;
+        let peer = match flight.permitted() {
+            Ok(permit) => route::peer(permit, &*self.0.resolver, &self.0.trust, attempt).await,
+            Err(denial) => Err(denial),
+        };
+        peer.map_err(|denial| stop(flight, denial))
+    }
+
+    async fn upstream_request_filter(
+        &self,
+        _session: &mut Session,
+        head: &mut RequestHeader,
+        flight: &mut Flight,
+    ) -> Result<()> {
+        let regenerated = flight.passage().and_then(|passage| {
+            passage.renew_gate();
+            let body = sign::Body::of(&passage.permit);
+            sign::regenerate(&passage.permit, body, &self.0.keys, self.0.observer.clock.now())
+        });
+        *head = regenerated.map_err(|denial| stop(flight, denial))?;
+        Ok(())
+    }
+
+    async fn request_body_filter(
+        &self,
+        _session: &mut Session,
+        body: &mut Option<Bytes>,
+        end: bool,
+        flight: &mut Flight,
+    ) -> Result<()> {
+        forward::release(body, end, flight).map_err(|denial| stop(flight, denial))
+    }
+
+    async fn upstream_response_filter(
+        &self,
+        session: &mut Session,
+        head: &mut ResponseHeader,
+        flight: &mut Flight,
+    ) -> Result<()> {
+        let gateway = &self.0;
+        flight.facts.backend_answered = Some(gateway.observer.clock.monotonic());
+        if gateway.is_draining() {
+            session.set_keepalive(None);
+        }
+        let facts = AnswerFacts { base_url: base_url(session, flight) };
+        forward::translate_head(head, flight, &gateway.settings, facts).map_err(|denial| stop(flight, denial))
+    }
+
+    fn upstream_response_body_filter(
+        &self,
+        _session: &mut Session,
+        body: &mut Option<Bytes>,
+        end: bool,
+        flight: &mut Flight,
+    ) -> Result<Option<Duration>> {
+        forward::translate_body(body, end, flight).map_err(|denial| stop(flight, denial))?;
+        Ok(None)
+    }
+
+    fn fail_to_connect(
+        &self,
+        _session: &mut Session,
+        peer: &HttpPeer,
+        flight: &mut Flight,
+        mut error: Box<Error>,
+    ) -> Box<Error> {
+        tracing::warn!(request_id = %flight.id, address = %peer._address, %error, "a backend cannot be reached");
+        // nothing has been sent: another address may be tried
+        error.set_retry(true);
+        error
+    }
+
+    fn error_while_proxy(
+        &self,
+        _peer: &HttpPeer,
+        session: &mut Session,
+        mut error: Box<Error>,
+        flight: &mut Flight,
+        reused: bool,
+    ) -> Box<Error> {
+        let whole = !session.retry_buffer_truncated();
+        let unanswered = session.response_written().is_none_or(|head| head.status.is_informational());
+        let may = unanswered && forward::may_retry(flight, session.upstream_body_bytes_sent(), whole, reused);
+        error.set_retry(may && *error.esource() == pingora_error::ErrorSource::Upstream);
+        error
+    }
+
+    async fn fail_to_proxy(&self, session: &mut Session, error: &Error, flight: &mut Flight) -> FailToProxy {
+        respond::failure(session, error, flight, &self.0.observer).await
+    }
+
+    async fn logging(&self, session: &mut Session, _error: Option<&Error>, flight: &mut Flight) {
+        self.0.observer.record(session, flight);
+    }
+
+    // pingora's own lines carry paths, queries and head bytes: the three below silence them
+    fn request_summary(&self, _session: &Session, flight: &Flight) -> String {
+        flight.id.clone()
+    }
+
+    fn suppress_error_log(&self, _session: &Session, _flight: &Flight, _error: &Error) -> bool {
+        true
+    }
+
+    fn suppress_proxy_warn_log(
+        &self,
+        _session: &Session,
+        _flight: &Flight,
+        _error: &Error,
+        _context: ProxyWarnLogContext,
+    ) -> bool {
+        true
+    }
+}
+
+/// Leaves the denial in the flight, for `respond::failure`, and ends pingora's phase. Never retried.
+fn stop(flight: &mut Flight, denial: Denial) -> Box<Error> {
+    let mut error = Error::explain(ErrorType::HTTPStatus(denial.row().status), denial.row().reason);
+    error.set_retry(false);
+    flight.denial = Some(denial);
+    error
+}
+
+/// Remembers what was named, for the log and the error body.
+fn name(flight: &mut Flight, target: &Target, table: &RouteTable) {
+    let Some(bucket) = &target.bucket else {
+        "/".clone_into(&mut flight.facts.resource);
+        return;
+    };
+    flight.facts.routed = matches!(table.lookup(bucket), Lookup::Served(_) | Lookup::Broken);
+    flight.facts.bucket = Some(bucket.to_string());
+    flight.facts.virtual_host = target.addressing == Addressing::VirtualHost;
+    flight.facts.resource = match &target.key {
+        Some(key) => format!("/{bucket}/{key}"),
+        None => format!("/{bucket}"),
+    };
+}
+
+/// Sends our `100 Continue`, once, and keeps the backend's from following it.
+async fn invite_body(session: &mut Session) -> std::result::Result<(), Denial> {
+    // writing the 100 turns keep-alive off, because the body is not read yet
+    let keepalive = session.get_keepalive();
+    session.write_continue_response().await.map_err(|_| Denial::ClientGone)?;
+    session.set_keepalive(keepalive);
+    session.req_header_mut().remove_header(&http::header::EXPECT);
+    session.set_ignore_info_resp(true);
+    session.set_total_drain_timeout(Some(DRAIN_TIME));
+    Ok(())
+}
+
+/// Scheme and authority as the client used them, without the bucket of virtual-host style.
+fn base_url(session: &Session, flight: &Flight) -> String {
+    let tls = session.digest().is_some_and(|digest| digest.ssl_digest.is_some());
+    let request = session.req_header();
+    let host = request.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
+    let authority = host.or_else(|| request.uri.authority().map(http::uri::Authority::as_str)).unwrap_or_default();
+    let label = flight.facts.bucket.as_deref().filter(|_| flight.facts.virtual_host);
+    let base = label
+        .and_then(|bucket| authority.get(bucket.len()..)?.strip_prefix('.'))
+        .unwrap_or(authority);
+    format!("{}://{base}", if tls { "https" } else { "http" })
+}

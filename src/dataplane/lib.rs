@@ -1,0 +1,41 @@
+//! The data plane: bytes come in at [`Front`] and [`Proxy`], and leave for a backend only under a permit.
+//!
+//! Read in this order: `gateway.rs` (one request, top to bottom; `admit` is the security of the product), `stage/`
+//! (one file a step), `respond.rs` (the only place where a denial becomes bytes), `front.rs` (raw heads, deadlines,
+//! drain), `exchange.rs` (requests that OSP itself makes). This crate and the root's `wiring.rs` are the only users of
+//! pingora.
+
+mod access_log;
+mod chunk_scan;
+mod clock;
+mod drain;
+mod exchange;
+mod flight;
+mod front;
+mod front_io;
+mod gateway;
+mod listen;
+mod metrics;
+mod request_id;
+mod resolver;
+mod respond;
+mod settings;
+mod signing_keys;
+pub mod stage;
+mod tls;
+mod trust;
+
+pub use access_log::{AccessLog, AccessRecord, LogFormat};
+pub use clock::{Clock, SystemClock};
+pub use drain::{Drain, DrainWatch};
+pub use front::Front;
+pub use gateway::{Gateway, Proxy};
+pub use listen::{PreBound, h2_options, listener};
+pub use metrics::Metrics;
+pub use request_id::RequestIds;
+pub use resolver::{Resolver, SystemResolver};
+pub use settings::{Settings, server_conf};
+pub use signing_keys::SigningKeys;
+pub use stage::Observer;
+pub use tls::{CertificateFiles, CertificateStore};
+pub use trust::TrustStores;

@@ -1,0 +1,172 @@
+//! The only place where a [`Denial`] becomes bytes, and where OSP's own answers are written.
+
+use bytes::Bytes;
+use http::{HeaderName, header};
+use osp_core::Denial;
+use osp_core::s3::{ErrorContext, error_xml};
+use pingora_error::{Error, ErrorSource, ErrorType};
+use pingora_http::ResponseHeader;
+use pingora_proxy::{FailToProxy, Session};
+
+use crate::flight::Flight;
+use crate::settings::{DRAIN_BYTES, DRAIN_TIME};
+use crate::stage::Observer;
+
+/// Seconds that clients are asked to wait before they repeat a request that got 503.
+const RETRY_AFTER: &str = "1";
+
+/// An answer that OSP makes itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// XML body.
+    pub body: Vec<u8>,
+}
+
+/// Answers a request that is refused before anything was forwarded. Returns `true`: the answer is sent.
+pub async fn deny(
+    session: &mut Session,
+    flight: &mut Flight,
+    denial: Denial,
+    observer: &Observer,
+) -> pingora_error::Result<bool> {
+    let body = render(&denial, flight);
+    let status = denial.row().status;
+    flight.denial = Some(denial);
+    write(session, flight, observer, Answer { status, body }).await?;
+    Ok(true)
+}
+
+/// Answers by OSP itself. Returns `true`: the answer is sent.
+pub async fn answer(
+    session: &mut Session,
+    flight: &mut Flight,
+    answer: Answer,
+    observer: &Observer,
+) -> pingora_error::Result<bool> {
+    write(session, flight, observer, answer).await?;
+    Ok(true)
+}
+
+/// Answers a request that failed on its way: with the denial that a stage left in the flight, or with what pingora's
+/// error means. When the answer had already begun, the connection just ends, never cleanly.
+pub async fn failure(session: &mut Session, error: &Error, flight: &mut Flight, observer: &Observer) -> FailToProxy {
+    let denial = flight.denial.take().unwrap_or_else(|| meaning(error));
+    let status = denial.row().status;
+    let answered = session.response_written().is_some_and(|head| !head.status.is_informational());
+    if !answered && denial != Denial::ClientGone {
+        let body = render(&denial, flight);
+        let _ = write(session, flight, observer, Answer { status, body }).await;
+    }
+    if let Denial::Internal(what) = &denial {
+        tracing::error!(request_id = %flight.id, what, "internal error");
+    }
+    flight.denial = Some(denial);
+    FailToProxy { error_code: status, can_reuse_downstream: false }
+}
+
+/// The bytes of a denial that the front writes by itself, with the head.
+#[must_use]
+pub fn raw_denial(observer: &Observer, id: &str, denial: &Denial, is_head: bool) -> Vec<u8> {
+    let status = denial.row().status;
+    let body = error_xml(denial, ErrorContext { resource: "", request_id: id });
+    let reason = http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or("");
+    let mut out = format!(
+        "HTTP/1.1 {status} {reason}\r\nContent-Type: application/xml\r\nContent-Length: {}\r\nDate: {}\r\n\
+         Server: {}\r\nx-amz-request-id: {id}\r\nx-amz-id-2: {id}\r\nConnection: close\r\n\r\n",
+        body.len(),
+        observer.clock.now().imf_fixdate(),
+        observer.server_name,
+    )
+    .into_bytes();
+    if !is_head {
+        out.extend_from_slice(&body);
+    }
+    out
+}
+
+fn render(denial: &Denial, flight: &Flight) -> Vec<u8> {
+    error_xml(denial, ErrorContext { resource: &flight.facts.resource, request_id: &flight.id })
+}
+
+async fn write(
+    session: &mut Session,
+    flight: &Flight,
+    observer: &Observer,
+    answer: Answer,
+) -> pingora_error::Result<()> {
+    let is_head = session.req_header().method == http::Method::HEAD;
+    let unread = !session.is_body_done();
+    if unread {
+        // what is left of the body must not be taken for the next request
+        session.set_keepalive(None);
+    }
+    let mut head = ResponseHeader::build(answer.status, Some(8))?;
+    for name in ["x-amz-request-id", "x-amz-id-2"] {
+        head.insert_header(HeaderName::from_static(name), flight.id.as_str())?;
+    }
+    head.insert_header(header::SERVER, observer.server_name.as_str())?;
+    head.insert_header(header::DATE, observer.clock.now().imf_fixdate())?;
+    if answer.status == 503 {
+        head.insert_header(header::RETRY_AFTER, RETRY_AFTER)?;
+    }
+    if !is_head {
+        head.insert_header(header::CONTENT_TYPE, "application/xml")?;
+        head.insert_header(header::CONTENT_LENGTH, answer.body.len())?;
+    }
+    session.write_response_header(Box::new(head), is_head).await?;
+    if !is_head {
+        session.write_response_body(Some(Bytes::from(answer.body)), true).await?;
+    }
+    if unread && !waits_for_continue(session) {
+        drain(session).await;
+    }
+    Ok(())
+}
+
+/// A client that still waits for `100 Continue` sends nothing that could be drained.
+fn waits_for_continue(session: &Session) -> bool {
+    session.req_header().headers.contains_key(header::EXPECT)
+}
+
+/// Reads at most [`DRAIN_BYTES`] of the unread body for at most [`DRAIN_TIME`], so that no reset eats the answer; beyond
+/// that a reset is expected.
+async fn drain(session: &mut Session) {
+    let reading = async {
+        let mut left = DRAIN_BYTES;
+        while left > 0 {
+            match session.read_request_body().await {
+                Ok(Some(piece)) => left = left.saturating_sub(piece.len().max(1)),
+                Ok(None) | Err(_) => return,
+            }
+        }
+    };
+    let _ = pingora_timeout::timeout(DRAIN_TIME, reading).await;
+}
+
+/// What an error of pingora means to the client.
+fn meaning(error: &Error) -> Denial {
+    match (error.esource(), error.etype()) {
+        (ErrorSource::Downstream, ErrorType::ReadTimedout | ErrorType::WriteTimedout) => Denial::RequestTimeout,
+        (ErrorSource::Downstream, ErrorType::ConnectionClosed | ErrorType::ReadError) => Denial::IncompleteBody,
+        (ErrorSource::Downstream, ErrorType::InvalidHTTPHeader) => Denial::MalformedHead("invalid header"),
+        (ErrorSource::Downstream, _) => Denial::ClientGone,
+        (
+            ErrorSource::Upstream,
+            ErrorType::ConnectTimedout
+            | ErrorType::ConnectRefused
+            | ErrorType::ConnectNoRoute
+            | ErrorType::ConnectError
+            | ErrorType::TLSHandshakeFailure
+            | ErrorType::TLSHandshakeTimedout
+            | ErrorType::InvalidCert
+            | ErrorType::HandshakeError
+            | ErrorType::SocketError
+            | ErrorType::BindError,
+        ) => Denial::UpstreamUnreachable,
+        (ErrorSource::Upstream, ErrorType::ReadTimedout | ErrorType::WriteTimedout) => Denial::UpstreamTimeout,
+        (ErrorSource::Upstream, _) => Denial::UpstreamMisbehaved,
+        (ErrorSource::Internal | ErrorSource::Unset, _) => Denial::Internal("an unclassified error of the proxy"),
+    }
+}

@@ -1,0 +1,79 @@
+//! What the operator may set, and the named limits that nobody may exceed, each with its reason.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use osp_core::s3::BaseHosts;
+use pingora_core::server::configuration::ServerConf;
+
+/// A request head must be complete this long after its first byte: pingora itself has no whole-head deadline.
+pub const HEAD_DEADLINE: Duration = Duration::from_secs(10);
+/// A kept-alive client connection is closed after this long without a request; SDKs give up idle ones earlier.
+pub const CLIENT_IDLE: Duration = Duration::from_secs(60);
+/// Longest silence in the middle of a client's body, and longest wait for a client to take bytes of the answer.
+pub const CLIENT_STALL: Duration = Duration::from_secs(60);
+/// Requests on one client connection before it is closed, so that new replicas get their share of load.
+pub const REQUESTS_PER_CONNECTION: u32 = 10_000;
+/// How much of an unread body is drained after an error answer, so that no reset eats the answer...
+pub const DRAIN_BYTES: usize = 1 << 20;
+/// ... and for how long.
+pub const DRAIN_TIME: Duration = Duration::from_secs(2);
+/// Connecting to a backend, name resolution excluded.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Connecting and the TLS handshake together.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(8);
+/// Longest silence of a backend. `CompleteMultipartUpload` of large objects trickles white space well within it (RS-14).
+pub const BACKEND_READ: Duration = Duration::from_secs(120);
+/// Longest time in which a backend takes no bytes.
+pub const BACKEND_WRITE: Duration = Duration::from_secs(60);
+/// Pooled backend connections are closed after this long; below the keep-alive of common backends (RGW 65 s, nginx 75 s).
+pub const BACKEND_IDLE: Duration = Duration::from_secs(30);
+/// Pooled backend connections: at least twice the expected concurrency, or handshakes eat the machine.
+pub const BACKEND_POOL: usize = 4096;
+/// Largest answer of a backend that OSP itself reads whole (`DeleteResult` of 1,000 keys of 1 KiB, escaped).
+pub const EXCHANGE_ANSWER_BYTES: usize = 8 << 20;
+/// How long a resolved name is used before it is asked again.
+pub const DNS_TTL: Duration = Duration::from_secs(10);
+/// Access-log lines waiting for the writer; what does not fit is dropped and counted.
+pub const LOG_QUEUE: usize = 8192;
+
+/// What requests are served with; everything that changes at run time is in the routing table instead.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Region that clients are told (`GetBucketLocation`, `x-amz-bucket-region`).
+    pub region: String,
+    /// Hosts under which `<bucket>.<host>` names a bucket.
+    pub base_hosts: BaseHosts,
+    /// Peers whose `X-Forwarded-For` is believed, for the access log only.
+    pub trusted_proxies: Vec<ipnet::IpNet>,
+    /// `Server` header of every answer; the backend's is never shown (C54).
+    pub server_name: String,
+    /// Total attempts per request, at least 1.
+    pub max_attempts: usize,
+    /// Worker threads.
+    pub threads: usize,
+}
+
+impl Settings {
+    /// True when this peer may speak for others.
+    #[must_use]
+    pub fn trusts(&self, peer: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|net| net.contains(&peer))
+    }
+}
+
+/// pingora's own configuration, with the defaults replaced that are wrong for an S3 gateway (performance.md 3.2).
+#[must_use]
+pub fn server_conf(settings: &Settings) -> ServerConf {
+    ServerConf {
+        threads: settings.threads.max(1),
+        upstream_keepalive_pool_size: BACKEND_POOL,
+        // total attempts; 0 would answer nothing at all
+        max_retries: settings.max_attempts.max(1),
+        max_blocking_threads: Some(32),
+        // our own drain has ended by the time pingora is told to stop
+        grace_period_seconds: Some(1),
+        graceful_shutdown_timeout_seconds: Some(1),
+        ..ServerConf::default()
+    }
+}

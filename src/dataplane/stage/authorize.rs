@@ -1,0 +1,27 @@
+//! May they: classify, ask, answer.
+
+use osp_core::Denial;
+use osp_core::access::{Decision, Question, Request};
+use osp_core::s3::{RawHead, Semantics, Target, classify};
+use osp_core::sigv4::Verified;
+use osp_core::table::RouteTable;
+
+use crate::flight::Facts;
+
+/// Decides a verified request against one pinned table.
+///
+/// # Errors
+/// Those of [`classify`], [`Question::ask`] and [`Question::answer`].
+pub fn decide(
+    verified: &Verified,
+    (head, target): (&RawHead, &Target),
+    content_length: Option<u64>,
+    table: &RouteTable,
+    facts: &mut Facts,
+) -> Result<Decision, Denial> {
+    let semantics = Semantics::read(head, target)?;
+    let operation = classify(head.method(), target, &semantics)?;
+    facts.operation = Some(operation.name());
+    let request = Request { operation, query: &target.query, semantics: &semantics, content_length };
+    Question::ask(verified, request, table)?.answer()
+}

@@ -1,0 +1,236 @@
+//! Bodies both ways: the client's through its gate, the backend's through the rewriter; and what may be tried again.
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderName, StatusCode, header};
+use osp_core::Denial;
+use osp_core::s3::{ErrorBody, ErrorContext, Operation, ResponseNames, ResponseXml, XmlDocument};
+use pingora_http::ResponseHeader;
+use std::sync::Arc;
+
+use crate::flight::{AnswerBody, Flight, Passage};
+use crate::settings::Settings;
+
+/// Header values of answers that OSP decides.
+#[derive(Debug)]
+pub struct AnswerFacts {
+    /// `scheme://authority` under which the client reached OSP.
+    pub base_url: String,
+}
+
+/// Passes a piece of the client's body through the gate. What is held back leaves as an empty piece, never as no piece:
+/// `None` would end a chunked upstream body.
+///
+/// # Errors
+/// Those of [`osp_core::payload::Gate`].
+pub fn release(body: &mut Option<Bytes>, end: bool, flight: &mut Flight) -> Result<(), Denial> {
+    let passage = flight.passage()?;
+    let Some(gate) = &mut passage.gate else {
+        // nothing to prove: the framing said length 0, so more than that is a bug of somebody
+        return if body.as_ref().is_none_or(Bytes::is_empty) { Ok(()) } else { Err(Denial::IncompleteBody) };
+    };
+    let piece = body.take().unwrap_or_default();
+    let mut released = if piece.is_empty() { piece } else { gate.push(piece)? };
+    if end {
+        let tail = gate.finish()?;
+        released = join(released, tail);
+    }
+    let seen = gate.decoded_bytes();
+    *body = Some(released);
+    flight.facts.bytes_in = Some(seen);
+    Ok(())
+}
+
+/// Turns a backend's answer head into the client's: names, identities and framing are OSP's; here, because pingora
+/// decides the framing right after.
+///
+/// # Errors
+/// [`Denial::UpstreamMisbehaved`] for a success while the client's body is not proved (trap 4),
+/// [`Denial::UpstreamRefused`] for redirects and refusals of OSP's own credentials (trap 11).
+pub fn translate_head(
+    head: &mut ResponseHeader,
+    flight: &mut Flight,
+    settings: &Settings,
+    facts: AnswerFacts,
+) -> Result<(), Denial> {
+    let id = flight.id.clone();
+    let passage = flight.passage()?;
+    let (status, permit) = (head.status, &passage.permit);
+    let is_head = matches!(permit.operation(), Operation::HeadObject { .. } | Operation::HeadBucket { .. });
+    refuse_impossible(status, is_head, passage)?;
+    keep_only_known(head);
+    let set = |head: &mut ResponseHeader, name: &'static str, value: &str| {
+        head.insert_header(HeaderName::from_static(name), value)
+            .map_err(|_| Denial::Internal("an answer header could not be written"))
+    };
+    set(head, "x-amz-request-id", &id)?;
+    set(head, "x-amz-id-2", &id)?;
+    set(head, "server", &settings.server_name)?;
+    if matches!(permit.operation(), Operation::HeadBucket { .. }) {
+        set(head, "x-amz-bucket-region", &settings.region)?;
+    }
+    let document = XmlDocument::of(permit.operation());
+    passage.answer = if is_head || status == StatusCode::NOT_MODIFIED || status == StatusCode::NO_CONTENT {
+        AnswerBody::Plain
+    } else if status.as_u16() >= 300 {
+        AnswerBody::Error(ErrorBody::default(), status.as_u16())
+    } else if let Some(document) = document {
+        let names = ResponseNames {
+            mapping: Arc::clone(&permit.route().mapping),
+            key: permit.operation().key().map(|key| key.as_str().to_owned()),
+            base_url: facts.base_url,
+            query: permit.query().clone(),
+            request_id: id,
+        };
+        AnswerBody::Xml(Box::new(ResponseXml::new(document, names)))
+    } else {
+        AnswerBody::Plain
+    };
+    if !matches!(passage.answer, AnswerBody::Plain) {
+        // an error in the middle then shows as a missing last chunk, never as a clean end
+        head.remove_header(&header::CONTENT_LENGTH);
+        head.remove_header("content-md5");
+        set(head, "content-type", "application/xml")?;
+    }
+    Ok(())
+}
+
+/// Passes a piece of the backend's body on, rewritten where the document needs it.
+///
+/// # Errors
+/// [`Denial::UpstreamMisbehaved`] for a document that is not what it should be.
+pub fn translate_body(body: &mut Option<Bytes>, end: bool, flight: &mut Flight) -> Result<(), Denial> {
+    let (id, resource) = (flight.id.clone(), flight.facts.resource.clone());
+    let passage = flight.passage()?;
+    let piece = body.take().unwrap_or_default();
+    let out = match &mut passage.answer {
+        AnswerBody::Plain => piece,
+        AnswerBody::Xml(rewriter) => {
+            let mut out = Vec::with_capacity(piece.len() + 256);
+            rewriter.push(&piece, &mut out)?;
+            if end {
+                rewriter.finish(&mut out)?;
+            }
+            out.into()
+        }
+        AnswerBody::Error(collected, status) => {
+            collected.push(&piece);
+            if end {
+                let (collected, status) = (std::mem::take(collected), *status);
+                passage.answer = AnswerBody::Ended;
+                let context = ErrorContext { resource: &resource, request_id: &id };
+                collected.finish(status, passage.permit.operation(), context).into()
+            } else {
+                Bytes::new()
+            }
+        }
+        AnswerBody::Pending => return Err(Denial::Internal("an answer's body came before its head")),
+        AnswerBody::Ended => Bytes::new(),
+    };
+    *body = Some(out);
+    Ok(())
+}
+
+/// True when sending the request again, after it may have reached the backend, does no harm: nothing was answered, and
+/// either the operation changes nothing, or a body was announced and not one byte of it has left.
+#[must_use]
+pub fn may_retry(flight: &Flight, body_bytes_sent: Option<usize>, buffer_is_whole: bool, reused: bool) -> bool {
+    let Ok(permit) = flight.permitted() else { return false };
+    if flight.denial.is_some() || !buffer_is_whole {
+        return false;
+    }
+    let unsent_body = permit.expects_body() && body_bytes_sent == Some(0) && reused;
+    permit.operation().is_replayable() || unsent_body
+}
+
+fn refuse_impossible(status: StatusCode, is_head: bool, passage: &Passage) -> Result<(), Denial> {
+    if status.is_success() && !passage.is_body_proved() {
+        return Err(Denial::UpstreamMisbehaved);
+    }
+    match status.as_u16() {
+        304 => Ok(()),
+        // redirects are for OSP's eyes; 401 and 403 are about OSP's credentials, not the client's
+        300..=399 | 401 | 403 | 407 => Err(Denial::UpstreamRefused),
+        // S3 answers a HEAD that was signed for another region with a bare 400
+        400 if is_head => Err(Denial::UpstreamRefused),
+        100..=199 => Err(Denial::UpstreamMisbehaved),
+        _ => Ok(()),
+    }
+}
+
+/// Answer headers that clients may see; everything else is the backend's own business (B-4).
+fn is_known(name: &str) -> bool {
+    const PASSED: [&str; 17] = [
+        "accept-ranges",
+        "cache-control",
+        "connection",
+        "content-disposition",
+        "content-encoding",
+        "content-language",
+        "content-length",
+        "content-md5",
+        "content-range",
+        "content-type",
+        "date",
+        "etag",
+        "expires",
+        "last-modified",
+        "retry-after",
+        "transfer-encoding",
+        "vary",
+    ];
+    const HIDDEN: [&str; 6] = [
+        "x-amz-id-2",
+        "x-amz-request-id",
+        "x-amz-bucket-region",
+        "x-amz-bucket-arn",
+        "x-amz-bucket-location-name",
+        "x-amz-bucket-location-type",
+    ];
+    if let Some(rest) = name.strip_prefix("x-amz-") { !rest.is_empty() && !HIDDEN.contains(&name) } else { PASSED.contains(&name) }
+}
+
+fn keep_only_known(head: &mut ResponseHeader) {
+    let unknown: Vec<HeaderName> = head.headers.keys().filter(|name| !is_known(name.as_str())).cloned().collect();
+    for name in unknown {
+        head.remove_header(&name);
+    }
+}
+
+fn join(first: Bytes, second: Bytes) -> Bytes {
+    if first.is_empty() {
+        return second;
+    }
+    if second.is_empty() {
+        return first;
+    }
+    let mut both = BytesMut::with_capacity(first.len() + second.len());
+    both.extend_from_slice(&first);
+    both.extend_from_slice(&second);
+    both.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn b_4_only_known_headers_reach_clients() {
+        let mut head = ResponseHeader::build(200, None).unwrap();
+        for (name, value) in [
+            ("etag", "\"a\""),
+            ("x-amz-meta-a", "b"),
+            ("x-amz-id-2", "secret"),
+            ("set-cookie", "a=b"),
+            ("x-rgw-object-type", "Normal"),
+            ("location", "http://backend/"),
+            ("x-amz-bucket-region", "backend-region"),
+            ("alt-svc", "h3"),
+        ] {
+            head.append_header(name, value).unwrap();
+        }
+        keep_only_known(&mut head);
+        let mut left: Vec<&str> = head.headers.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["etag", "x-amz-meta-a"]);
+    }
+}

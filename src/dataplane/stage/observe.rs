@@ -1,0 +1,106 @@
+//! What is remembered of a request: one log line, its metrics. The only writer of both.
+
+use std::sync::Arc;
+
+use osp_core::Denial;
+use pingora_proxy::Session;
+
+use crate::access_log::{AccessLog, AccessRecord};
+use crate::clock::Clock;
+use crate::flight::Flight;
+use crate::metrics::{Finished, Metrics, UNROUTED};
+use crate::request_id::RequestIds;
+
+/// Everything that watches requests, shared by the front and the gateway.
+#[derive(Debug)]
+pub struct Observer {
+    /// Request metrics.
+    pub metrics: Metrics,
+    /// The access log.
+    pub log: AccessLog,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Request ids.
+    pub ids: RequestIds,
+    /// `Server` header of answers.
+    pub server_name: String,
+}
+
+/// What went over the wire.
+struct Outcome {
+    status: u16,
+    bytes_in: u64,
+    bytes_out: u64,
+}
+
+impl Observer {
+    /// A request arrives.
+    #[must_use]
+    pub fn arrive(&self) -> Flight {
+        Flight::new(self.ids.next(), self.clock.monotonic())
+    }
+
+    /// A request has ended, one way or the other.
+    pub fn record(&self, session: &Session, flight: &Flight) {
+        let outcome = Outcome {
+            status: session.response_written().map_or(0, |head| head.status.as_u16()),
+            bytes_in: flight.facts.bytes_in.unwrap_or(session.body_bytes_read() as u64),
+            bytes_out: session.body_bytes_sent() as u64,
+        };
+        self.finish(flight, &outcome);
+    }
+
+    /// A head was refused before pingora saw it.
+    pub fn record_refused(&self, flight: &Flight, written: bool, bytes_out: usize) {
+        let status = flight.denial.as_ref().filter(|_| written).map_or(0, |denial| denial.row().status);
+        self.finish(flight, &Outcome { status, bytes_in: 0, bytes_out: bytes_out as u64 });
+    }
+
+    fn finish(&self, flight: &Flight, outcome: &Outcome) {
+        let facts = &flight.facts;
+        let now = self.clock.monotonic();
+        let seconds = now.saturating_sub(flight.started).as_secs_f64();
+        if let Some(answered) = facts.backend_answered {
+            self.metrics.stage("until_backend_head", answered.saturating_sub(flight.started).as_secs_f64());
+            self.metrics.stage("answer", now.saturating_sub(answered).as_secs_f64());
+        }
+        let bucket = facts.bucket.as_deref().filter(|_| facts.routed).unwrap_or(UNROUTED);
+        self.metrics.count(Finished {
+            method: facts.method,
+            bucket,
+            status: outcome.status,
+            denial: flight.denial.as_ref(),
+            presigned: facts.presigned,
+            bytes_in: outcome.bytes_in,
+            bytes_out: outcome.bytes_out,
+            seconds,
+        });
+        if !self.log.push(self.line(flight, outcome, seconds)) {
+            self.metrics.log_dropped.inc();
+        }
+    }
+
+    fn line(&self, flight: &Flight, outcome: &Outcome, seconds: f64) -> AccessRecord {
+        let facts = &flight.facts;
+        let row = flight.denial.as_ref().map(Denial::row);
+        AccessRecord {
+            log: "access",
+            time: self.clock.now().iso8601(),
+            request_id: flight.id.clone(),
+            client: facts.client.map(|client| client.to_string()),
+            principal: facts.principal.as_ref().map(ToString::to_string),
+            method: facts.method,
+            operation: facts.operation,
+            bucket: facts.bucket.clone(),
+            decision: if facts.allowed { "allow" } else { "deny" },
+            status: outcome.status,
+            code: row.map(|row| row.code),
+            reason: row.map(|row| row.reason),
+            blame: row.map(|row| format!("{:?}", row.blame).to_lowercase()),
+            bytes_in: outcome.bytes_in,
+            bytes_out: outcome.bytes_out,
+            duration_ms: (seconds * 1e6).round() / 1e3,
+            attempts: flight.attempts,
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The positive twin: with a permit both compile.
+use osp_core::access::Permit;
+use osp_core::{Denial, Timestamp};
+use osp_dataplane::stage::{route, sign};
+use osp_dataplane::{Resolver, SigningKeys, TrustStores};
+
+async fn go(permit: &Permit, resolver: &dyn Resolver, trust: &TrustStores, keys: &SigningKeys) -> Result<(), Denial> {
+    let _peer = route::peer(permit, resolver, trust, 0).await?;
+    let _head = sign::regenerate(permit, sign::Body::of(permit), keys, Timestamp::from_unix_seconds(0))?;
+    Ok(())
+}
+
+fn main() {
+    let _ = go;
+}

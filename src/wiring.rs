@@ -1,0 +1,254 @@
+//! The only file that names all crates: joins configuration, controller, data plane, admin listener and shutdown.
+
+use std::fmt::Display;
+use std::io::{IsTerminal, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use osp_controller::{Configurator, Outcome};
+use osp_core::s3::BaseHosts;
+use osp_core::table;
+use osp_dataplane::{
+    AccessLog, CertificateFiles, CertificateStore, Clock, Drain, Front, Gateway, LogFormat, Observer, PreBound, Proxy,
+    RequestIds, Settings, SystemClock, SystemResolver, h2_options, server_conf,
+};
+use pingora_core::server::{RunArgs, Server, ShutdownWatch};
+use pingora_core::services::background::{BackgroundService, background_service};
+use pingora_proxy::http_proxy;
+use serde_json::json;
+
+use crate::admin::{self, Admin};
+use crate::telemetry::{ConfigMetrics, Metrics};
+use crate::{Config, ConfigError, Failure};
+
+/// Exit code when a part of the process ended that must not: whoever runs OSP starts it anew.
+const PART_ENDED: i32 = 70;
+
+/// Runs the gateway until it is told to stop.
+pub(crate) fn serve(config: Config) -> Result<(), Failure> {
+    let metrics = Metrics::new().map_err(failure)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+    let (publisher, reader) = table::live();
+    let mut configurator = Configurator::new(config.config_dir.clone(), publisher);
+    let first = configurator.reload();
+    note(&first, metrics.config(), &*clock);
+    if let Outcome::Refused(error) = first {
+        return Err(Failure::Documents(error.errors.iter().map(ToString::to_string).collect()));
+    }
+    let sockets = Sockets::bind(&config)?;
+    let observer = observer(&config, &metrics, &clock)?;
+    let active = observer.metrics.active_connections.clone();
+    let (drain, watch) = Drain::new(config.drain_delay, config.drain_timeout, active);
+    let settings = settings(&config);
+    let mut server = Server::new_with_opt_and_conf(None, server_conf(&settings));
+    server.bootstrap();
+    let admin = Admin {
+        table: reader.clone(),
+        draining: watch.draining.clone(),
+        metrics: metrics.clone(),
+        settings: Arc::new(config.effective()),
+    };
+    let resolver = Box::new(SystemResolver::new(Arc::clone(&clock)));
+    let gateway = Gateway::new(settings, reader, Arc::clone(&observer), resolver, watch.draining.clone());
+    let mut proxy = http_proxy(&server.configuration, Proxy(gateway));
+    proxy.h2_options = Some(h2_options());
+    let front = Front::new(proxy, Arc::clone(&observer), watch);
+    let announcement = sockets.announcement();
+    sockets.start(&mut server, front, admin)?;
+    server.add_service(background_service("configuration", Configuration::new(configurator, metrics, clock)));
+    announce(&announcement)?;
+    server.run(RunArgs { shutdown_signal: Box::new(drain) });
+    observer.log.close();
+    Ok(())
+}
+
+/// Prints every problem of a directory.
+pub(crate) fn check(dir: &Path) -> Result<(), Failure> {
+    let report = osp_controller::check(dir);
+    if report.is_clean() {
+        return Ok(());
+    }
+    Err(Failure::Documents(report.to_string().lines().map(str::to_owned).collect()))
+}
+
+/// The listeners of the process, bound before anything runs: a taken port is an error at start, and port 0 gets its
+/// number here.
+struct Sockets {
+    http: Option<TcpListener>,
+    https: Option<(TcpListener, Arc<CertificateStore>)>,
+    admin: Option<TcpListener>,
+}
+
+impl Sockets {
+    /// Binds all of them and reads the certificate; all failures at once.
+    fn bind(config: &Config) -> Result<Self, Failure> {
+        let mut errors = Vec::new();
+        let mut error = |place: &str, reason: String| errors.push(ConfigError { place: place.to_owned(), reason });
+        let mut listen = |place: &str, address: SocketAddr| match TcpListener::bind(address) {
+            Ok(socket) => Some(socket),
+            Err(why) => {
+                error(place, format!("cannot listen on {address}: {why}"));
+                None
+            }
+        };
+        let http = config.http.and_then(|address| listen("httpListen", address));
+        let admin = config.admin.and_then(|address| listen("adminListen", address));
+        let https_socket = config.https.as_ref().and_then(|https| listen("httpsListen", https.listen));
+        let files = config
+            .https
+            .as_ref()
+            .map(|https| CertificateFiles { chain: https.certificate.clone(), key: https.key.clone() });
+        let https = match (https_socket, files.map(CertificateStore::open)) {
+            (Some(socket), Some(Ok(certificates))) => Some((socket, certificates)),
+            (_, Some(Err(why))) => {
+                error("tlsCert, tlsKey", why);
+                None
+            }
+            _ => None,
+        };
+        if errors.is_empty() { Ok(Self { http, https, admin }) } else { Err(Failure::Config(errors)) }
+    }
+
+    /// The line that scripts and tests wait for.
+    fn announcement(&self) -> String {
+        let address = |socket: Option<&TcpListener>| {
+            socket.and_then(|socket| socket.local_addr().ok()).map(|address| address.to_string())
+        };
+        let mut line = serde_json::Map::new();
+        line.insert("ready".to_owned(), json!(true));
+        let bound = [
+            ("http", address(self.http.as_ref())),
+            ("https", address(self.https.as_ref().map(|(socket, _)| socket))),
+            ("admin", address(self.admin.as_ref())),
+        ];
+        line.extend(bound.into_iter().filter_map(|(name, address)| Some((name.to_owned(), json!(address?)))));
+        serde_json::Value::Object(line).to_string()
+    }
+
+    /// Hands them to the server.
+    fn start(self, server: &mut Server, front: Front, admin: Admin) -> Result<(), Failure> {
+        let mut s3 = PreBound::new("s3", front);
+        if let Some(socket) = self.http {
+            s3.add(socket, None).map_err(failure)?;
+        }
+        if let Some((socket, certificates)) = self.https {
+            s3.add(socket, Some(Arc::clone(&certificates))).map_err(failure)?;
+            server.add_service(background_service("certificates", Certificates(certificates)));
+        }
+        server.add_service(s3);
+        if let Some(socket) = self.admin {
+            server.add_service(background_service("admin", AdminListener { socket: Mutex::new(Some(socket)), admin }));
+        }
+        Ok(())
+    }
+}
+
+/// Follows the directory. Its end, a panic included, ends the process: a gateway that no longer hears of revoked keys
+/// must not go on.
+struct Configuration {
+    configurator: Mutex<Option<Configurator>>,
+    metrics: Metrics,
+    clock: Arc<dyn Clock>,
+}
+
+impl Configuration {
+    fn new(configurator: Configurator, metrics: Metrics, clock: Arc<dyn Clock>) -> Self {
+        Self { configurator: Mutex::new(Some(configurator)), metrics, clock }
+    }
+}
+
+#[async_trait]
+impl BackgroundService for Configuration {
+    async fn start(&self, mut shutdown: ShutdownWatch) {
+        let Some(configurator) = taken(&self.configurator) else { return };
+        let (metrics, clock) = (self.metrics.config().clone(), Arc::clone(&self.clock));
+        let following = tokio::spawn(configurator.run(move |outcome| note(outcome, &metrics, &*clock)));
+        tokio::select! {
+            ended = following => {
+                tracing::error!(panicked = ended.is_err(), "the configuration is no longer followed: stopping");
+                std::process::exit(PART_ENDED);
+            }
+            _ = shutdown.wait_for(|stop| *stop) => {}
+        }
+    }
+}
+
+/// Watches the HTTPS listener's files.
+struct Certificates(Arc<CertificateStore>);
+
+#[async_trait]
+impl BackgroundService for Certificates {
+    async fn start(&self, _shutdown: ShutdownWatch) {
+        Arc::clone(&self.0).watch().await;
+    }
+}
+
+/// Serves health, metrics and configuration.
+struct AdminListener {
+    socket: Mutex<Option<TcpListener>>,
+    admin: Admin,
+}
+
+#[async_trait]
+impl BackgroundService for AdminListener {
+    async fn start(&self, shutdown: ShutdownWatch) {
+        let Some(socket) = taken(&self.socket) else { return };
+        if let Err(error) = admin::serve(socket, self.admin.clone(), shutdown).await {
+            tracing::error!(%error, "the admin listener ended");
+        }
+    }
+}
+
+fn taken<T>(slot: &Mutex<Option<T>>) -> Option<T> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings {
+        region: config.region.clone(),
+        base_hosts: BaseHosts::new(config.base_hosts.iter().cloned()),
+        trusted_proxies: config.trusted_proxies.clone(),
+        server_name: config.server_name.clone(),
+        max_attempts: config.max_attempts,
+        threads: config.threads,
+    }
+}
+
+fn observer(config: &Config, metrics: &Metrics, clock: &Arc<dyn Clock>) -> Result<Arc<Observer>, Failure> {
+    let format = if std::io::stderr().is_terminal() { LogFormat::Human } else { LogFormat::Json };
+    // ids of two processes differ: started at another second, or beside one another with another number
+    let seed = clock.now().unix_seconds().unsigned_abs() << 24 ^ u64::from(std::process::id());
+    Ok(Arc::new(Observer {
+        metrics: osp_dataplane::Metrics::register(metrics.registry()).map_err(failure)?,
+        log: AccessLog::start(format, std::io::stderr()).map_err(failure)?,
+        clock: Arc::clone(clock),
+        ids: RequestIds::new(seed),
+        server_name: config.server_name.clone(),
+    }))
+}
+
+fn note(outcome: &Outcome, metrics: &ConfigMetrics, clock: &dyn Clock) {
+    match outcome {
+        Outcome::Applied(applied) => {
+            metrics.applied(applied.fingerprint, applied.served, applied.broken, applied.findings.len());
+            metrics.read_at(clock.now());
+        }
+        Outcome::Unchanged => {
+            metrics.unchanged();
+            metrics.read_at(clock.now());
+        }
+        Outcome::Refused(_) => metrics.refused(),
+    }
+}
+
+/// Standard output carries this one line and nothing else.
+fn announce(line: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout();
+    writeln!(out, "{line}").and_then(|()| out.flush()).map_err(failure)
+}
+
+fn failure(error: impl Display) -> Failure {
+    Failure::Serve(error.to_string())
+}
