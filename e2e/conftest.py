@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -30,11 +29,8 @@ from gateway import (  # noqa: E402
     grant,
     route_document,
 )
+from matrix import ROUTE_PREFIX, SCHEMES, VIRTUAL_BUCKET, half_of, naming_of, places_of  # noqa: E402
 from seeding import create_bucket, seed_many  # noqa: E402
-
-SCHEMES = ("http", "https")
-ROUTE_PREFIX = "tenant-a/"
-VIRTUAL_BUCKET = "e2e-virtual"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -82,16 +78,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)
 
 
-def half_of(clients: Sequence[str], client: str, scheme: str) -> int:
-    """Return which half of the matrix a client and a scheme are in: 1 is renamed and below a key prefix."""
-    return (clients.index(client) + SCHEMES.index(scheme)) % 2
-
-
-def naming_of(clients: Sequence[str], client: str, scheme: str) -> str:
-    """Return `renamed` where the backend's keys have a prefix before the client's; never so in direct mode."""
-    return "renamed" if half_of(clients, client, scheme) and not direct_mode() else "plain"
-
-
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     """The private CA and the server certificate of this run."""
@@ -121,15 +107,6 @@ def servers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         for server in made.values():
             server.stop()
         pool.shutdown()
-
-
-def places_of(server: Backend) -> tuple[Place, Place]:
-    """Return a server's two places: as it is, and renamed below a key prefix."""
-    store = f"e2e-store-{server.name}"
-    plain = Place(f"{server.name}-plain", server, f"{server.name}-plain")
-    if direct_mode():
-        return plain, Place(store, server, store)
-    return plain, Place(f"{server.name}-renamed", server, store, ROUTE_PREFIX)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The nasty corpus: keys that break gateways (s3-protocol.md traps 1, 15 and RN-1; security.md P01, P02), and bodies."""
+"""The nasty corpus: keys that break gateways (s3-protocol.md traps 1, 15, RN-1; security.md P01, P02), and bodies."""
 
 from __future__ import annotations
 

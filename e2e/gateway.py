@@ -118,9 +118,7 @@ class Osp:
     def start(self) -> None:
         """Start the process and read from its ready line where it listens."""
         settings = self.folder / "osp.yaml"
-        settings.write_text(
-            yaml.safe_dump({"baseHosts": ["localhost"], "drainDelay": "1s", "drainTimeout": "5s"})
-        )
+        settings.write_text(yaml.safe_dump({"baseHosts": ["localhost"], "drainDelay": "1s", "drainTimeout": "5s"}))
         command: list[str | Path] = [
             osp_binary(), "serve", "--config-dir", self.documents, "--config", settings,
             "--http-listen", "127.0.0.1:0", "--https-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0",

@@ -74,7 +74,7 @@ class Child:
         # setpriv execs the command, so the process id is the server's own.
         full = ["setpriv", "--pdeathsig", "KILL", "--", *map(str, command)]
         with self.stdout.open("wb") as out, self.log.open("wb") as err:
-            self.process = subprocess.Popen(  # noqa: S603
+            self.process = subprocess.Popen(
                 full, cwd=folder, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL, stdout=out, stderr=err
             )
 
@@ -113,7 +113,7 @@ class Child:
 
 def run_checked(command: Sequence[str | Path], folder: Path, env: Mapping[str, str] | None = None) -> str:
     """Run a set-up command to its end and return its stdout; its stderr is in the error when it fails."""
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [str(part) for part in command],
         cwd=folder,
         env={**os.environ, **(env or {})},

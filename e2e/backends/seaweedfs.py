@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 
-from backends.base import Backend
+from backends.base import KEY_TESTS, Backend, Limitation
 from processes import Child, free_port_pairs, listens
 
+DIRECTORIES = "https://github.com/seaweedfs/seaweedfs/issues/3086"
+SLASHES = "https://github.com/seaweedfs/seaweedfs/issues/2792"
+TRAVERSAL = "https://github.com/seaweedfs/seaweedfs (weed/s3api: InvalidRequest for such keys)"
+SEGMENTS = "https://github.com/seaweedfs/seaweedfs/pull/8764"
 GRPC_OFFSET = 10_000
 
 
@@ -15,6 +19,28 @@ class SeaweedFS(Backend):
     """One `weed server`, its data in the temporary folder."""
 
     name = "seaweedfs"
+
+    limitations = (
+        # Keys are paths of a filer: an empty last segment is a directory, empty ones in between vanish.
+        *(
+            Limitation(KEY_TESTS, "a key with a slash at its end is a directory without content", DIRECTORIES, key=key)
+            for key in ("trailing-slash", "many-slashes")
+        ),
+        Limitation("test_key_round_trip", "a leading slash is removed", SLASHES, key="leading-slash", naming="plain"),
+        *(
+            Limitation(KEY_TESTS, "dot segments and backslashes are refused as path traversal", TRAVERSAL, key=key)
+            for key in ("dot-segment", "dot-dot-segment", "backslash")
+        ),
+        *(
+            Limitation(KEY_TESTS, "a path segment has at most 255 bytes", SEGMENTS, key=key)
+            for key in ("longest", "longest-unicode")
+        ),
+        Limitation(
+            "test_list_version_1_pages_end_on_nasty_keys",
+            "NextMarker is left unencoded with encoding-type=url",
+            "https://github.com/seaweedfs/seaweedfs/issues/5119",
+        ),
+    )
 
     def start(self) -> None:
         """Start it with one identity that may do everything."""

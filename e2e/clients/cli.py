@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -19,11 +20,12 @@ class CliError(Exception):
     """An aws command ended with an error; the message has its output."""
 
 
+@functools.cache
 def cli_program(name: str) -> Path:
     """Return the program: version 1 is beside the suite's Python, version 2 is Debian's package `awscli`."""
     program = Path(sys.executable).parent / "aws" if name == "aws-cli-1" else Path("/usr/bin/aws")
     environment = {"PATH": "/usr/bin:/bin"}
-    asked = subprocess.run([program, "--version"], env=environment, capture_output=True, text=True, check=True)  # noqa: S603
+    asked = subprocess.run([program, "--version"], env=environment, capture_output=True, text=True, check=True)
     version = f"aws-cli/{name[-1]}."
     if not (asked.stdout + asked.stderr).startswith(version):
         raise FileNotFoundError(f"{program} is not {version}x: {asked.stdout}{asked.stderr}")
@@ -49,7 +51,7 @@ class AwsCli:
             "AWS_ACCESS_KEY_ID": keys.access_key,
             "AWS_SECRET_ACCESS_KEY": keys.secret_key,
         }
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             [str(self.program), "--endpoint-url", self.endpoint.url, *trust, *map(str, arguments)],
             env=environment,
             cwd=cwd or self.home,
