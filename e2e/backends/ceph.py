@@ -54,6 +54,7 @@ class Ceph(Backend):
                 ("test_copy", "boto3*", "https"),
                 ("test_delete_batch*", "boto3*", "https"),
                 ("test_high_level_commands", "aws-cli-1", "https"),
+                ("test_copy_in_parts", "aws-cli-1", "https"),
                 ("test_single_files", "aws-cli-1", "https"),
                 ("test_low_level_commands", "aws-cli-1", "https"),
             )

@@ -57,7 +57,8 @@ class SeaweedFS(Backend):
         data.mkdir()
         command = [weed, "-v=0", "server", "-s3", "-ip=127.0.0.1", f"-dir={data}", f"-s3.config={identities}",
                    f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}", f"-s3.port={self.port}",
-                   "-volume.max=200", "-master.volumeSizeLimitMB=128"]  # fmt: skip
+                   "-s3.port.iceberg=0", "-s3.port.lance=0", "-volume.max=200",
+                   "-master.volumeSizeLimitMB=128"]  # fmt: skip
         child = Child("weed", command, self.folder)
         self.children.append(child)
         child.wait_ready(lambda: all(listens(port) for port in (master, volume, filer, self.port)))

@@ -40,6 +40,15 @@ class AwsCli:
     endpoint: Endpoint
     home: Path
 
+    def sign_urls_with_version_4(self) -> None:
+        """Write the setting that makes `aws s3 presign` of version 1 sign as OSP demands.
+
+        Without it version 1 signs URLs for us-east-1 with the retired signature version 2, which OSP refuses (S07).
+        """
+        settings = self.home / ".aws" / "config"
+        settings.parent.mkdir(exist_ok=True)
+        settings.write_text("[default]\ns3 =\n    signature_version = s3v4\n")
+
     def run(self, *arguments: str | Path, cwd: Path | None = None) -> str:
         """Run `aws ARGUMENTS` and return its stdout; raise `CliError` on any exit code but 0."""
         trust = ["--ca-bundle", str(self.endpoint.ca)] if self.endpoint.ca else []
