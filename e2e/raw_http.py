@@ -35,6 +35,19 @@ class Answer:
         return found.group(1).decode() if found else None
 
 
+class FixedPayload(S3SigV4Auth):
+    """botocore's signer for a body that it never sees: the hash is the caller's."""
+
+    def __init__(self, endpoint: Endpoint, digest: str) -> None:
+        """Sign for an endpoint and a payload hash."""
+        super().__init__(Credentials(endpoint.keys.access_key, endpoint.keys.secret_key), "s3", endpoint.region)
+        self.digest = digest
+
+    def payload(self, request: AWSRequest) -> str:
+        """Return the value of `x-amz-content-sha256`."""
+        return self.digest
+
+
 def answer_of(response: http.client.HTTPResponse) -> Answer:
     """Read a response whole."""
     body = response.read()
@@ -72,9 +85,8 @@ def signed_head(
 ) -> bytes:  # fmt: skip
     """Return the raw head of a request signed by botocore's SigV4 for exactly this path."""
     digest = payload_hash or hashlib.sha256(b"").hexdigest()
-    request = AWSRequest(method, endpoint.url + path, headers={"X-Amz-Content-SHA256": digest, **(extra or {})})
-    keys = Credentials(endpoint.keys.access_key, endpoint.keys.secret_key)
-    S3SigV4Auth(keys, "s3", endpoint.region).add_auth(request)
+    request = AWSRequest(method, endpoint.url + path, headers=extra or {})
+    FixedPayload(endpoint, digest).add_auth(request)
     headers = {"Host": urlsplit(endpoint.url).netloc, **dict(request.headers.items())}
     if size or method in ("PUT", "POST"):
         headers["Content-Length"] = str(size)

@@ -72,7 +72,7 @@ def test_high_level_commands(aws: AwsCli, client: str, place: Place, tmp_path: P
 
 
 def test_copy_in_parts(aws: AwsCli, place: Place, tmp_path: Path) -> None:
-    """A copy above the multipart threshold: aws-cli asks for the tags of the source and copies part by part."""
+    """A copy above the multipart threshold, part by part; aws-cli 2 first asks for the tags of the source."""
     body = body_of("copied in parts", BIG)
     (tmp_path / "big").write_bytes(body)
     there = f"s3://{place.bucket}/parts"
@@ -101,7 +101,7 @@ def test_single_files(aws: AwsCli, place: Place, tmp_path: Path) -> None:
 
     aws.run("s3", "rm", f"{there}/a b+c%.txt")
     with pytest.raises(cli.CliError):
-        aws.run("s3", "ls", f"{there}/")
+        aws.run("s3", "ls", "--recursive", f"{there}/")
 
 
 def test_low_level_commands(aws: AwsCli, place: Place, tmp_path: Path) -> None:

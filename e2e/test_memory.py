@@ -63,21 +63,19 @@ class Rig:
 @pytest.fixture(params=["http", "https"])
 def rig(
     request: pytest.FixtureRequest,
-    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
     certificates: Certificates,
     client_keys: Keys,
     gateways: list[Osp],
 ) -> Iterator[Rig]:
     """A fresh OSP in front of a fresh sink, so that nothing has grown before."""
-    sink = Sink(tmp_path)
+    sink = Sink(tmp_path_factory.mktemp("sink"))
     sink.start()
     try:
         if direct_mode():
             yield Rig(Endpoint(sink.endpoint, client_keys), None)
             return
-        folder = tmp_path / "osp"
-        folder.mkdir()
-        osp = Osp(folder, certificates)
+        osp = Osp(tmp_path_factory.mktemp("osp"), certificates)
         gateways.append(osp)
         place = Place("sink", sink, "stored", "tenant-a/")
         osp.write("clients.yaml", client_documents("tester", client_keys))

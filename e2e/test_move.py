@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -119,7 +118,7 @@ def test_route_moves_under_load(
     certificates: Certificates,
     client_keys: Keys,
     gateways: list[Osp],
-    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     """No failed request; every GET is exactly A or B; over within a second; 500 operations on each side."""
     first, second = list(servers.values())[:2]
@@ -128,7 +127,7 @@ def test_route_moves_under_load(
     for place, body in zip(sides, bodies, strict=True):
         create_bucket(place.backend, place.backend_bucket)
         at_backend(place.backend).put_object(Bucket=place.backend_bucket, Key=f"{place.prefix}side", Body=body)
-    osp = Osp(tmp_path, certificates)
+    osp = Osp(tmp_path_factory.mktemp("osp"), certificates)
     gateways.append(osp)
     osp.write("clients.yaml", client_documents("tester", client_keys))
     for server in (first, second):

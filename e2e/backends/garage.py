@@ -19,8 +19,9 @@ class Garage(Backend):
     limitations = (
         Limitation(
             "test_copy_in_parts",
-            "no object tags: GetObjectTagging, which aws-cli calls before a copy in parts, is not implemented",
+            "no object tags: GetObjectTagging, which aws-cli 2 calls before a copy in parts, is not implemented",
             "https://garagehq.deuxfleurs.fr/documentation/reference-manual/s3-compatibility/",
+            client="aws-cli-2",
         ),
         Limitation(
             "test_key_round_trip",

@@ -79,7 +79,8 @@ def presign(endpoint: Endpoint, operation: str, parameters: dict[str, Any], expi
 def upload(endpoint: Endpoint, path: str, bucket: str, key: str) -> None:
     """Upload a file with the transfer manager of this process."""
     if _with_crt:
-        crt_transfers(endpoint).upload(path, bucket, key).result()
+        with crt_transfers(endpoint) as manager:
+            manager.upload(path, bucket, key).result()
     else:
         client_for(endpoint).upload_file(path, bucket, key)
 
@@ -87,14 +88,22 @@ def upload(endpoint: Endpoint, path: str, bucket: str, key: str) -> None:
 def download(endpoint: Endpoint, bucket: str, key: str, path: str) -> None:
     """Download a file with the transfer manager of this process."""
     if _with_crt:
-        crt_transfers(endpoint).download(bucket, key, path).result()
+        with crt_transfers(endpoint) as manager:  # its end waits for the file to get its name
+            manager.download(bucket, key, path).result()
     else:
         client_for(endpoint).download_file(bucket, key, path)
 
 
-@functools.cache
 def crt_transfers(endpoint: Endpoint) -> Any:  # noqa: ANN401
-    """Return the CRT's transfer manager for an endpoint.
+    """Return the CRT's transfer manager for an endpoint."""
+    from s3transfer.crt import CRTTransferManager
+
+    return CRTTransferManager(*crt_parts(endpoint))
+
+
+@functools.cache
+def crt_parts(endpoint: Endpoint) -> tuple[Any, Any]:
+    """Return the CRT's S3 client and the serializer of requests for an endpoint.
 
     boto3's own switch (`preferred_transfer_client="crt"`) takes neither an endpoint nor a CA, so this builds from
     s3transfer the same objects that it would build.
@@ -113,4 +122,4 @@ def crt_transfers(endpoint: Endpoint) -> Any:  # noqa: ANN401
     serializer = crt.BotocoreCRTRequestSerializer(
         session, {"region_name": endpoint.region, "endpoint_url": endpoint.url}
     )
-    return crt.CRTTransferManager(client, serializer)
+    return client, serializer
