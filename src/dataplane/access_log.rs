@@ -46,7 +46,7 @@ pub struct AccessRecord {
     pub operation: Option<&'static str>,
     /// Client-facing bucket, once parsed.
     pub bucket: Option<String>,
-    /// `allow` or `deny`.
+    /// `allow`, or `deny` when OSP refused it: its head by policy or proof, or its body.
     pub decision: &'static str,
     /// HTTP status; 0 when the client got none.
     pub status: u16,

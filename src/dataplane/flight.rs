@@ -4,10 +4,10 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use osp_core::Denial;
 use osp_core::access::{Permit, Principal};
 use osp_core::payload::Gate;
 use osp_core::s3::{ErrorBody, Framing, RawHead, ResponseXml};
+use osp_core::{Blame, Denial};
 
 /// Per-request state. `Send + Sync`, made by `new_ctx` for every request.
 #[derive(Debug)]
@@ -119,6 +119,12 @@ impl Flight {
             Stage::Permitted(passage) => Ok(&passage.permit),
             Stage::Arrived => Err(Denial::Internal("forwarding without a permit was attempted")),
         }
+    }
+
+    /// True when OSP stopped it because of what the client sent, also when only the body showed that.
+    pub fn is_refused(&self) -> bool {
+        let denial = self.denial.as_ref().filter(|denial| **denial != Denial::ClientGone);
+        denial.is_some_and(|denial| denial.row().blame == Blame::Client)
     }
 
     /// True when nothing of the client's body is missing.

@@ -256,11 +256,10 @@ impl ProxyHttp for Proxy {
         session: &mut Session,
         mut error: Box<Error>,
         flight: &mut Flight,
-        reused: bool,
+        _reused: bool,
     ) -> Box<Error> {
-        let whole = !session.retry_buffer_truncated();
         let unanswered = session.response_written().is_none_or(|head| head.status.is_informational());
-        let may = unanswered && forward::may_retry(flight, session.upstream_body_bytes_sent(), whole, reused);
+        let may = unanswered && forward::may_retry(flight);
         error.set_retry(may && *error.esource() == pingora_error::ErrorSource::Upstream);
         error
     }

@@ -148,17 +148,11 @@ pub fn demand_rate(flight: &Flight, now: Duration) -> Result<(), Denial> {
     if too_slow { Err(Denial::RequestTimeout) } else { Ok(()) }
 }
 
-/// True when sending the request again, after it may have reached the backend, does no harm: nothing was answered, and
-/// either the operation changes nothing, or a body was announced and not one byte of it has left.
+/// True when sending the request again, after it may have reached the backend, does no harm: the operation changes
+/// nothing. Writes are the client's to repeat, also those that pingora calls idempotent.
 #[must_use]
-pub fn may_retry(flight: &Flight, body_bytes_sent: Option<usize>, buffer_is_whole: bool, reused: bool) -> bool {
-    let Ok(permit) = flight.permitted() else { return false };
-    if flight.denial.is_some() || !buffer_is_whole {
-        return false;
-    }
-    // a body that was proved before sending is empty: its request was complete with its head
-    let unsent_body = permit.expects_body() && !permit.proves_before_sending() && body_bytes_sent == Some(0) && reused;
-    permit.operation().is_replayable() || unsent_body
+pub fn may_retry(flight: &Flight) -> bool {
+    flight.denial.is_none() && flight.permitted().is_ok_and(|permit| permit.operation().is_replayable())
 }
 
 fn refuse_impossible(status: StatusCode, is_head: bool, passage: &Passage) -> Result<(), Denial> {

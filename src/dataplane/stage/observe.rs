@@ -92,7 +92,7 @@ impl Observer {
             method: facts.method,
             operation: facts.operation,
             bucket: facts.bucket.clone(),
-            decision: if facts.allowed { "allow" } else { "deny" },
+            decision: if facts.allowed && !flight.is_refused() { "allow" } else { "deny" },
             status: outcome.status,
             code: row.map(|row| row.code),
             reason: row.map(|row| row.reason),
