@@ -6,6 +6,8 @@ An invocation costs a second of CPU, so each test is a scenario of several steps
 from __future__ import annotations
 
 import json
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ CLIENTS = CLI_CLIENTS
 MIB = 1024 * 1024
 # Three parts at aws-cli's default part size of 8 MiB.
 BIG = 17 * MIB + 1
+AN_HOUR_AGO_S = time.time() - 3600
 
 
 def files_below(folder: Path) -> dict[str, bytes]:
@@ -34,6 +37,8 @@ def make_tree(folder: Path) -> dict[str, bytes]:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(body)
+        # Old enough for sync, which compares with the second that the server writes down.
+        os.utime(path, (AN_HOUR_AGO_S, AN_HOUR_AGO_S))
     return files
 
 
