@@ -52,6 +52,8 @@ pub enum Operation {
     CompleteMultipartUpload { bucket: BucketName, key: ObjectKey },
     /// `DELETE /bucket/key?uploadId`.
     AbortMultipartUpload { bucket: BucketName, key: ObjectKey },
+    /// `GET /bucket/key?tagging`.
+    GetObjectTagging { bucket: BucketName, key: ObjectKey },
     /// `GET /bucket/key?uploadId`.
     ListParts { bucket: BucketName, key: ObjectKey },
 }
@@ -136,6 +138,7 @@ impl Operation {
             Self::UploadPartCopy { .. } => "UploadPartCopy",
             Self::CompleteMultipartUpload { .. } => "CompleteMultipartUpload",
             Self::AbortMultipartUpload { .. } => "AbortMultipartUpload",
+            Self::GetObjectTagging { .. } => "GetObjectTagging",
             Self::ListParts { .. } => "ListParts",
         }
     }
@@ -169,7 +172,9 @@ impl Operation {
             }
             Self::DeleteObjects { bucket } => Needs::EachKey(bucket.clone()),
             // CL-4: whoever may not GET learns nothing by HEAD.
-            Self::GetObject { bucket, key } | Self::HeadObject { bucket, key } => {
+            Self::GetObject { bucket, key }
+            | Self::HeadObject { bucket, key }
+            | Self::GetObjectTagging { bucket, key } => {
                 one(Permission::Read, Resource::Object(bucket.clone(), key.clone()))
             }
             Self::PutObject { bucket, key }
@@ -202,6 +207,7 @@ impl Operation {
             | Self::ListMultipartUploads { bucket }
             | Self::DeleteObjects { bucket }
             | Self::GetObject { bucket, .. }
+            | Self::GetObjectTagging { bucket, .. }
             | Self::HeadObject { bucket, .. }
             | Self::PutObject { bucket, .. }
             | Self::CopyObject { bucket, .. }
@@ -228,6 +234,7 @@ impl Operation {
             | Self::ListMultipartUploads { .. }
             | Self::DeleteObjects { .. } => None,
             Self::GetObject { key, .. }
+            | Self::GetObjectTagging { key, .. }
             | Self::HeadObject { key, .. }
             | Self::PutObject { key, .. }
             | Self::CopyObject { key, .. }
@@ -262,6 +269,7 @@ impl Operation {
             | Self::ListObjectsV2 { .. }
             | Self::ListMultipartUploads { .. }
             | Self::GetObject { .. }
+            | Self::GetObjectTagging { .. }
             | Self::ListParts { .. } => Method::GET,
             Self::PutObject { .. }
             | Self::CopyObject { .. }

@@ -119,7 +119,7 @@ fn canonical_query(operation: &Operation, query: &Query, mapping: &Mapping) -> R
     // `parameters` is sorted, and its names need no encoding: this order is the canonical one.
     for &name in operation.parameters() {
         match (name, query.get(name)) {
-            ("delete" | "uploads", _) => append(name, ""),
+            ("delete" | "tagging" | "uploads", _) => append(name, ""),
             ("prefix", value) => {
                 let prefix = mapping.backend_text(value.unwrap_or_default())?;
                 if value.is_some() || !prefix.is_empty() {

@@ -87,6 +87,9 @@ fn of_object(
         (&Method::POST, Some("uploads")) => Ok(Operation::CreateMultipartUpload { bucket, key }),
         (&Method::POST, Some("uploadId")) => Ok(Operation::CompleteMultipartUpload { bucket, key }),
         (&Method::DELETE, Some("uploadId")) => Ok(Operation::AbortMultipartUpload { bucket, key }),
+        // aws-cli reads the tags of every object that it copies in parts; writing them is not served
+        (&Method::GET, Some("tagging")) => Ok(Operation::GetObjectTagging { bucket, key }),
+        (_, Some(name @ "tagging")) => Err(Denial::NotImplemented(name.to_owned())),
         (&Method::GET, Some("uploadId")) => Ok(Operation::ListParts { bucket, key }),
         (&Method::GET, Some(name @ "uploads")) => Err(wrong_level(name)),
         (&Method::HEAD, Some("uploadId")) => {

@@ -55,7 +55,7 @@ pub(super) const SELECTORS: [Selector; 42] = {
         selector("torrent", WrongLevel, NotServed),
         selector("acl", Administration, NotServed),
         selector("encryption", Administration, NotServed),
-        selector("tagging", Administration, NotServed),
+        selector("tagging", Administration, Served),
         administration("abac"),
         administration("accelerate"),
         administration("analytics"),
@@ -151,6 +151,7 @@ impl Operation {
             Self::CreateMultipartUpload { .. } => &["uploads"],
             Self::GetBucketLocation { .. } => &["location"],
             Self::DeleteObjects { .. } => &["delete"],
+            Self::GetObjectTagging { .. } => &["tagging"],
             Self::Preflight
             | Self::HeadBucket { .. }
             | Self::PutObject { .. }

@@ -31,7 +31,7 @@ const METHODS: [&str; 9] = ["GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS", "
 const LEVELS: [&str; 3] = ["/", "/bkt", "/bkt/key"];
 
 /// Every combination that is served; whatever is not listed here is refused.
-const SERVED: [(&str, &str, &str, &str); 20] = [
+const SERVED: [(&str, &str, &str, &str); 21] = [
     ("GET", "/", "", "ListBuckets"),
     ("HEAD", "/bkt", "", "HeadBucket"),
     ("GET", "/bkt", "", "ListObjects"),
@@ -49,6 +49,7 @@ const SERVED: [(&str, &str, &str, &str); 20] = [
     ("PUT", "/bkt/key", "partNumber=1&uploadId=u", "UploadPart"),
     ("POST", "/bkt/key", "uploadId=u", "CompleteMultipartUpload"),
     ("DELETE", "/bkt/key", "uploadId=u", "AbortMultipartUpload"),
+    ("GET", "/bkt/key", "tagging", "GetObjectTagging"),
     ("GET", "/bkt/key", "uploadId=u", "ListParts"),
     ("OPTIONS", "/bkt", "", "Preflight"),
     ("OPTIONS", "/bkt/key", "", "Preflight"),

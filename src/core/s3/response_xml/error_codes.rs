@@ -156,6 +156,7 @@ pub fn generic_error(status: u16, operation: &Operation) -> ClientError {
 const fn not_found(operation: &Operation) -> &'static str {
     match operation {
         Operation::GetObject { .. }
+        | Operation::GetObjectTagging { .. }
         | Operation::HeadObject { .. }
         | Operation::PutObject { .. }
         | Operation::CopyObject { .. }

@@ -53,6 +53,7 @@ impl XmlDocument {
             | Operation::GetBucketLocation { .. }
             | Operation::DeleteObjects { .. }
             | Operation::GetObject { .. }
+            | Operation::GetObjectTagging { .. }
             | Operation::HeadObject { .. }
             | Operation::PutObject { .. }
             | Operation::DeleteObject { .. }
