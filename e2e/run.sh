@@ -77,7 +77,7 @@ build_osp() {
     [[ -x $OSP_BIN ]] || die "OSP_BIN=$OSP_BIN is no program"
     return
   fi
-  [[ -x $repository/target/release/osp ]] && return
+  # A binary that is there may be older than the sources; cargo knows.
   say "building target/release/osp"
   (cd "$repository" && env -u CARGO_TARGET_DIR cargo build --quiet --release --locked --bin osp)
 }
