@@ -95,7 +95,7 @@ impl AccessLog {
         self.queue.push(record).is_ok()
     }
 
-    /// Writes what is left and stops the writer, waiting at most [`CLOSE`]: a blocked sink must not keep the process.
+    /// Writes what is left and stops the writer, waiting at most a second: a blocked sink must not keep the process.
     pub fn close(&self) {
         self.stop.store(true, Ordering::Release);
         let mut waited = Duration::ZERO;

@@ -24,7 +24,7 @@ pub trait Resolver: std::fmt::Debug + Send + Sync {
     async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Denial>;
 }
 
-/// The machine's resolver, on the blocking pool, remembering each answer for [`DNS_TTL`]. One question a name at a time:
+/// The machine's resolver, on the blocking pool, remembering each answer for 10 s. One question a name at a time:
 /// meanwhile, and when asking fails, the last good answer stays in use (fault 5).
 #[derive(Debug)]
 pub struct SystemResolver {
