@@ -118,18 +118,6 @@ impl PendingBatch {
         Self { grant }
     }
 
-    /// Who asks.
-    #[must_use]
-    pub fn principal(&self) -> &Principal {
-        &self.grant.principal
-    }
-
-    /// The route asked about.
-    #[must_use]
-    pub fn route(&self) -> &Arc<ServedRoute> {
-        &self.grant.route
-    }
-
     /// A gate for the client's body. The body is kept here, not sent on, so it comes out bare.
     #[must_use]
     pub fn gate(&self) -> Gate {
