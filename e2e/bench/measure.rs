@@ -62,46 +62,66 @@ fn send(stage: &Stage, process: &Process, prepared: &Prepared, (count, tls): (us
 }
 
 fn callgrind(stage: &Stage, arm: Arm, prepared: &Prepared, requests: (usize, bool)) -> f64 {
+    let text = callgrind_file(stage, arm, prepared, requests);
+    let costs = callgrind_costs(&text);
+    costs.iter().filter(|(name, _)| !is_sha(name)).map(|(_, cost)| cost).sum::<u64>() as f64
+}
+
+fn callgrind_file(stage: &Stage, arm: Arm, prepared: &Prepared, requests: (usize, bool)) -> String {
     let file = stage.dir.path().join("callgrind.out");
     let _ = std::fs::remove_file(&file);
     let wrapper = ["valgrind", "--tool=callgrind", "-q", &format!("--callgrind-out-file={}", file.display())];
     let process = stage.start(arm, &wrapper.map(str::to_owned));
     send(stage, &process, prepared, requests);
     process.stop();
-    let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("callgrind left no result: {error}"));
-    let (all, sha) = callgrind_totals(&text);
-    (all - sha) as f64
+    std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("callgrind left no result: {error}"))
 }
 
-/// Instructions in a callgrind file: all, and those of SHA compression functions (software under valgrind).
-pub fn callgrind_totals(text: &str) -> (u64, u64) {
+/// SHA compression runs as software under valgrind and as a few instructions outside it.
+fn is_sha(function: &str) -> bool {
+    function.contains("sha256_block") || (function.contains("sha256") && function.contains("compress"))
+}
+
+/// Prints the functions that cost OSP most in a request, by the difference of two runs.
+pub fn profile(stage: &Stage, prepared: &Prepared) {
+    let costs = |count| callgrind_costs(&callgrind_file(stage, Arm::Osp, prepared, (count, false)));
+    let (few, many) = (costs(WARM), costs(WARM + COUNTED));
+    let mut rows: Vec<(f64, String)> = many
+        .into_iter()
+        .map(|(name, cost)| ((cost as f64 - few.get(&name).copied().unwrap_or(0) as f64) / COUNTED as f64, name))
+        .collect();
+    rows.sort_by(|one, other| other.0.total_cmp(&one.0));
+    for (cost, name) in rows.iter().take(70) {
+        println!("{cost:>9.0}  {name}");
+    }
+}
+
+/// Own instructions of each function in a callgrind file.
+fn callgrind_costs(text: &str) -> HashMap<String, u64> {
     let mut names: HashMap<&str, &str> = HashMap::new();
-    let (mut all, mut sha) = (0, 0);
-    let mut in_sha = false;
+    let mut costs = HashMap::new();
+    let mut current = "";
     let mut inclusive = false;
     for line in text.lines() {
-        if let Some(function) = line.strip_prefix("fn=") {
+        if let Some(function) = line.strip_prefix("fn=").or_else(|| line.strip_prefix("cfn=")) {
+            // A name is written out once, where its number is first used.
             let (id, name) = function.split_once(' ').unwrap_or((function, ""));
-            let name = if name.is_empty() { names.get(id).copied().unwrap_or_default() } else { name };
-            names.insert(id, name);
-            in_sha = name.contains("sha256_block") || name.contains("sha256_compress");
-        } else if line.starts_with("cfn=") {
-            // A called function may be named here for the first time.
-            let function = line.trim_start_matches("cfn=");
-            if let Some((id, name)) = function.split_once(' ') {
+            if !name.is_empty() {
                 names.insert(id, name);
+            }
+            if line.starts_with("fn=") {
+                current = names.get(id).copied().unwrap_or(id);
             }
         } else if line.starts_with("calls=") {
             inclusive = true;
         } else if line.starts_with(|first: char| first.is_ascii_digit() || "+-*".contains(first)) {
             let cost: u64 = line.split(' ').nth(1).and_then(|cost| cost.parse().ok()).unwrap_or(0);
             if !std::mem::take(&mut inclusive) {
-                all += cost;
-                sha += if in_sha { cost } else { 0 };
+                *costs.entry(current.to_owned()).or_default() += cost;
             }
         }
     }
-    (all, sha)
+    costs
 }
 
 fn perf(stage: &Stage, arm: Arm, prepared: &Prepared, tls: bool) -> f64 {
@@ -133,10 +153,31 @@ pub fn cpu_ns(id: u32) -> u64 {
         .sum()
 }
 
-/// CPU nanoseconds per byte, the least of `rounds`, for several (process, request) pairs taken in turn.
-pub fn cpu_per_byte(pairs: &[(&Process, &Prepared)], rounds: usize, repeats: usize) -> Vec<f64> {
+/// CPU nanoseconds per byte over several rounds.
+#[derive(Debug, Clone, Copy)]
+pub struct Cost {
+    pub least: f64,
+    pub most: f64,
+}
+
+impl Cost {
+    const NONE: Self = Self { least: f64::INFINITY, most: 0.0 };
+
+    fn add(&mut self, spent: f64) {
+        self.least = self.least.min(spent);
+        self.most = self.most.max(spent);
+    }
+
+    /// One arm that differs from itself by more than this says nothing about another one (performance.md 7.2).
+    pub fn is_steady(self) -> bool {
+        self.most <= 2.5 * self.least
+    }
+}
+
+/// CPU nanoseconds per byte for several (process, request) pairs taken in turn, `rounds` times.
+pub fn cpu_per_byte(pairs: &[(&Process, &Prepared)], rounds: usize, repeats: usize) -> Vec<Cost> {
     let mut clients: Vec<Client> = pairs.iter().map(|(process, _)| Client::new(process.http)).collect();
-    let mut least = vec![f64::INFINITY; pairs.len()];
+    let mut costs = vec![Cost::NONE; pairs.len()];
     // The first round warms up and does not count.
     for round in 0..=rounds {
         for (index, (process, prepared)) in pairs.iter().enumerate() {
@@ -144,11 +185,11 @@ pub fn cpu_per_byte(pairs: &[(&Process, &Prepared)], rounds: usize, repeats: usi
             clients[index].run(prepared, repeats);
             let spent = (cpu_ns(process.id()) - before) as f64 / (prepared.bytes() * repeats) as f64;
             if round > 0 {
-                least[index] = least[index].min(spent);
+                costs[index].add(spent);
             }
         }
     }
-    least
+    costs
 }
 
 /// Nanoseconds per byte of one SHA-256 pass over `size` bytes in pieces of 64 KiB, the least of `rounds`.
@@ -195,7 +236,9 @@ mod tests {
     fn callgrind_files_are_summed_without_what_was_called() {
         let text = "events: Ir\n\nfn=(1) main\n10 100\ncfn=(2) ring_core_sha256_block_data_order\ncalls=3 0\n11 5000\n\
                     +1 20\nfn=(2)\n0 5000\nfn=(1)\n* 7\n\ntotals: 5127\n";
-        assert_eq!(callgrind_totals(text), (5127, 5000));
+        let costs = callgrind_costs(text);
+        assert_eq!((costs["main"], costs["ring_core_sha256_block_data_order"]), (127, 5000));
+        assert!(costs.keys().filter(|name| is_sha(name)).count() == 1);
     }
 
     #[test]
