@@ -37,8 +37,8 @@ pub enum Command {
 #[derive(Debug, Clone, Default, ClapArgs)]
 #[command(after_help = "When the first table of routes is in force, one line of JSON on standard output names the \
 addresses that were bound, for example {\"ready\":true,\"http\":\"127.0.0.1:6190\",\"admin\":\"127.0.0.1:9090\"}.\n\n\
-SIGTERM or Ctrl-C drains: /readyz turns 503, new requests are still served for drainDelay, running ones may take \
-drainTimeout to end.")]
+SIGTERM drains: /readyz turns 503, new requests are still served for drainDelay, running ones may take \
+drainTimeout to end. Ctrl-C ends it at once.")]
 pub struct Serve {
     /// Directory of YAML documents: routes, credentials, clients, secrets. Watched: an edit is in force within a second
     #[arg(long, value_name = "DIR")]
