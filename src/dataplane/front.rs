@@ -1,7 +1,9 @@
 //! In front of pingora: reads HTTP/1 heads under a deadline, checks them as raw bytes, refuses by itself with S3 XML and
 //! a log record, and hands pingora one message at a time. HTTP/2 passes through: no raw head exists there.
 
+use std::future::Future;
 use std::io;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -81,8 +83,10 @@ impl Front {
     async fn serve_http1(&self, stream: Stream) -> Option<Stream> {
         let mut settings: Option<HttpPersistentSettings> = None;
         let mut io = FrontIo::new(stream);
+        // one for the whole connection: registering anew for every read would cost more than the read
+        let mut drained = pin!(drained(self.drain.draining.clone()));
         loop {
-            let (length, head, framing) = match self.read_head(&mut io).await {
+            let (length, head, framing) = match read_head(&mut io, drained.as_mut()).await {
                 Head::Closed => return None,
                 Head::Refused(denial) => {
                     self.refuse(io, denial).await;
@@ -91,67 +95,15 @@ impl Front {
                 Head::Complete(length, head, framing) => (length, head, framing),
             };
             io.arm(length, framing);
-            let mut session = ServerSession::new_http1(Box::new(io));
-            match settings.take() {
-                Some(settings) => settings.apply_to_session(&mut session),
-                None => {
-                    session.set_keepalive(Some(CLIENT_IDLE.as_secs()));
-                    session.set_keepalive_reuses_remaining(Some(REQUESTS_PER_CONNECTION));
-                }
-            }
-            session.set_read_timeout(Some(CLIENT_STALL));
-            session.set_write_timeout(Some(CLIENT_STALL));
-            session.set_total_drain_timeout(Some(DRAIN_TIME));
-            // reaches `on_connection_reuse` of this very request
-            session.set_connection_user_context(Some(Box::new((head, framing))));
-            let (stream, persistent) = self.proxy.process_new_http(session, &self.drain.draining).await?.consume();
+            let answering = self
+                .proxy
+                .process_new_http(session(Box::new(io), settings.take(), (head, framing)), &self.drain.draining);
+            let (stream, persistent) = answering.await?.consume();
             settings = persistent;
             io = *stream.into_any().downcast::<FrontIo>().ok()?;
             if !io.is_message_done() {
                 return None;
             }
-        }
-    }
-
-    /// Reads until a head is complete: [`CLIENT_IDLE`] until its first byte, [`HEAD_DEADLINE`] from there on.
-    async fn read_head(&self, io: &mut FrontIo) -> Head {
-        let mut searched = 0;
-        let mut deadline = (!io.buffer.is_empty()).then(|| Instant::now() + HEAD_DEADLINE);
-        let idle_until = Instant::now() + CLIENT_IDLE;
-        loop {
-            if let Some(length) = end_of_head(&io.buffer, &mut searched) {
-                let raw = io.buffer.get(..length).unwrap_or_default();
-                return match RawHead::parse_http1(raw) {
-                    Ok((head, framing)) => Head::Complete(length, head, framing),
-                    Err(denial) => Head::Refused(denial),
-                };
-            }
-            if io.buffer.len() > MAX_HEAD {
-                return Head::Refused(Denial::HeadTooLarge);
-            }
-            let wait = deadline.unwrap_or(idle_until).saturating_duration_since(Instant::now());
-            match self.read_more(io, wait, deadline.is_none()).await {
-                Ok(Ok(count)) if count > 0 => {
-                    deadline.get_or_insert_with(|| Instant::now() + HEAD_DEADLINE);
-                }
-                Err(TimedOut) if deadline.is_some() => return Head::Refused(Denial::RequestTimeout),
-                Ok(_) | Err(TimedOut) => return Head::Closed,
-            }
-        }
-    }
-
-    /// One read; an idle connection also ends when draining begins.
-    async fn read_more(&self, io: &mut FrontIo, wait: Duration, idle: bool) -> Result<io::Result<usize>, TimedOut> {
-        io.buffer.reserve(READ_SIZE);
-        let mut draining = self.drain.draining.clone();
-        let drained = async {
-            let _ = draining.wait_for(|draining| *draining).await;
-            tokio::time::sleep(DRAIN_GRACE).await;
-        };
-        tokio::select! {
-            biased;
-            read = pingora_timeout::timeout(wait, io.inner.read_buf(&mut io.buffer)) => read.map_err(|_| TimedOut),
-            () = drained, if idle => Ok(Ok(0)),
         }
     }
 
@@ -175,8 +127,32 @@ impl Front {
     }
 }
 
+/// A session for one message. A plain function, because sessions are large and futures copy what they hold.
+fn session(io: Stream, settings: Option<HttpPersistentSettings>, received: (RawHead, Framing)) -> ServerSession {
+    let mut session = ServerSession::new_http1(io);
+    match settings {
+        Some(settings) => settings.apply_to_session(&mut session),
+        None => {
+            session.set_keepalive(Some(CLIENT_IDLE.as_secs()));
+            session.set_keepalive_reuses_remaining(Some(REQUESTS_PER_CONNECTION));
+        }
+    }
+    session.set_read_timeout(Some(CLIENT_STALL));
+    session.set_write_timeout(Some(CLIENT_STALL));
+    session.set_total_drain_timeout(Some(DRAIN_TIME));
+    // reaches `on_connection_reuse` of this very request
+    session.set_connection_user_context(Some(Box::new(received)));
+    session
+}
+
 /// The time for a read is over.
 struct TimedOut;
+
+/// Ends some time after draining has begun.
+async fn drained(mut draining: ShutdownWatch) {
+    let _ = draining.wait_for(|draining| *draining).await;
+    tokio::time::sleep(DRAIN_GRACE).await;
+}
 
 #[async_trait]
 impl ServerApp for Front {
@@ -194,6 +170,48 @@ impl ServerApp for Front {
 
     async fn cleanup(&self) {
         HttpServerApp::http_cleanup(&*self.proxy).await;
+    }
+}
+
+/// Reads until a head is complete: [`CLIENT_IDLE`] until its first byte, [`HEAD_DEADLINE`] from there on.
+async fn read_head(io: &mut FrontIo, mut drained: Pin<&mut impl Future<Output = ()>>) -> Head {
+    let mut searched = 0;
+    let mut deadline = (!io.buffer.is_empty()).then(|| Instant::now() + HEAD_DEADLINE);
+    let idle_until = Instant::now() + CLIENT_IDLE;
+    loop {
+        if let Some(length) = end_of_head(&io.buffer, &mut searched) {
+            let raw = io.buffer.get(..length).unwrap_or_default();
+            return match RawHead::parse_http1(raw) {
+                Ok((head, framing)) => Head::Complete(length, head, framing),
+                Err(denial) => Head::Refused(denial),
+            };
+        }
+        if io.buffer.len() > MAX_HEAD {
+            return Head::Refused(Denial::HeadTooLarge);
+        }
+        let wait = deadline.unwrap_or(idle_until).saturating_duration_since(Instant::now());
+        match read_more(io, wait, drained.as_mut(), deadline.is_none()).await {
+            Ok(Ok(count)) if count > 0 => {
+                deadline.get_or_insert_with(|| Instant::now() + HEAD_DEADLINE);
+            }
+            Err(TimedOut) if deadline.is_some() => return Head::Refused(Denial::RequestTimeout),
+            Ok(_) | Err(TimedOut) => return Head::Closed,
+        }
+    }
+}
+
+/// One read; an idle connection also ends when draining has begun.
+async fn read_more(
+    io: &mut FrontIo,
+    wait: Duration,
+    drained: Pin<&mut impl Future<Output = ()>>,
+    idle: bool,
+) -> Result<io::Result<usize>, TimedOut> {
+    io.buffer.reserve(READ_SIZE);
+    tokio::select! {
+        biased;
+        read = pingora_timeout::timeout(wait, io.inner.read_buf(&mut io.buffer)) => read.map_err(|_| TimedOut),
+        () = drained, if idle => Ok(Ok(0)),
     }
 }
 

@@ -1,7 +1,8 @@
 //! The stream that pingora reads a message from: exactly one head and its body, never a byte of the next message.
 
+use std::future::Future;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -15,9 +16,12 @@ use pingora_core::protocols::{
     ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, Stream, TimingDigest,
     UniqueID, UniqueIDType,
 };
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 use crate::chunk_scan::ChunkScan;
+
+/// Room for what a client pipelines while its request is answered.
+const PROBE: usize = 1024;
 
 /// Wraps a client connection between the front, which reads heads into `buffer`, and pingora, which reads one armed
 /// message at a time. What a client pipelines stays in `buffer` until its turn, so no byte of one message can be taken
@@ -81,29 +85,27 @@ impl FrontIo {
         if !self.buffer.is_empty() {
             return Poll::Pending;
         }
-        let mut space = [0_u8; 4096];
-        let mut probe = ReadBuf::new(&mut space);
-        ready!(Pin::new(&mut self.inner).poll_read(cx, &mut probe))?;
-        if probe.filled().is_empty() {
-            return Poll::Ready(Ok(()));
-        }
-        self.buffer.extend_from_slice(probe.filled());
-        Poll::Pending
+        self.buffer.reserve(PROBE);
+        let read = pin!(self.inner.read_buf(&mut self.buffer));
+        if ready!(read.poll(cx))? == 0 { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
-    /// Takes up to `limit` bytes from the buffer or the connection; returns how many.
+    /// Takes what the buffer or the connection has; returns how many bytes. What lies beyond `limit` goes back into the
+    /// buffer, so that nothing has to be zeroed to be limited.
     fn fill(&mut self, cx: &mut Context<'_>, out: &mut ReadBuf<'_>, limit: usize) -> Poll<io::Result<usize>> {
         if !self.buffer.is_empty() {
             let step = limit.min(self.buffer.len());
             out.put_slice(&self.buffer.split_to(step));
             return Poll::Ready(Ok(step));
         }
-        let space = out.initialize_unfilled_to(limit);
-        let mut limited = ReadBuf::new(space);
-        ready!(Pin::new(&mut self.inner).poll_read(cx, &mut limited))?;
-        let step = limited.filled().len();
-        out.advance(step);
-        Poll::Ready(Ok(step))
+        let start = out.filled().len();
+        ready!(Pin::new(&mut self.inner).poll_read(cx, out))?;
+        let count = out.filled().len() - start;
+        if count > limit {
+            self.buffer.extend_from_slice(out.filled().get(start + limit..).unwrap_or_default());
+            out.set_filled(start + limit);
+        }
+        Poll::Ready(Ok(count.min(limit)))
     }
 
     fn read_body(&mut self, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {

@@ -148,17 +148,23 @@ impl Gateway {
 
 #[async_trait]
 impl ProxyHttp for Proxy {
-    type CTX = Flight;
+    // boxed: pingora moves the context through its futures by value
+    type CTX = Box<Flight>;
 
-    fn new_ctx(&self) -> Flight {
-        self.0.observer.arrive()
+    fn new_ctx(&self) -> Box<Flight> {
+        Box::new(self.0.observer.arrive())
     }
 
-    fn on_connection_reuse(&self, _session: &mut Session, flight: &mut Flight, from_front: Box<dyn Any + Send + Sync>) {
+    fn on_connection_reuse(
+        &self,
+        _session: &mut Session,
+        flight: &mut Box<Flight>,
+        from_front: Box<dyn Any + Send + Sync>,
+    ) {
         flight.received = from_front.downcast::<(RawHead, Framing)>().ok().map(|received| *received);
     }
 
-    async fn request_filter(&self, session: &mut Session, flight: &mut Flight) -> Result<bool> {
+    async fn request_filter(&self, session: &mut Session, flight: &mut Box<Flight>) -> Result<bool> {
         let gateway = &self.0;
         if gateway.is_draining() {
             session.set_keepalive(None);
@@ -174,7 +180,7 @@ impl ProxyHttp for Proxy {
         }
     }
 
-    async fn upstream_peer(&self, _session: &mut Session, flight: &mut Flight) -> Result<Box<HttpPeer>> {
+    async fn upstream_peer(&self, _session: &mut Session, flight: &mut Box<Flight>) -> Result<Box<HttpPeer>> {
         let attempt = flight.attempts;
         flight.attempts += 1;
         let peer = match flight.permitted() {
@@ -188,7 +194,7 @@ impl ProxyHttp for Proxy {
         &self,
         _session: &mut Session,
         head: &mut RequestHeader,
-        flight: &mut Flight,
+        flight: &mut Box<Flight>,
     ) -> Result<()> {
         let regenerated = flight.passage().and_then(|passage| {
             passage.renew_gate();
@@ -204,7 +210,7 @@ impl ProxyHttp for Proxy {
         _session: &mut Session,
         body: &mut Option<Bytes>,
         end: bool,
-        flight: &mut Flight,
+        flight: &mut Box<Flight>,
     ) -> Result<()> {
         let now = self.0.observer.clock.monotonic();
         let released = forward::release(body, end, flight).and_then(|()| forward::demand_rate(flight, now));
@@ -215,7 +221,7 @@ impl ProxyHttp for Proxy {
         &self,
         session: &mut Session,
         head: &mut ResponseHeader,
-        flight: &mut Flight,
+        flight: &mut Box<Flight>,
     ) -> Result<()> {
         let gateway = &self.0;
         flight.facts.backend_answered = Some(gateway.observer.clock.monotonic());
@@ -231,7 +237,7 @@ impl ProxyHttp for Proxy {
         _session: &mut Session,
         body: &mut Option<Bytes>,
         end: bool,
-        flight: &mut Flight,
+        flight: &mut Box<Flight>,
     ) -> Result<Option<Duration>> {
         forward::translate_body(body, end, flight).map_err(|denial| stop(flight, denial))?;
         Ok(None)
@@ -241,7 +247,7 @@ impl ProxyHttp for Proxy {
         &self,
         _session: &mut Session,
         peer: &HttpPeer,
-        flight: &mut Flight,
+        flight: &mut Box<Flight>,
         mut error: Box<Error>,
     ) -> Box<Error> {
         tracing::warn!(request_id = %flight.id, address = %peer._address, %error, "a backend cannot be reached");
@@ -255,7 +261,7 @@ impl ProxyHttp for Proxy {
         _peer: &HttpPeer,
         session: &mut Session,
         mut error: Box<Error>,
-        flight: &mut Flight,
+        flight: &mut Box<Flight>,
         _reused: bool,
     ) -> Box<Error> {
         let unanswered = session.response_written().is_none_or(|head| head.status.is_informational());
@@ -264,27 +270,27 @@ impl ProxyHttp for Proxy {
         error
     }
 
-    async fn fail_to_proxy(&self, session: &mut Session, error: &Error, flight: &mut Flight) -> FailToProxy {
+    async fn fail_to_proxy(&self, session: &mut Session, error: &Error, flight: &mut Box<Flight>) -> FailToProxy {
         respond::failure(session, error, flight, &self.0.observer).await
     }
 
-    async fn logging(&self, session: &mut Session, _error: Option<&Error>, flight: &mut Flight) {
+    async fn logging(&self, session: &mut Session, _error: Option<&Error>, flight: &mut Box<Flight>) {
         self.0.observer.record(session, flight);
     }
 
     // pingora's own lines carry paths, queries and head bytes: the three below silence them
-    fn request_summary(&self, _session: &Session, flight: &Flight) -> String {
+    fn request_summary(&self, _session: &Session, flight: &Box<Flight>) -> String {
         flight.id.clone()
     }
 
-    fn suppress_error_log(&self, _session: &Session, _flight: &Flight, _error: &Error) -> bool {
+    fn suppress_error_log(&self, _session: &Session, _flight: &Box<Flight>, _error: &Error) -> bool {
         true
     }
 
     fn suppress_proxy_warn_log(
         &self,
         _session: &Session,
-        _flight: &Flight,
+        _flight: &Box<Flight>,
         _error: &Error,
         _context: ProxyWarnLogContext,
     ) -> bool {

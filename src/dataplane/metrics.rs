@@ -24,8 +24,11 @@ pub struct Metrics {
     presigned_rejected: IntCounterVec,
     duration: HistogramVec,
     response_size: HistogramVec,
-    stages: HistogramVec,
-    series: RwLock<HashMap<SeriesKey, Arc<Series>>>,
+    series: RwLock<HashMap<String, SeriesOfBucket>>,
+    /// From the head to the backend's head, in seconds.
+    pub until_backend_head: Histogram,
+    /// From the backend's head to the end of the answer, in seconds.
+    pub answer: Histogram,
     /// Client connections that are open now (C45).
     pub active_connections: IntGauge,
     /// Access-log lines dropped because the writer was behind.
@@ -65,7 +68,8 @@ struct Series {
     response_size: Histogram,
 }
 
-type SeriesKey = (&'static str, Arc<str>, u16);
+/// By method and status.
+type SeriesOfBucket = HashMap<(&'static str, u16), Arc<Series>>;
 
 impl Metrics {
     /// Creates and registers them.
@@ -91,6 +95,7 @@ impl Metrics {
             Ok(counter)
         };
         let seconds = exponential_buckets(0.0005, 2.0, 18)?;
+        let stages = histograms("osp_stage_duration_seconds", "Time by stage.", &["stage"], seconds.clone())?;
         Ok(Self {
             requests: counters("osp_requests_total", "Requests answered.", &["method", "bucket", "status"])?,
             errors: counters("osp_request_errors_total", "Requests that failed.", &["method", "bucket", "error"])?,
@@ -106,7 +111,7 @@ impl Metrics {
                 "osp_request_duration_seconds",
                 "From the first byte of the head to the end of the answer.",
                 &["method", "bucket"],
-                seconds.clone(),
+                seconds,
             )?,
             response_size: histograms(
                 "osp_response_size_bytes",
@@ -114,7 +119,8 @@ impl Metrics {
                 &["method", "bucket"],
                 exponential_buckets(256.0, 4.0, 14)?,
             )?,
-            stages: histograms("osp_stage_duration_seconds", "Time by stage.", &["stage"], seconds)?,
+            until_backend_head: stages.with_label_values(&["until_backend_head"]),
+            answer: stages.with_label_values(&["answer"]),
             series: RwLock::default(),
             active_connections,
             log_dropped: single("osp_access_log_dropped_total", "Access-log lines dropped: the writer was behind.")?,
@@ -148,14 +154,8 @@ impl Metrics {
         }
     }
 
-    /// Observes how long a stage took.
-    pub fn stage(&self, stage: &'static str, seconds: f64) {
-        self.stages.with_label_values(&[stage]).observe(seconds);
-    }
-
     fn series(&self, method: &'static str, bucket: &str, status: u16) -> Arc<Series> {
-        let key = (method, Arc::<str>::from(bucket), status);
-        if let Some(series) = self.series.read().get(&key) {
+        if let Some(series) = self.series.read().get(bucket).and_then(|of_bucket| of_bucket.get(&(method, status))) {
             return Arc::clone(series);
         }
         let series = Arc::new(Series {
@@ -165,12 +165,12 @@ impl Metrics {
             duration: self.duration.with_label_values(&[method, bucket]),
             response_size: self.response_size.with_label_values(&[method, bucket]),
         });
-        self.series.write().insert(key, Arc::clone(&series));
+        self.series.write().entry(bucket.to_owned()).or_default().insert((method, status), Arc::clone(&series));
         series
     }
 }
 
-const fn blame_label(blame: osp_core::Blame) -> &'static str {
+pub const fn blame_label(blame: osp_core::Blame) -> &'static str {
     match blame {
         osp_core::Blame::Client => "client",
         osp_core::Blame::Operator => "operator",

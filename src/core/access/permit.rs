@@ -24,11 +24,11 @@ pub(super) struct Grant {
 /// nothing but what was decided can be sent. No `Default`, no `Clone`, no public fields, no `From`.
 #[derive(Debug)]
 pub struct Permit {
-    grant: Grant,
+    grant: Box<Grant>,
 }
 
 impl Permit {
-    pub(super) fn new(grant: Grant) -> Self {
+    pub(super) fn new(grant: Box<Grant>) -> Self {
         Self { grant }
     }
 
@@ -97,7 +97,7 @@ impl Permit {
 /// A `DeleteObjects` whose caller may delete something in the bucket; the keys are decided once the body is proved.
 #[derive(Debug)]
 pub struct PendingBatch {
-    grant: Grant,
+    grant: Box<Grant>,
 }
 
 /// A `DeleteObjects` with every key decided.
@@ -114,7 +114,7 @@ pub struct DecidedBatch {
 }
 
 impl PendingBatch {
-    pub(super) fn new(grant: Grant) -> Self {
+    pub(super) fn new(grant: Box<Grant>) -> Self {
         Self { grant }
     }
 

@@ -113,7 +113,7 @@ impl Question {
         }
         routes.refuse_two_backends()?;
         let outgoing = outgoing.ok_or(Denial::Internal("a forwarded operation has no outgoing request"))?;
-        let grant = Grant { principal, operation, route: routes.target, outgoing, obligation, query };
+        let grant = Box::new(Grant { principal, operation, route: routes.target, outgoing, obligation, query });
         match needs {
             Needs::EachKey(_) => Ok(Decision::Batch(PendingBatch::new(grant))),
             Needs::All(_) | Needs::Nothing => Ok(Decision::Forward(Permit::new(grant))),

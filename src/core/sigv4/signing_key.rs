@@ -1,15 +1,18 @@
 //! The derived signing key of one (secret, date, region, service).
 
+use std::sync::Arc;
+
 use ring::hmac::{HMAC_SHA256, Key};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::{Scope, SecretKey};
 
-/// `HMAC(HMAC(HMAC(HMAC("AWS4" + secret, date), region), service), "aws4_request")`, ready for use. Redacted.
+/// `HMAC(HMAC(HMAC(HMAC("AWS4" + secret, date), region), service), "aws4_request")`, ready for use. Redacted. Cheap to
+/// clone.
 #[derive(Clone)]
 pub struct SigningKey {
-    key: Key,
+    key: Arc<Key>,
 }
 
 impl std::fmt::Debug for SigningKey {
@@ -38,7 +41,7 @@ impl SigningKey {
         for part in [scope.date.as_str(), &scope.region, &scope.service, "aws4_request"] {
             key = Key::new(HMAC_SHA256, ring::hmac::sign(&key, part.as_bytes()).as_ref());
         }
-        Self { key }
+        Self { key: Arc::new(key) }
     }
 
     /// HMAC-SHA256 of a string to sign.

@@ -8,7 +8,7 @@ use pingora_proxy::Session;
 use crate::access_log::{AccessLog, AccessRecord};
 use crate::clock::Clock;
 use crate::flight::Flight;
-use crate::metrics::{Finished, Metrics, UNROUTED};
+use crate::metrics::{Finished, Metrics, UNROUTED, blame_label};
 use crate::request_id::RequestIds;
 
 /// Everything that watches requests, shared by the front and the gateway.
@@ -61,8 +61,8 @@ impl Observer {
         let now = self.clock.monotonic();
         let seconds = now.saturating_sub(flight.started).as_secs_f64();
         if let Some(answered) = facts.backend_answered {
-            self.metrics.stage("until_backend_head", answered.saturating_sub(flight.started).as_secs_f64());
-            self.metrics.stage("answer", now.saturating_sub(answered).as_secs_f64());
+            self.metrics.until_backend_head.observe(answered.saturating_sub(flight.started).as_secs_f64());
+            self.metrics.answer.observe(now.saturating_sub(answered).as_secs_f64());
         }
         let bucket = facts.bucket.as_deref().filter(|_| facts.routed).unwrap_or(UNROUTED);
         self.metrics.count(Finished {
@@ -96,7 +96,7 @@ impl Observer {
             status: outcome.status,
             code: row.map(|row| row.code),
             reason: row.map(|row| row.reason),
-            blame: row.map(|row| format!("{:?}", row.blame).to_lowercase()),
+            blame: row.map(|row| blame_label(row.blame)),
             bytes_in: outcome.bytes_in,
             bytes_out: outcome.bytes_out,
             duration_ms: (seconds * 1e6).round() / 1e3,

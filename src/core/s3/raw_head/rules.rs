@@ -35,7 +35,7 @@ pub(super) fn check_target(target: &[u8]) -> Result<(), Denial> {
     if target.first() != Some(&b'/') {
         return Err(Denial::MalformedHead("the request target does not begin with a slash"));
     }
-    if target.iter().any(|&byte| byte <= b' ' || byte == 0x7f || byte == b'#') {
+    if !all(target, |byte| byte > b' ' && byte != 0x7f && byte != b'#') {
         return Err(Denial::MalformedHead("the request target holds a character that must be percent-encoded"));
     }
     // what the HTTP library behind us cannot read it would answer by itself, without XML and without a log line
@@ -46,7 +46,7 @@ pub(super) fn check_target(target: &[u8]) -> Result<(), Denial> {
 
 /// Checks one field by itself; `name` is already lower-case.
 pub(super) fn check_field(name: &[u8], value: &[u8]) -> Result<(), Denial> {
-    if name.is_empty() || !name.iter().all(|&byte| is_token_byte(byte)) {
+    if name.is_empty() || !all(name, is_token_byte) {
         return Err(Denial::MalformedHead("a header name is not a token"));
     }
     let is_amz = name.starts_with(b"x-amz-");
@@ -54,13 +54,19 @@ pub(super) fn check_field(name: &[u8], value: &[u8]) -> Result<(), Denial> {
     if !name.starts_with(b"x-amz-meta-") && name.contains(&b'_') {
         return Err(Denial::MalformedHead("a header name has an underscore"));
     }
-    if value.iter().any(|&byte| (byte < b' ' && byte != b'\t') || byte == 0x7f) {
+    if !all(value, |byte| (byte >= b' ' || byte == b'\t') && byte != 0x7f) {
         return Err(Denial::MalformedHead("a header value holds a control character"));
     }
     if (is_amz || name == b"authorization") && !value.is_ascii() {
         return Err(Denial::MalformedHead("an x-amz-* or authorization header is not ASCII"));
     }
     Ok(())
+}
+
+/// True when every byte passes. Looks at all of them without a branch, so that the compiler can take many at a time: every
+/// byte of every head comes through here.
+fn all(bytes: &[u8], passes: impl Fn(u8) -> bool) -> bool {
+    bytes.iter().fold(true, |so_far, &byte| so_far & passes(byte))
 }
 
 /// Checks the fields of a head against each other.
