@@ -183,10 +183,9 @@ fn trap_4_success_before_the_body_is_proved_is_a_failure() {
     let mut connection = world.connect();
     let request = put(&world, 100_000);
     connection.write(&request.head()).unwrap();
-    // Only once the backend has answered does the body come.
-    let _ = world.backend.wait_for("the early answer", |seen| seen.len() == 2);
-    let _ = connection.write(&request.pieces.concat());
-    assert!(connection.read_response(false).is_ok_and(|response| response.status == 502));
+    // The body never comes: whether it would still be in time is a race that proves nothing.
+    let answer = connection.read_response(false);
+    assert!(answer.as_ref().is_ok_and(|response| response.status == 502), "{answer:?}");
     unchanged(&world);
 }
 
