@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
 import subprocess
 import time
@@ -30,19 +31,29 @@ def free_ports(count: int) -> list[int]:
 
 
 def free_port_pairs(count: int, offset: int) -> list[int]:
-    """Return ports P such that P + offset is free too (SeaweedFS derives its gRPC ports that way)."""
+    """Return ports P such that P + offset is free too (SeaweedFS derives its gRPC ports that way).
+
+    All of them differ, and all lie below the ports that the kernel gives to outgoing connections.
+    """
     found: list[int] = []
-    while len(found) < count:
-        (port,) = free_ports(1)
-        if port + offset > 65535 or port in found:
+    for port in random.sample(range(11_000, 32_000 - offset), k=500):
+        taken = {used + extra for used in found for extra in (0, offset)}
+        if {port, port + offset} & taken or not (is_free(port) and is_free(port + offset)):
             continue
-        with socket.socket() as sock:
-            try:
-                sock.bind(("127.0.0.1", port + offset))
-            except OSError:
-                continue
         found.append(port)
-    return found
+        if len(found) == count:
+            return found
+    raise NotReady(f"no {count} free pairs of ports")
+
+
+def is_free(port: int) -> bool:
+    """Tell whether nobody has this port right now."""
+    with socket.socket() as sock:
+        try:
+            sock.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def wait_until(what: str, holds: Callable[[], bool], deadline_s: float = START_DEADLINE_S) -> None:
