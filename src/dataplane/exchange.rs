@@ -66,7 +66,6 @@ pub async fn proved_body(session: &mut Session, mut gate: Gate, flight: &mut Fli
 
 /// Sends one small request under a permit; tries another connection when one could not be made.
 async fn send(gateway: &Gateway, permit: &Permit, body: Bytes, flight: &mut Flight) -> Result<(u16, Bytes), Denial> {
-    let mut denial = Denial::UpstreamUnreachable;
     for attempt in 0..gateway.settings.max_attempts.max(1) {
         flight.attempts = attempt + 1;
         let peer = route::peer(permit, &*gateway.resolver, &gateway.trust, attempt).await?;
@@ -78,11 +77,10 @@ async fn send(gateway: &Gateway, permit: &Permit, body: Bytes, flight: &mut Flig
             }
             Err(error) => {
                 tracing::warn!(request_id = %flight.id, endpoint = %permit.upstream().endpoint, %error, "no connection");
-                denial = Denial::UpstreamUnreachable;
             }
         }
     }
-    Err(denial)
+    Err(Denial::UpstreamUnreachable)
 }
 
 /// Backends differ in which proof of a delete body they demand: all of them accept `Content-MD5` (RS-7).

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use osp_core::access::{Permit, Principal};
 use osp_core::payload::Gate;
-use osp_core::s3::{ErrorBody, Framing, RawHead, ResponseXml};
+use osp_core::s3::{BucketName, ErrorBody, Framing, ObjectKey, RawHead, ResponseXml};
 use osp_core::{Blame, Denial};
 
 /// Per-request state. `Send + Sync`, made by `new_ctx` for every request.
@@ -39,11 +39,13 @@ pub struct Facts {
     /// The operation, once classified.
     pub operation: Option<&'static str>,
     /// The bucket that was named, once parsed.
-    pub bucket: Option<String>,
+    pub bucket: Option<BucketName>,
+    /// The key that was named, once parsed.
+    pub key: Option<ObjectKey>,
+    /// Bucket and key have been parsed (both may be absent).
+    pub named: bool,
     /// True when a route serves that bucket: only then may it become a metric label.
     pub routed: bool,
-    /// Bucket and key as the client named them, for `<Resource>`.
-    pub resource: String,
     /// The URL was presigned.
     pub presigned: bool,
     /// The policy said yes.
@@ -87,6 +89,19 @@ pub enum AnswerBody {
     Error(ErrorBody, u16),
     /// Nothing more may be sent.
     Ended,
+}
+
+impl Facts {
+    /// Bucket and key as the client named them, for `<Resource>`; empty before they were parsed.
+    #[must_use]
+    pub fn resource(&self) -> String {
+        match (&self.bucket, &self.key) {
+            (Some(bucket), Some(key)) => format!("/{bucket}/{key}"),
+            (Some(bucket), None) => format!("/{bucket}"),
+            (None, _) if self.named => "/".to_owned(),
+            (None, _) => String::new(),
+        }
+    }
 }
 
 impl Flight {

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::Method;
 use osp_core::access::{Decision, OwnAnswer, PendingBatch, Permit};
-use osp_core::s3::{self, Addressing, Framing, ListBucketsPage, RawHead, Target};
+use osp_core::s3::{self, Addressing, BucketName, Framing, ListBucketsPage, RawHead, Target};
 use osp_core::table::{Lookup, Reader, RouteTable};
 use osp_core::{Denial, Timestamp};
 use pingora_core::connectors::http::Connector;
@@ -24,7 +24,6 @@ use crate::resolver::Resolver;
 use crate::respond::{self, Answer};
 use crate::settings::{CLIENT_STALL, DRAIN_TIME, Settings};
 use crate::signing_keys::SigningKeys;
-use crate::stage::forward::AnswerFacts;
 use crate::stage::{Observer, authenticate, authorize, forward, listener, route, sign};
 use crate::trust::TrustStores;
 
@@ -94,7 +93,7 @@ impl Gateway {
         let now = self.observer.clock.now();
         let (verified, target) = authenticate::verify(&head, target, &table, now, &mut flight.facts)?;
         let asked = (&head, &target);
-        let decision = authorize::decide(&verified, asked, content_length, &table, &mut flight.facts)?;
+        let decision = authorize::decide(verified, asked, content_length, &table, &mut flight.facts)?;
         if !matches!(decision, Decision::Answer(_)) && listener::expects_continue(&head) {
             invite_body(session).await?;
         }
@@ -169,9 +168,11 @@ impl ProxyHttp for Proxy {
         if gateway.is_draining() {
             session.set_keepalive(None);
         }
-        // HTTP/2 has none of its own
-        session.set_write_timeout(Some(CLIENT_STALL));
-        session.set_total_drain_timeout(Some(DRAIN_TIME));
+        if session.is_http2() {
+            // the front sets them for HTTP/1
+            session.set_write_timeout(Some(CLIENT_STALL));
+            session.set_total_drain_timeout(Some(DRAIN_TIME));
+        }
         match gateway.admit(session, flight).await {
             Ok(Admitted::Forward(permit)) => gateway.forward(session, flight, permit).await,
             Ok(Admitted::Batch(batch)) => gateway.delete(session, flight, batch).await,
@@ -228,8 +229,9 @@ impl ProxyHttp for Proxy {
         if gateway.is_draining() {
             session.set_keepalive(None);
         }
-        let facts = AnswerFacts { base_url: base_url(session, flight) };
-        forward::translate_head(head, flight, &gateway.settings, facts).map_err(|denial| stop(flight, denial))
+        let label = flight.facts.bucket.clone().filter(|_| flight.facts.virtual_host);
+        let base_url = || base_url(session, label.as_ref());
+        forward::translate_head(head, flight, &gateway.settings, base_url).map_err(|denial| stop(flight, denial))
     }
 
     fn upstream_response_body_filter(
@@ -308,17 +310,13 @@ fn stop(flight: &mut Flight, denial: Denial) -> Box<Error> {
 
 /// Remembers what was named, for the log and the error body.
 fn name(flight: &mut Flight, target: &Target, table: &RouteTable) {
-    let Some(bucket) = &target.bucket else {
-        "/".clone_into(&mut flight.facts.resource);
-        return;
-    };
-    flight.facts.routed = matches!(table.lookup(bucket), Lookup::Served(_) | Lookup::Broken);
-    flight.facts.bucket = Some(bucket.to_string());
-    flight.facts.virtual_host = target.addressing == Addressing::VirtualHost;
-    flight.facts.resource = match &target.key {
-        Some(key) => format!("/{bucket}/{key}"),
-        None => format!("/{bucket}"),
-    };
+    let facts = &mut flight.facts;
+    facts.routed =
+        target.bucket.as_ref().is_some_and(|bucket| matches!(table.lookup(bucket), Lookup::Served(_) | Lookup::Broken));
+    facts.bucket.clone_from(&target.bucket);
+    facts.key.clone_from(&target.key);
+    facts.virtual_host = target.addressing == Addressing::VirtualHost;
+    facts.named = true;
 }
 
 /// Sends our `100 Continue`, once, and keeps the backend's from following it.
@@ -333,12 +331,11 @@ async fn invite_body(session: &mut Session) -> std::result::Result<(), Denial> {
 }
 
 /// Scheme and authority as the client used them, without the bucket of virtual-host style.
-fn base_url(session: &Session, flight: &Flight) -> String {
+fn base_url(session: &Session, label: Option<&BucketName>) -> String {
     let tls = session.digest().is_some_and(|digest| digest.ssl_digest.is_some());
     let request = session.req_header();
     let host = request.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
     let authority = host.or_else(|| request.uri.authority().map(http::uri::Authority::as_str)).unwrap_or_default();
-    let label = flight.facts.bucket.as_deref().filter(|_| flight.facts.virtual_host);
-    let base = label.and_then(|bucket| authority.get(bucket.len()..)?.strip_prefix('.')).unwrap_or(authority);
+    let base = label.and_then(|bucket| authority.get(bucket.as_str().len()..)?.strip_prefix('.')).unwrap_or(authority);
     format!("{}://{base}", if tls { "https" } else { "http" })
 }

@@ -95,7 +95,7 @@ pub fn raw_denial(observer: &Observer, id: &str, denial: &Denial, is_head: bool)
 }
 
 fn render(denial: &Denial, flight: &Flight) -> Vec<u8> {
-    error_xml(denial, ErrorContext { resource: &flight.facts.resource, request_id: &flight.id })
+    error_xml(denial, ErrorContext { resource: &flight.facts.resource(), request_id: &flight.id })
 }
 
 async fn write(

@@ -264,15 +264,7 @@ impl Signer {
         }
         let signed = self.signed_names(&request);
         let key = self.signing_key();
-        let canonical = canonical_request(Parts {
-            method: &request.method,
-            path: &request.path,
-            query: &request.query,
-            headers: &request.headers,
-            signed: &signed,
-            payload: literal,
-        });
-        let signature = key.sign(&canonical);
+        let signature = key.sign(&canonical(&request, &signed, literal));
         let authorization = format!(
             "AWS4-HMAC-SHA256 Credential={}/{}, SignedHeaders={}, Signature={signature}",
             self.key.id,
@@ -345,15 +337,7 @@ impl Signer {
             uri_encode(expires.as_bytes(), false),
             uri_encode(signed.join(";").as_bytes(), false)
         ));
-        let canonical = canonical_request(Parts {
-            method: &request.method,
-            path: &request.path,
-            query: &request.query,
-            headers: &request.headers,
-            signed: &signed,
-            payload: "UNSIGNED-PAYLOAD",
-        });
-        let signature = key.sign(&canonical);
+        let signature = key.sign(&canonical(&request, &signed, "UNSIGNED-PAYLOAD"));
         request.query.push_str(&format!("&X-Amz-Signature={signature}"));
         let length: usize = request.pieces.iter().map(Vec::len).sum();
         if length > 0 || request.method == "PUT" {
@@ -361,4 +345,16 @@ impl Signer {
         }
         request
     }
+}
+
+/// What a signature of this request covers.
+fn canonical(request: &Request, signed: &[String], payload: &str) -> String {
+    canonical_request(Parts {
+        method: &request.method,
+        path: &request.path,
+        query: &request.query,
+        headers: &request.headers,
+        signed,
+        payload,
+    })
 }

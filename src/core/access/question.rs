@@ -73,18 +73,17 @@ impl Question {
     /// # Errors
     /// [`Denial::NoSuchBucket`], [`Denial::RouteBroken`], [`Denial::NotReady`], those of [`Obligation::new`] and of
     /// [`Outgoing::build`].
-    pub fn ask(verified: &Verified, request: Request<'_>, table: &RouteTable) -> Result<Self, Denial> {
+    pub fn ask(verified: Verified, request: Request<'_>, table: &RouteTable) -> Result<Self, Denial> {
         let Request { operation, query, semantics, content_length } = request;
-        let obligation = Obligation::new(verified.payload().clone(), &operation, semantics, content_length)?;
+        let (principal, payload) = verified.into_parts();
+        let obligation = Obligation::new(payload, &operation, semantics, content_length)?;
         let routes = Routes::find(&operation, table)?;
         let outgoing = match &routes {
             Some(routes) if operation.is_forwarded() => Some(routes.outgoing(&operation, query, semantics)?),
             _ => None,
         };
-        let visible =
-            if operation == Operation::ListBuckets { table.visible_to(verified.principal()) } else { Vec::new() };
+        let visible = if operation == Operation::ListBuckets { table.visible_to(&principal) } else { Vec::new() };
         let needs = operation.needs(query);
-        let principal = verified.principal().clone();
         Ok(Self { principal, operation, needs, routes, obligation, outgoing, query: query.clone(), visible })
     }
 

@@ -13,6 +13,8 @@ mod outgoing;
 mod query;
 mod raw_head;
 mod response_xml;
+#[cfg(test)]
+mod sample;
 mod semantics;
 mod target;
 mod xml;

@@ -213,6 +213,11 @@ impl Verified {
     pub fn payload(&self) -> &PayloadAuth {
         &self.payload
     }
+
+    /// Gives up the proof for what it proved: one proof, one question.
+    pub(crate) fn into_parts(self) -> (Principal, PayloadAuth) {
+        (self.principal, self.payload)
+    }
 }
 
 impl Validity {

@@ -13,7 +13,7 @@ use crate::flight::Facts;
 /// # Errors
 /// Those of [`classify`], [`Question::ask`] and [`Question::answer`].
 pub fn decide(
-    verified: &Verified,
+    verified: Verified,
     (head, target): (&RawHead, &Target),
     content_length: Option<u64>,
     table: &RouteTable,

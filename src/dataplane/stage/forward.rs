@@ -12,13 +12,6 @@ use pingora_http::ResponseHeader;
 use crate::flight::{AnswerBody, Flight, Passage};
 use crate::settings::{CLIENT_STALL, MIN_BODY_RATE, Settings};
 
-/// Header values of answers that OSP decides.
-#[derive(Debug)]
-pub struct AnswerFacts {
-    /// `scheme://authority` under which the client reached OSP.
-    pub base_url: String,
-}
-
 /// Passes a piece of the client's body through the gate. What is held back leaves as an empty piece, never as no piece:
 /// `None` would end a chunked upstream body.
 ///
@@ -43,7 +36,8 @@ pub fn release(body: &mut Option<Bytes>, end: bool, flight: &mut Flight) -> Resu
 }
 
 /// Turns a backend's answer head into the client's: names, identities and framing are OSP's; here, because pingora
-/// decides the framing right after.
+/// decides the framing right after. `base_url` gives `scheme://authority` under which the client reached OSP; asked only
+/// for documents that may name it.
 ///
 /// # Errors
 /// [`Denial::UpstreamMisbehaved`] for a success while the client's body is not proved (trap 4),
@@ -52,7 +46,7 @@ pub fn translate_head(
     head: &mut ResponseHeader,
     flight: &mut Flight,
     settings: &Settings,
-    facts: AnswerFacts,
+    base_url: impl FnOnce() -> String,
 ) -> Result<(), Denial> {
     let id = flight.id.clone();
     let passage = flight.passage()?;
@@ -82,7 +76,7 @@ pub fn translate_head(
         let names = ResponseNames {
             mapping: Arc::clone(&permit.route().mapping),
             key: permit.operation().key().map(|key| key.as_str().to_owned()),
-            base_url: facts.base_url,
+            base_url: base_url(),
             query: permit.query().clone(),
             request_id: id,
         };
@@ -105,10 +99,8 @@ pub fn translate_head(
 /// # Errors
 /// [`Denial::UpstreamMisbehaved`] for a document that is not what it should be.
 pub fn translate_body(body: &mut Option<Bytes>, end: bool, flight: &mut Flight) -> Result<(), Denial> {
-    let (id, resource) = (flight.id.clone(), flight.facts.resource.clone());
-    let passage = flight.passage()?;
     let piece = body.take().unwrap_or_default();
-    let out = match &mut passage.answer {
+    let out = match &mut flight.passage()?.answer {
         AnswerBody::Plain => piece,
         AnswerBody::Xml(rewriter) => {
             let mut out = Vec::with_capacity(piece.len() + 256);
@@ -120,20 +112,22 @@ pub fn translate_body(body: &mut Option<Bytes>, end: bool, flight: &mut Flight) 
         }
         AnswerBody::Error(collected, status) => {
             collected.push(&piece);
-            if end {
-                let (collected, status) = (std::mem::take(collected), *status);
-                passage.answer = AnswerBody::Ended;
-                let context = ErrorContext { resource: &resource, request_id: &id };
-                collected.finish(status, passage.permit.operation(), context).into()
-            } else {
-                Bytes::new()
-            }
+            let (collected, status) = (end.then(|| std::mem::take(collected)), *status);
+            collected.map_or_else(|| Ok(Bytes::new()), |collected| finish_error(collected, status, flight))?
         }
         AnswerBody::Pending => return Err(Denial::Internal("an answer's body came before its head")),
         AnswerBody::Ended => Bytes::new(),
     };
     *body = Some(out);
     Ok(())
+}
+
+/// The client's body for the error that the backend has now told in full.
+fn finish_error(collected: ErrorBody, status: u16, flight: &mut Flight) -> Result<Bytes, Denial> {
+    flight.passage()?.answer = AnswerBody::Ended;
+    let resource = flight.facts.resource();
+    let context = ErrorContext { resource: &resource, request_id: &flight.id };
+    Ok(collected.finish(status, flight.permitted()?.operation(), context).into())
 }
 
 /// The least that a client must send once it has had [`CLIENT_STALL`] of time: slower ones hold a backend connection for

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use osp_core::Denial;
+use osp_core::s3::BucketName;
 use pingora_proxy::Session;
 
 use crate::access_log::{AccessLog, AccessRecord};
@@ -64,7 +65,7 @@ impl Observer {
             self.metrics.until_backend_head.observe(answered.saturating_sub(flight.started).as_secs_f64());
             self.metrics.answer.observe(now.saturating_sub(answered).as_secs_f64());
         }
-        let bucket = facts.bucket.as_deref().filter(|_| facts.routed).unwrap_or(UNROUTED);
+        let bucket = facts.bucket.as_ref().filter(|_| facts.routed).map_or(UNROUTED, BucketName::as_str);
         self.metrics.count(Finished {
             method: facts.method,
             bucket,
@@ -91,7 +92,7 @@ impl Observer {
             principal: facts.principal.as_ref().map(ToString::to_string),
             method: facts.method,
             operation: facts.operation,
-            bucket: facts.bucket.clone(),
+            bucket: facts.bucket.as_ref().map(ToString::to_string),
             decision: if facts.allowed && !flight.is_refused() { "allow" } else { "deny" },
             status: outcome.status,
             code: row.map(|row| row.code),

@@ -83,8 +83,8 @@ pub(super) const SELECTORS: [Selector; 42] = {
     ]
 };
 
-/// Parameters that go with some operation and select none.
-const MODIFIERS: [&str; 26] = [
+/// Parameters that go with some operation and select none, beside those [`OF_ONE_OBJECT`].
+const MODIFIERS: [&str; 19] = [
     "bucket-region",
     "continuation-token",
     "delimiter",
@@ -98,14 +98,7 @@ const MODIFIERS: [&str; 26] = [
     "max-parts",
     "max-uploads",
     "part-number-marker",
-    "partNumber",
     "prefix",
-    "response-cache-control",
-    "response-content-disposition",
-    "response-content-encoding",
-    "response-content-language",
-    "response-content-type",
-    "response-expires",
     "select-type",
     "start-after",
     "upload-id-marker",
@@ -205,7 +198,7 @@ fn foreign(operation: &Operation, name: &str, value: &str) -> Denial {
             Denial::NotImplemented("versionId".to_owned())
         };
     }
-    if MODIFIERS.contains(&name) {
+    if MODIFIERS.contains(&name) || OF_ONE_OBJECT.contains(&name) {
         Denial::InvalidRequest(format!("The parameter {name} does not go with {}.", operation.name()))
     } else {
         Denial::NotImplemented(format!("the query parameter {name}"))

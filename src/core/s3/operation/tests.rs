@@ -1,15 +1,10 @@
 use super::*;
-use crate::s3::{BaseHosts, RawHead, parse};
+use crate::s3::sample::head;
+use crate::s3::{BaseHosts, parse};
 
 /// Classifies a request of these parts.
 fn classify_with(method: &str, target: &str, lines: &[&str]) -> Result<Operation, Denial> {
-    let mut head = format!("{method} {target} HTTP/1.1\r\nHost: h\r\n");
-    for line in lines {
-        head.push_str(line);
-        head.push_str("\r\n");
-    }
-    head.push_str("\r\n");
-    let (head, _) = RawHead::parse_http1(head.as_bytes()).unwrap();
+    let head = head(method, target, lines);
     let target = parse(&head, &BaseHosts::default()).unwrap();
     let semantics = Semantics::read(&head, &target)?;
     classify(head.method(), &target, &semantics)

@@ -1,4 +1,5 @@
 use super::*;
+use crate::s3::sample::head;
 use crate::s3::{BaseHosts, BucketName, KeyPrefix, RawHead, classify, parse};
 
 fn mapping(client: &str, backend: &str, prefix: &str) -> Mapping {
@@ -19,13 +20,7 @@ fn build_under(
     style: AddressingStyle,
     (method, target, lines): (&str, &str, &[&str]),
 ) -> Result<Outgoing, Denial> {
-    let mut head = format!("{method} {target} HTTP/1.1\r\nHost: h\r\n");
-    for line in lines {
-        head.push_str(line);
-        head.push_str("\r\n");
-    }
-    head.push_str("\r\n");
-    let (head, _) = RawHead::parse_http1(head.as_bytes()).unwrap();
+    let head = head(method, target, lines);
     let target = parse(&head, &BaseHosts::default()).unwrap();
     let semantics = Semantics::read(&head, &target).unwrap();
     let operation = classify(head.method(), &target, &semantics).unwrap();

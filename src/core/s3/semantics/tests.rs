@@ -1,15 +1,10 @@
 use super::*;
+use crate::s3::sample::head;
 use crate::s3::{BaseHosts, parse};
 
 /// What `Semantics` says of a head with this query and these lines; `host` is left out.
 fn read(query: &str, lines: &[&str]) -> Result<Vec<(String, String)>, Denial> {
-    let mut head = format!("PUT /bucket/key?{query} HTTP/1.1\r\nHost: h\r\n");
-    for line in lines {
-        head.push_str(line);
-        head.push_str("\r\n");
-    }
-    head.push_str("\r\n");
-    let (head, _) = RawHead::parse_http1(head.as_bytes()).unwrap();
+    let head = head("PUT", &format!("/bucket/key?{query}"), lines);
     let target = parse(&head, &BaseHosts::default()).unwrap();
     let semantics = Semantics::read(&head, &target)?;
     for (name, value) in semantics.headers() {

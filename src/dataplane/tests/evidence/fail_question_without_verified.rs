@@ -4,7 +4,7 @@ use osp_core::sigv4::Claim;
 use osp_core::table::RouteTable;
 
 fn ask(claim: Claim<'_>, request: Request<'_>, table: &RouteTable) -> Result<Question, Denial> {
-    Question::ask(&claim, request, table)
+    Question::ask(claim, request, table)
 }
 
 fn main() {

@@ -6,7 +6,7 @@ use osp_core::{Denial, Timestamp};
 
 fn decide(claim: Claim<'_>, request: Request<'_>, table: &RouteTable, now: Timestamp) -> Result<Decision, Denial> {
     let verified: Verified = claim.verify(&[], now)?;
-    Question::ask(&verified, request, table)?.answer()
+    Question::ask(verified, request, table)?.answer()
 }
 
 fn forward(permit: &Permit) {
