@@ -7,12 +7,15 @@ mod fault;
 mod store;
 mod wire;
 
+use std::collections::HashMap;
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use socket2::SockRef;
 
 pub use answer::Answer;
 pub use fault::{Fault, Rule};
@@ -25,6 +28,9 @@ use store::Store;
 
 /// The region that the backend signs for.
 pub const REGION: &str = "eu-test-1";
+
+/// `MSG_PEEK | MSG_DONTWAIT` of Linux's `recv(2)`.
+const PEEK_NOW: i32 = 0x2 | 0x40;
 
 /// One request as the backend saw it.
 #[derive(Clone)]
@@ -71,8 +77,25 @@ struct State {
     seen: Vec<Seen>,
     rules: Vec<Rule>,
     store: Store,
+    open: HashMap<u64, Open>,
     connections: u64,
     requests: u64,
+}
+
+/// A connection that is served.
+struct Open {
+    peer: SocketAddr,
+    stream: TcpStream,
+    /// Its bytes are being read: whatever they are, `State::seen` says when they have become a request.
+    reading: bool,
+}
+
+impl Open {
+    /// Bytes have arrived that nobody reads yet.
+    fn has_mail(&self) -> bool {
+        let arrived = SockRef::from(&self.stream).recv_with_flags(&mut [MaybeUninit::uninit()], PEEK_NOW);
+        !self.reading && arrived.is_ok_and(|count| count > 0)
+    }
 }
 
 struct Shared {
@@ -85,6 +108,31 @@ struct Shared {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Registers a connection before anything is read from it; its number, from 1.
+    fn opened(&self, stream: &TcpStream) -> u64 {
+        let mut state = self.lock();
+        state.connections += 1;
+        let number = state.connections;
+        if let (Ok(peer), Ok(stream)) = (stream.peer_addr(), stream.try_clone()) {
+            state.open.insert(number, Open { peer, stream, reading: false });
+        }
+        drop(state);
+        self.changed.notify_all();
+        number
+    }
+
+    fn closed(&self, connection: u64) {
+        self.lock().open.remove(&connection);
+        self.changed.notify_all();
+    }
+
+    fn reading(&self, connection: u64, reading: bool) {
+        if let Some(open) = self.lock().open.get_mut(&connection) {
+            open.reading = reading;
+        }
+        self.changed.notify_all();
     }
 
     fn update(&self, id: u64, change: impl FnOnce(&mut Seen)) {
@@ -124,8 +172,11 @@ impl Backend {
         let backend = Self { shared: Arc::clone(&shared), tls: config.is_some() };
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                let (shared, config) = (Arc::clone(&shared), config.clone());
-                std::thread::spawn(move || accept(&shared, stream, config));
+                let (shared, config, connection) = (Arc::clone(&shared), config.clone(), shared.opened(&stream));
+                std::thread::spawn(move || {
+                    accept(&shared, connection, stream, config);
+                    shared.closed(connection);
+                });
             }
         });
         backend
@@ -183,18 +234,30 @@ impl Backend {
         state.rules.clear();
     }
 
-    /// What it saw since [`Self::forget`], once nothing is under way any more.
+    /// What it saw since [`Self::forget`], once nothing is under way any more: everything that was sent before this call
+    /// has been read, whether its connection still lives or not.
     #[must_use]
     pub fn settled(&self) -> Vec<Seen> {
-        self.wait_for("all requests to end", |seen| seen.iter().all(|one| one.ended))
+        // Connections are accepted in their order, so all earlier ones are known when this one is.
+        let last =
+            TcpStream::connect(self.shared.address).and_then(|stream| Ok((stream.local_addr()?, stream))).unwrap();
+        self.wait_until("all requests to end", |state| {
+            state.open.values().any(|open| open.peer == last.0)
+                && state.open.values().all(|open| !open.reading && !open.has_mail())
+                && state.seen.iter().all(|one| one.ended)
+        })
     }
 
     /// What it saw, as soon as `condition` holds for it.
     #[must_use]
     pub fn wait_for(&self, what: &str, condition: impl Fn(&[Seen]) -> bool) -> Vec<Seen> {
+        self.wait_until(what, |state| condition(&state.seen))
+    }
+
+    fn wait_until(&self, what: &str, condition: impl Fn(&State) -> bool) -> Vec<Seen> {
         let deadline = Instant::now() + PATIENCE;
         let mut state = self.shared.lock();
-        while !condition(&state.seen) {
+        while !condition(&state) {
             let left = deadline.saturating_duration_since(Instant::now());
             assert!(left > Duration::ZERO, "the backend waited in vain for {what}: {:?}", state.seen);
             state = self.shared.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
@@ -203,13 +266,8 @@ impl Backend {
     }
 }
 
-fn accept(shared: &Shared, stream: TcpStream, config: Option<Arc<ServerConfig>>) {
+fn accept(shared: &Shared, connection: u64, stream: TcpStream, config: Option<Arc<ServerConfig>>) {
     let _ = stream.set_nodelay(true);
-    let connection = {
-        let mut state = shared.lock();
-        state.connections += 1;
-        state.connections
-    };
     // However a connection ends, the gateway did it or a rule did: nothing to report here.
     let _ = match config {
         None => serve(shared, connection, wire::Wire::new(stream.try_clone().unwrap(), stream)),
@@ -221,7 +279,10 @@ fn accept(shared: &Shared, stream: TcpStream, config: Option<Arc<ServerConfig>>)
 }
 
 fn serve<S: io::Read + io::Write>(shared: &Shared, connection: u64, mut wire: wire::Wire<S>) -> io::Result<()> {
-    while let Some(head) = wire.read_head()? {
+    loop {
+        wire.await_mail()?;
+        shared.reading(connection, true);
+        let Some(head) = wire.read_head()? else { return Ok(()) };
         let (id, fault) = {
             let mut state = shared.lock();
             let fault = fault::pick(&mut state.rules, &head);
@@ -239,14 +300,13 @@ fn serve<S: io::Read + io::Write>(shared: &Shared, connection: u64, mut wire: wi
             });
             (id, fault)
         };
-        shared.changed.notify_all();
+        shared.reading(connection, false);
         let result = one_request(&Ticket { shared, id }, &mut wire, &head, fault);
         shared.update(id, |seen| seen.ended = true);
         if !result? {
             return Ok(());
         }
     }
-    Ok(())
 }
 
 struct Ticket<'a> {

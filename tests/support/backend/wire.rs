@@ -58,6 +58,14 @@ impl<S: Read + Write> Wire<S> {
         Self { stream, raw, unread: Vec::new() }
     }
 
+    /// Waits for the first bytes of the next request, or the end, and takes none of them.
+    pub(super) fn await_mail(&self) -> io::Result<()> {
+        if self.unread.is_empty() {
+            self.raw.peek(&mut [0])?;
+        }
+        Ok(())
+    }
+
     fn fill(&mut self) -> io::Result<usize> {
         let mut piece = [0; 64 * 1024];
         let count = self.stream.read(&mut piece)?;
