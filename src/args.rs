@@ -48,6 +48,10 @@ pub struct Serve {
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
+    /// Which documents to serve: those with this `spec.className` [default: osp]
+    #[arg(long, value_name = "NAME")]
+    pub class: Option<String>,
+
     /// Where to listen for HTTP, or `off`. Port 0 picks a free one [default: 0.0.0.0:6190]
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub http_listen: Option<String>,
@@ -75,6 +79,10 @@ pub struct Check {
     /// Directory of YAML documents, as for `osp serve --config-dir`
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
+
+    /// Settings of the process, as for `osp serve --config`: base hosts, tenancy and class decide about documents, too
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 #[cfg(test)]

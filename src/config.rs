@@ -6,6 +6,7 @@
 
 mod duration;
 mod settings;
+mod tenancy;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use osp_core::model::{DEFAULT_CLASS, HostPort, HostRule, ProcessRules};
 use serde_json::json;
 
 pub use self::duration::{format_duration, parse_duration};
@@ -49,6 +51,8 @@ const LARGEST_THREADS: usize = 1024;
 pub struct Config {
     /// Directory of YAML documents.
     pub config_dir: PathBuf,
+    /// Documents with this `spec.className` are served.
+    pub class: String,
     /// Where plain HTTP is served; port 0 picks a free one.
     pub http: Option<SocketAddr>,
     /// Where HTTPS is served.
@@ -59,6 +63,10 @@ pub struct Config {
     pub region: String,
     /// Host names of the gateway, lower case, without ports: `<bucket>.<host>` is virtual-host style.
     pub base_hosts: Vec<String>,
+    /// `tenancy.hosts`: which namespaces may claim which base host.
+    pub host_rules: Vec<HostRule>,
+    /// Where backends may be; empty = everywhere that is not forbidden anyway.
+    pub allowed_endpoints: Vec<HostPort>,
     /// Peers whose `X-Forwarded-For` is believed, in the access log only.
     pub trusted_proxies: Vec<IpNet>,
     /// Worker threads of the data plane; at least 1.
@@ -118,8 +126,12 @@ impl Config {
     /// Every mistake of both sources, in the order of the settings.
     pub fn resolve(typed: &Serve, file: File) -> Result<Self, Vec<ConfigError>> {
         let mut settings = Settings::new(file);
+        let base_hosts = settings.list("baseHosts", value::host_name);
         let config = Self {
             config_dir: typed.config_dir.clone(),
+            class: settings.flag_or_parsed(("class", "--class"), typed.class.as_deref(), value::class, || {
+                DEFAULT_CLASS.to_owned()
+            }),
             http: settings.listener("httpListen", "--http-listen", typed.http_listen.as_deref(), Some(DEFAULT_HTTP)),
             https: https(&mut settings, typed),
             admin: settings.listener(
@@ -129,7 +141,9 @@ impl Config {
                 Some(DEFAULT_ADMIN),
             ),
             region: settings.parsed("region", value::region, || DEFAULT_REGION.to_owned()),
-            base_hosts: settings.list("baseHosts", value::host_name),
+            host_rules: settings.structured("tenancy", |value, problems| tenancy::hosts(value, &base_hosts, problems)),
+            base_hosts,
+            allowed_endpoints: settings.list("allowedEndpoints", value::endpoint),
             trusted_proxies: settings.list("trustedProxies", value::network),
             threads: settings.count("threads", LARGEST_THREADS, available_threads),
             drain_delay: settings.parsed("drainDelay", parse_duration, || DEFAULT_DRAIN_DELAY),
@@ -147,6 +161,17 @@ impl Config {
         Ok(config)
     }
 
+    /// What of this decides about documents.
+    #[must_use]
+    pub fn process_rules(&self) -> ProcessRules {
+        ProcessRules {
+            class: self.class.clone(),
+            base_hosts: self.base_hosts.clone(),
+            hosts: self.host_rules.clone(),
+            allowed_endpoints: self.allowed_endpoints.clone(),
+        }
+    }
+
     /// The effective configuration for people and scripts, with the names of `osp.yaml`. Contains no secrets: there
     /// are none among the settings of the process.
     #[must_use]
@@ -154,6 +179,7 @@ impl Config {
         let listen = |address: Option<SocketAddr>| address.map_or("off".to_owned(), |address| address.to_string());
         json!({
             "configDir": self.config_dir,
+            "class": self.class,
             "httpListen": listen(self.http),
             "httpsListen": listen(self.https.as_ref().map(|https| https.listen)),
             "tlsCert": self.https.as_ref().map(|https| &https.certificate),
@@ -161,6 +187,11 @@ impl Config {
             "adminListen": listen(self.admin),
             "region": self.region,
             "baseHosts": self.base_hosts,
+            "tenancy": {"hosts": self.host_rules.iter().map(|rule| json!({
+                "host": rule.host,
+                "namespaceSelector": {"matchLabels": rule.namespaces.match_labels},
+            })).collect::<Vec<_>>()},
+            "allowedEndpoints": self.allowed_endpoints.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "trustedProxies": self.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "threads": self.threads,
             "drainDelay": format_duration(self.drain_delay),

@@ -66,7 +66,6 @@ pub mod telemetry;
 mod wiring;
 
 use std::io::Write;
-use std::path::Path;
 
 pub use args::{Args, Check, Command, Serve};
 pub use config::{Config, ConfigError};
@@ -102,9 +101,11 @@ pub fn run(config: Config) -> Result<(), Failure> {
 /// Looks for problems in a directory of documents.
 ///
 /// # Errors
-/// [`Failure::Documents`] with every problem: file, document, field and reason.
-pub fn check(dir: &Path) -> Result<(), Failure> {
-    wiring::check(dir)
+/// [`Failure::Documents`] with every problem: file, document, field and reason. [`Failure::Config`] for mistakes in the
+/// settings.
+pub fn check(typed: &Check) -> Result<(), Failure> {
+    let serve = Serve { config_dir: typed.dir.clone(), config: typed.config.clone(), ..Serve::default() };
+    wiring::check(&typed.dir, &Config::read(&serve)?.process_rules())
 }
 
 /// Tells a person why the process ends, one line per reason.

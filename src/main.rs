@@ -12,7 +12,7 @@ fn main() -> ExitCode {
     osp::telemetry::start_logging();
     let outcome = match Args::parse().command {
         Command::Serve(typed) => Config::read(&typed).map_err(osp::Failure::from).and_then(osp::run),
-        Command::Check(typed) => osp::check(&typed.dir),
+        Command::Check(typed) => osp::check(&typed),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

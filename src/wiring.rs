@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use osp_controller::{Configurator, Outcome};
+use osp_core::model::ProcessRules;
 use osp_core::s3::BaseHosts;
 use osp_core::table;
 use osp_dataplane::{
@@ -31,7 +32,7 @@ pub(crate) fn serve(config: Config) -> Result<(), Failure> {
     let metrics = Metrics::new().map_err(failure)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let (publisher, reader) = table::live();
-    let mut configurator = Configurator::new(config.config_dir.clone(), publisher);
+    let mut configurator = Configurator::new(config.config_dir.clone(), config.process_rules(), publisher);
     let first = configurator.reload();
     note(&first, metrics.config(), &*clock);
     if let Outcome::Refused(error) = first {
@@ -64,8 +65,8 @@ pub(crate) fn serve(config: Config) -> Result<(), Failure> {
 }
 
 /// Prints every problem of a directory.
-pub(crate) fn check(dir: &Path) -> Result<(), Failure> {
-    let report = osp_controller::check(dir);
+pub(crate) fn check(dir: &Path, process: &ProcessRules) -> Result<(), Failure> {
+    let report = osp_controller::check(dir, process);
     if report.is_clean() {
         return Ok(());
     }

@@ -132,6 +132,37 @@ impl Settings {
         }
     }
 
+    /// Something with a structure of its own; `read` reports what is wrong by path and reason.
+    pub(super) fn structured<T: Default>(
+        &mut self,
+        key: &str,
+        read: impl FnOnce(Value, &mut Vec<(String, String)>) -> T,
+    ) -> T {
+        let Some(value) = self.file.values.remove(key) else { return T::default() };
+        let mut problems = Vec::new();
+        let read = read(value, &mut problems);
+        for (path, reason) in problems {
+            self.error(format!("{}{path}", self.place(key)), reason);
+        }
+        read
+    }
+
+    /// A flag, else the file, else the default.
+    pub(super) fn flag_or_parsed<T>(
+        &mut self,
+        (key, flag): (&str, &str),
+        typed: Option<&str>,
+        parse: impl Fn(&str) -> Result<T, String>,
+        default: impl Fn() -> T,
+    ) -> T {
+        let in_file = self.parsed(key, &parse, &default);
+        let Some(typed) = typed else { return in_file };
+        parse(typed).unwrap_or_else(|reason| {
+            self.error(flag, reason);
+            default()
+        })
+    }
+
     fn take<T: DeserializeOwned>(&mut self, key: &str) -> Option<T> {
         let value = self.file.values.remove(key)?;
         match serde_yaml::from_value(value) {

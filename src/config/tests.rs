@@ -51,6 +51,43 @@ fn every_setting_of_the_file_is_understood() {
 }
 
 #[test]
+fn the_rules_for_documents_are_read() {
+    let config = resolve(
+        "class: blue\nbaseHosts: [S3.Example.com]\nallowedEndpoints: ['minio.svc:9000', '[::1]:80']\n\
+         tenancy: {hosts: [{host: s3.example.com, namespaceSelector: {matchLabels: {tenant: a}}}]}\n",
+    )
+    .unwrap();
+    let rules = config.process_rules();
+    assert_eq!((rules.class.as_str(), rules.base_hosts.as_slice()), ("blue", &["s3.example.com".to_owned()][..]));
+    assert_eq!(rules.hosts[0].host, "s3.example.com");
+    assert_eq!(rules.hosts[0].namespaces.match_labels["tenant"], "a");
+    assert_eq!(config.effective()["allowedEndpoints"], serde_json::json!(["minio.svc:9000", "[::1]:80"]));
+    assert_eq!(resolve("").unwrap().process_rules(), ProcessRules::default());
+    let typed = Serve { class: Some("green".to_owned()), ..typed() };
+    assert_eq!(Config::resolve(&typed, file("class: blue")).unwrap().class, "green");
+}
+
+#[test]
+fn law_2_mistakes_in_the_rules_for_documents_are_errors() {
+    for (text, place) in [
+        ("class: A", "osp.yaml: class"),
+        ("allowedEndpoints: [minio]", "osp.yaml: allowedEndpoints[0]"),
+        ("tenancy: {host: []}", "osp.yaml: tenancy"),
+        ("tenancy: {hosts: [{host: a.b}]}", "osp.yaml: tenancy"),
+        (
+            "tenancy: {hosts: [{host: a.b, namespaceSelector: {matchLabels: {a: b}}}]}",
+            "osp.yaml: tenancy.hosts[0].host",
+        ),
+        (
+            "{baseHosts: [a.b], tenancy: {hosts: [{host: a.b, namespaceSelector: {matchLabels: {}}}]}}",
+            "osp.yaml: tenancy.hosts[0].namespaceSelector.matchLabels",
+        ),
+    ] {
+        assert_eq!(places(resolve(text)), [place], "{text}");
+    }
+}
+
+#[test]
 fn a_flag_wins_over_the_file() {
     let typed = Serve { http_listen: Some("127.0.0.1:0".to_owned()), ..typed() };
     let config = Config::resolve(&typed, file("httpListen: 127.0.0.1:1\nadminListen: 127.0.0.1:2")).unwrap();
@@ -67,11 +104,11 @@ fn every_mistake_is_reported_at_once_with_its_place() {
     assert_eq!(
         places(Config::resolve(&typed, file(text))),
         [
+            "osp.yaml: baseHosts[1]",
+            "osp.yaml: baseHosts[2]",
             "--http-listen",
             "osp.yaml: adminListen",
             "osp.yaml: region",
-            "osp.yaml: baseHosts[1]",
-            "osp.yaml: baseHosts[2]",
             "osp.yaml: trustedProxies[0]",
             "osp.yaml: threads",
             "osp.yaml: drainDelay",

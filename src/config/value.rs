@@ -1,6 +1,7 @@
 //! What single values may look like. Each function says in its error what would be right.
 
 use ipnet::IpNet;
+use osp_core::model::HostPort;
 
 /// Longer names do not fit a label or a header line that people read.
 const LONGEST_NAME: usize = 64;
@@ -39,6 +40,24 @@ pub(super) fn host_name(text: &str) -> Result<String, String> {
         return Ok(text.to_ascii_lowercase());
     }
     Err(format!("{text:?} is no host name (such as s3.example.com, without scheme, port and wildcard)"))
+}
+
+/// The class of a process: a DNS label.
+pub(super) fn class(text: &str) -> Result<String, String> {
+    let edge = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let bytes = text.as_bytes();
+    let fits = (1..=LONGEST_LABEL).contains(&bytes.len())
+        && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
+        && edge(bytes.first())
+        && edge(bytes.last());
+    fits.then(|| text.to_owned()).ok_or_else(|| {
+        format!("{text:?} is no class: 1 to {LONGEST_LABEL} of a-z 0-9 -, with a letter or digit at both ends")
+    })
+}
+
+/// Where backends may be.
+pub(super) fn endpoint(text: &str) -> Result<HostPort, String> {
+    HostPort::parse(text).map_err(|reason| format!("{text:?}: {reason}"))
 }
 
 /// A network in CIDR form, or one address.

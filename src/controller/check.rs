@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
+use osp_core::model::ProcessRules;
 use osp_core::table::compile;
 
 use crate::collect::collect;
@@ -19,11 +20,11 @@ pub struct Report {
     pub findings: Vec<Finding>,
 }
 
-/// Does all that `osp serve` does with a directory, but publishes nothing.
+/// Does all that `osp serve` with these rules does with a directory, but publishes nothing.
 #[must_use]
-pub fn check(dir: &Path) -> Report {
+pub fn check(dir: &Path, process: &ProcessRules) -> Report {
     let (documents, unparsable) = read(dir);
-    let loaded = collect(documents);
+    let loaded = collect(documents, process);
     let mut rejections = compile(&loaded.snapshot).rejections;
     if !unparsable.is_empty() {
         rejections.retain(|one| one.condition == "Accepted");

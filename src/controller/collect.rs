@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use osp_core::model::{Entry, ObjectName, Problem, Snapshot};
-use osp_core::s3::BucketName;
+use osp_core::model::{self, Claim, Entry, Object, ObjectName, Problem, ProcessRules, Reason, Snapshot};
 use osp_core::table::Rejection;
 use serde_json::Value;
 
@@ -31,14 +30,15 @@ pub struct Loaded {
 /// What stands under one (kind, name).
 type Claims = Vec<(Origin, Value)>;
 
-/// Collects documents; their order does not matter.
-pub fn collect(documents: impl IntoIterator<Item = Document>) -> Loaded {
+/// Collects documents for a process with these rules; their order does not matter.
+pub fn collect(documents: impl IntoIterator<Item = Document>, process: &ProcessRules) -> Loaded {
     let mut claims: BTreeMap<(String, ObjectName), Claims> = BTreeMap::new();
     for Document { origin, value } in documents {
         let name = lower::name(&value).unwrap_or_else(|| unnamed(&origin));
         claims.entry((lower::kind(&value), name)).or_default().push((origin, value));
     }
-    let mut loaded = Loaded { snapshot: Snapshot::default(), findings: Vec::new(), origins: BTreeMap::new() };
+    let mut loaded =
+        Loaded { snapshot: Snapshot::new(process.clone()), findings: Vec::new(), origins: BTreeMap::new() };
     for ((kind, name), claims) in claims {
         let lowered = match claims.as_slice() {
             [(_, only)] => lower::lower(only, &name),
@@ -63,32 +63,7 @@ impl Loaded {
     }
 
     fn place(&mut self, kind: &str, name: ObjectName, lowered: Lowered) {
-        let problems = match lowered {
-            Lowered::Route(entry) => {
-                self.snapshot.routes.insert(name, entry);
-                return;
-            }
-            Lowered::Credential(entry) => {
-                self.snapshot.credentials.insert(name, entry);
-                return;
-            }
-            Lowered::Client(entry) => {
-                self.snapshot.clients.insert(name, entry);
-                return;
-            }
-            Lowered::Secret(Ok(data)) => {
-                self.snapshot.secrets.insert(name, data);
-                return;
-            }
-            Lowered::ConfigMap(Ok(data)) => {
-                self.snapshot.config_maps.insert(name, data);
-                return;
-            }
-            // Absent from the snapshot, so that whoever refers to it is broken.
-            Lowered::Secret(Err(problems)) | Lowered::ConfigMap(Err(problems)) => problems,
-            Lowered::Unknown(problem) => vec![problem],
-        };
-        for problem in problems {
+        for problem in lowered.put(name.clone(), &mut self.snapshot) {
             let found = self.locate(kind, &name, &problem);
             self.findings.extend(found);
         }
@@ -115,26 +90,39 @@ impl Loaded {
 fn twice(several: &[(Origin, Value)], name: &ObjectName) -> Lowered {
     let problem = Problem {
         field: "metadata.name".to_owned(),
-        reason: "Invalid",
+        reason: Reason::Invalid,
         message: format!("the same object stands in {} documents: none of them counts", several.len()),
     };
     let Some((_, first)) = several.first() else { return Lowered::Unknown(problem) };
     match lower::lower(first, name) {
-        Lowered::Route(_) => Lowered::Route(Entry::Invalid { bucket: same_bucket(several), problems: vec![problem] }),
-        Lowered::Credential(_) => Lowered::Credential(Entry::Invalid { bucket: None, problems: vec![problem] }),
-        Lowered::Client(_) => Lowered::Client(Entry::Invalid { bucket: None, problems: vec![problem] }),
-        Lowered::Secret(_) => Lowered::Secret(Err(vec![problem])),
-        Lowered::ConfigMap(_) => Lowered::ConfigMap(Err(vec![problem])),
+        // Of no class: if they differ in that, nobody can say whose it is.
+        Lowered::Document(_, document) => match document {
+            model::Document::Route(object) => {
+                Lowered::Document(None, model::Document::Route(invalid(object, same_claim(several), problem)))
+            }
+            model::Document::Credential(object) => {
+                Lowered::Document(None, model::Document::Credential(invalid(object, Claim::Unreadable, problem)))
+            }
+            model::Document::Client(object) => {
+                Lowered::Document(None, model::Document::Client(invalid(object, Claim::Unreadable, problem)))
+            }
+            plain => Lowered::Broken(plain.kind(), vec![problem]),
+        },
+        Lowered::Broken(kind, _) => Lowered::Broken(kind, vec![problem]),
         Lowered::Unknown(problem) => Lowered::Unknown(problem),
     }
 }
 
-/// The bucket that all of them claim. If they differ, the claim is unreadable: every unmatched name answers 503, not
-/// 404, until somebody decides.
-fn same_bucket(several: &[(Origin, Value)]) -> Option<BucketName> {
-    let mut buckets = several.iter().map(|(_, value)| lower::claimed_bucket(value));
-    let first = buckets.next()??;
-    buckets.all(|other| other.as_ref() == Some(&first)).then_some(first)
+fn invalid<T>(object: Object<T>, claim: Claim, problem: Problem) -> Object<T> {
+    Object { entry: Entry::Invalid { claim, problems: vec![problem] }, ..object }
+}
+
+/// What all of them claim. If they differ, the claim is unreadable: every unmatched name answers 503, not 404, until
+/// somebody decides.
+fn same_claim(several: &[(Origin, Value)]) -> Claim {
+    let mut claims = several.iter().map(|(_, value)| lower::claim(value));
+    let first = claims.next().unwrap_or_default();
+    if claims.all(|other| other == first) { first } else { Claim::Unreadable }
 }
 
 /// Stands for the name of a document that has none. `~` comes after every character of real names, so such a document

@@ -10,6 +10,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use osp_core::model::ProcessRules;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -42,14 +43,14 @@ pub struct FileError {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Stamp(Vec<(PathBuf, Option<SystemTime>, u64, u64)>);
 
-/// Reads and lowers a directory.
+/// Reads and lowers a directory for a process with these rules.
 ///
 /// # Errors
 /// [`LoadError`] names *all* files that cannot be read or parsed, or that hold a document that is no object: what such a
 /// file was meant to say is unknown, so the whole change is refused.
-pub fn load(dir: &Path) -> Result<Loaded, LoadError> {
+pub fn load(dir: &Path, process: &ProcessRules) -> Result<Loaded, LoadError> {
     let (documents, errors) = read(dir);
-    if errors.is_empty() { Ok(collect(documents)) } else { Err(LoadError { errors }) }
+    if errors.is_empty() { Ok(collect(documents, process)) } else { Err(LoadError { errors }) }
 }
 
 /// Everything that can be read, and everything that cannot.

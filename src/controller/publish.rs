@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use osp_core::model::ProcessRules;
 use osp_core::table::{Publisher, compile};
 use tokio::task::spawn_blocking;
 
@@ -42,6 +43,7 @@ pub struct Applied {
 #[derive(Debug)]
 pub struct Configurator {
     dir: PathBuf,
+    process: ProcessRules,
     publisher: Publisher,
     in_force: Option<(Loaded, Vec<Finding>)>,
 }
@@ -49,14 +51,14 @@ pub struct Configurator {
 impl Configurator {
     /// Nothing is read or published yet.
     #[must_use]
-    pub fn new(dir: PathBuf, publisher: Publisher) -> Self {
-        Self { dir, publisher, in_force: None }
+    pub fn new(dir: PathBuf, process: ProcessRules, publisher: Publisher) -> Self {
+        Self { dir, process, publisher, in_force: None }
     }
 
     /// Reads the directory and publishes what it says, unless that is in force already. Blocks while it reads. The
     /// outcome is logged.
     pub fn reload(&mut self) -> Outcome {
-        let loaded = match load(&self.dir) {
+        let loaded = match load(&self.dir, &self.process) {
             Ok(loaded) => loaded,
             Err(error) => {
                 for problem in &error.errors {

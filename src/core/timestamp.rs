@@ -54,6 +54,20 @@ impl Timestamp {
         (back.year == year && back.month == month && back.day == day).then_some(moment)
     }
 
+    /// Parses `YYYY-MM-DDTHH:MM:SSZ`, the form of Kubernetes' times (RFC 3339, whole seconds, UTC).
+    #[must_use]
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        let separators = [(4, b'-'), (7, b'-'), (13, b':'), (16, b':')];
+        let bytes = text.as_bytes();
+        if bytes.len() != 20 || separators.iter().any(|(at, separator)| bytes.get(*at) != Some(separator)) {
+            return None;
+        }
+        let is_separator = |at: usize| separators.iter().any(|(place, _)| *place == at);
+        let compact: Vec<u8> =
+            bytes.iter().enumerate().filter(|(at, _)| !is_separator(*at)).map(|(_, byte)| *byte).collect();
+        Self::parse_amz(&compact)
+    }
+
     /// `YYYYMMDDTHHMMSSZ`, the form of `x-amz-date`.
     #[must_use]
     pub fn amz(self) -> String {
@@ -193,6 +207,25 @@ mod tests {
             "",
         ] {
             assert_eq!(Timestamp::parse_amz(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn kubernetes_times_are_read() {
+        let expected = Timestamp::parse_amz(b"20261121T100000Z");
+        assert!(expected.is_some());
+        assert_eq!(Timestamp::parse_rfc3339("2026-11-21T10:00:00Z"), expected);
+        for text in [
+            "",
+            "2026-11-21T10:00:00",
+            "2026-11-21 10:00:00Z",
+            "2026-11-21T10:00:00.0Z",
+            "2026-02-30T10:00:00Z",
+            "2026-11-21T10:00:00+00:00",
+            "20261121T100000Z",
+            "2026_11-21T10:00:00Z",
+        ] {
+            assert_eq!(Timestamp::parse_rfc3339(text), None, "{text}");
         }
     }
 }

@@ -2,6 +2,10 @@ use std::fs;
 
 use super::*;
 
+fn check(dir: &Path) -> Report {
+    super::check(dir, &ProcessRules::default())
+}
+
 const QUICKSTART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/quickstart");
 
 const BROKEN: &str = "\

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use osp_core::s3::BucketName;
 use osp_core::table::{Lookup, compile};
 
 fn documents(text: &str) -> Vec<Document> {
@@ -33,14 +34,17 @@ fn lines(loaded: &Loaded) -> Vec<String> {
 
 #[test]
 fn a_route_and_its_source_are_served() {
-    let loaded = collect(documents(&[route("a", "data"), SOURCE.into()].join("---\n")));
+    let loaded = collect(documents(&[route("a", "data"), SOURCE.into()].join("---\n")), &ProcessRules::default());
     assert!(matches!(lookup(&loaded, "data"), Lookup::Served(_)));
     assert_eq!(lines(&loaded), Vec::<String>::new());
 }
 
 #[test]
 fn the_same_object_twice_makes_both_invalid() {
-    let loaded = collect(documents(&[route("a", "data"), SOURCE.into(), route("a", "data")].join("---\n")));
+    let loaded = collect(
+        documents(&[route("a", "data"), SOURCE.into(), route("a", "data")].join("---\n")),
+        &ProcessRules::default(),
+    );
     assert!(matches!(lookup(&loaded, "data"), Lookup::Broken));
     assert!(matches!(lookup(&loaded, "other"), Lookup::Absent));
     let line = |number| {
@@ -51,13 +55,17 @@ fn the_same_object_twice_makes_both_invalid() {
     };
     assert_eq!(lines(&loaded), [line(1), line(3)]);
 
-    let loaded = collect(documents(&[route("a", "data"), SOURCE.into(), SOURCE.into()].join("---\n")));
+    let loaded =
+        collect(documents(&[route("a", "data"), SOURCE.into(), SOURCE.into()].join("---\n")), &ProcessRules::default());
     assert!(matches!(lookup(&loaded, "data"), Lookup::Broken));
 }
 
 #[test]
 fn law_2_two_documents_of_one_route_with_two_buckets_leave_no_name_absent() {
-    let loaded = collect(documents(&[route("a", "data"), SOURCE.into(), route("a", "more")].join("---\n")));
+    let loaded = collect(
+        documents(&[route("a", "data"), SOURCE.into(), route("a", "more")].join("---\n")),
+        &ProcessRules::default(),
+    );
     for bucket in ["data", "more", "other"] {
         assert!(matches!(lookup(&loaded, bucket), Lookup::Unknown), "{bucket}");
     }
@@ -66,27 +74,34 @@ fn law_2_two_documents_of_one_route_with_two_buckets_leave_no_name_absent() {
 #[test]
 fn the_same_name_in_two_namespaces_or_kinds_is_no_duplicate() {
     let other = SOURCE.replace("{name: k}", "{name: k, namespace: team}");
-    let loaded = collect(documents(&[route("k", "data"), SOURCE.into(), other].join("---\n")));
+    let loaded =
+        collect(documents(&[route("k", "data"), SOURCE.into(), other].join("---\n")), &ProcessRules::default());
     assert_eq!(lines(&loaded), Vec::<String>::new());
     assert_eq!(loaded.snapshot.credentials.len(), 2);
 }
 
 #[test]
 fn k_api_6_a_route_without_a_readable_name_still_breaks_its_bucket() {
-    let loaded = collect(documents(&[route("Bad_Name", "data"), route("b", "more"), SOURCE.into()].join("---\n")));
+    let loaded = collect(
+        documents(&[route("Bad_Name", "data"), route("b", "more"), SOURCE.into()].join("---\n")),
+        &ProcessRules::default(),
+    );
     assert!(matches!(lookup(&loaded, "data"), Lookup::Broken));
     assert!(matches!(lookup(&loaded, "more"), Lookup::Served(_)));
     assert!(lines(&loaded)[0].starts_with("a.yaml#1 BucketRoute (no name) metadata.name: Invalid: must be"));
 
     // And it takes no bucket from a document that has one.
-    let loaded = collect(documents(&[route("Bad_Name", "data"), route("b", "data"), SOURCE.into()].join("---\n")));
+    let loaded = collect(
+        documents(&[route("Bad_Name", "data"), route("b", "data"), SOURCE.into()].join("---\n")),
+        &ProcessRules::default(),
+    );
     assert!(matches!(lookup(&loaded, "data"), Lookup::Served(_)));
 }
 
 #[test]
 fn an_unknown_version_of_our_kinds_is_present_and_invalid() {
     let newer = route("a", "data").replace("v1alpha1", "v1beta1");
-    let loaded = collect(documents(&newer));
+    let loaded = collect(documents(&newer), &ProcessRules::default());
     assert!(matches!(lookup(&loaded, "data"), Lookup::Broken));
 }
 
@@ -94,7 +109,8 @@ fn an_unknown_version_of_our_kinds_is_present_and_invalid() {
 fn unknown_kinds_and_broken_secrets_are_reported_and_disturb_nobody() {
     let pod = "{apiVersion: v1, kind: Pod, metadata: {name: p}}\n".to_owned();
     let secret = "{apiVersion: v1, kind: Secret, metadata: {name: s}, data: {a: '?'}}\n".to_owned();
-    let loaded = collect(documents(&[route("a", "data"), SOURCE.into(), pod, secret].join("---\n")));
+    let loaded =
+        collect(documents(&[route("a", "data"), SOURCE.into(), pod, secret].join("---\n")), &ProcessRules::default());
     assert!(matches!(lookup(&loaded, "data"), Lookup::Served(_)));
     assert!(loaded.snapshot.secrets.is_empty());
     let lines = lines(&loaded);
@@ -116,7 +132,7 @@ proptest! {
         ].join("---\n"));
         let mut shuffled: Vec<Option<Document>> = all().into_iter().map(Some).collect();
         let shuffled: Vec<Document> = order.iter().map(|&index| shuffled[index].take().unwrap()).collect();
-        let (one, other) = (collect(all()), collect(shuffled));
+        let (one, other) = (collect(all(), &ProcessRules::default()), collect(shuffled, &ProcessRules::default()));
         prop_assert_eq!(&one.snapshot, &other.snapshot);
         prop_assert_eq!(lines(&one), lines(&other));
         prop_assert_eq!(

@@ -2,6 +2,10 @@ use std::os::unix::fs::symlink;
 
 use super::*;
 
+fn load(dir: &Path) -> Result<Loaded, LoadError> {
+    super::load(dir, &ProcessRules::default())
+}
+
 const CONFIG_MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: NAME}\ndata: {a: b}\n";
 
 fn config_map(name: &str) -> String {

@@ -1,13 +1,13 @@
 //! `BucketRoute`: what clients see and where it goes.
 
 use osp_core::model::{
-    AccessEntry, AddressingStyle, Backend, CaRef, CaRefKind, DenyEntry, Endpoint, ObjectName, Route, TlsVerification,
-    TrailingChecksums,
+    AccessEntry, AddressingStyle, Backend, CaRef, CaRefKind, Clients, DenyEntry, Endpoint, ObjectName, Route,
+    RouteMatch, TlsVerification, TrailingChecksums,
 };
 use osp_core::s3::{BucketName, KeyPrefix, Permission, Permissions};
 
 use super::reader::{Fields, Node};
-use super::{reference, text};
+use super::{class_name, reference, text};
 
 const MAX_BACKENDS: usize = 8;
 const MAX_ENTRIES: usize = 64;
@@ -18,15 +18,20 @@ const PERMISSIONS: usize = 6;
 pub(super) fn spec(fields: &Fields<'_>, name: &ObjectName) -> Option<Route> {
     fields.required("spec", |node| {
         node.object(|spec| {
-            let bucket = spec.required("match", |node| {
-                node.object(|fields| fields.required("bucket", |node| node.text(text::client_bucket)))
-            });
-            let backend = spec.required("backends", |node| backends(node, bucket.as_ref()));
+            let class = class_name(spec);
+            let matches = spec.required("match", |node| node.object(route_match));
+            let backend = spec.required("backends", |node| backends(node, matches.as_ref().map(|m| &m.bucket)));
             let access = spec.or_default("access", |node| node.named_list(0..=MAX_ENTRIES, access_entry));
             let deny = spec.or_default("deny", |node| node.named_list(0..=MAX_ENTRIES, deny_entry));
-            Some(Route { name: name.clone(), bucket: bucket?, backend: backend?, access: access?, deny: deny? })
+            class?;
+            Some(Route { name: name.clone(), matches: matches?, backend: backend?, access: access?, deny: deny? })
         })
     })
+}
+
+pub(super) fn route_match(fields: &Fields<'_>) -> Option<RouteMatch> {
+    let bucket = fields.required("bucket", |node| node.text(text::client_bucket));
+    Some(RouteMatch::whole(bucket?))
 }
 
 fn backends(node: Node<'_>, client_bucket: Option<&BucketName>) -> Option<Backend> {
@@ -135,7 +140,13 @@ fn access_entry(node: Node<'_>) -> Option<AccessEntry> {
         let client = fields.required("clientRef", reference);
         let permissions = fields.required("permissions", permissions);
         let prefixes = fields.or_default("prefixes", prefixes);
-        Some(AccessEntry { name: name?, client: client?, permissions: permissions?, prefixes: prefixes? })
+        Some(AccessEntry {
+            name: name?,
+            clients: Clients::One(client?),
+            permissions: permissions?,
+            prefixes: prefixes?,
+            credentials: Vec::new(),
+        })
     })
 }
 
@@ -146,7 +157,7 @@ fn deny_entry(node: Node<'_>) -> Option<DenyEntry> {
         let permissions = fields.optional("permissions", permissions);
         let prefixes = fields.or_default("prefixes", prefixes);
         let permissions = permissions?.unwrap_or(Permissions::ALL);
-        Some(DenyEntry { name: name?, client: client?, permissions, prefixes: prefixes? })
+        Some(DenyEntry { name: name?, clients: client?.map(Clients::One), permissions, prefixes: prefixes? })
     })
 }
 

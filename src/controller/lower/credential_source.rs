@@ -1,17 +1,23 @@
 //! `CredentialSource`: how to get backend credentials.
 
-use osp_core::model::{Credential, CredentialKind, ObjectName};
+use osp_core::model::{AllowedNamespaces, Credential, CredentialKind, ObjectName};
 
 use super::reader::{Fields, Node};
-use super::text;
+use super::{class_name, text};
 
 pub(super) fn spec(fields: &Fields<'_>, name: &ObjectName) -> Option<Credential> {
     fields.required("spec", |node| {
         node.object(|spec| {
+            class_name(spec)?;
             let secret = spec.optional("secret", secret);
             let anonymous = spec.optional("anonymous", |node| node.object(|_| Some(CredentialKind::Anonymous)));
             match (secret?, anonymous?) {
-                (Some(kind), None) | (None, Some(kind)) => Some(Credential { name: name.clone(), kind }),
+                (Some(kind), None) | (None, Some(kind)) => Some(Credential {
+                    name: name.clone(),
+                    kind,
+                    allowed_namespaces: AllowedNamespaces::Same,
+                    allowed_endpoints: Vec::new(),
+                }),
                 _ => spec.refuse_object("must have exactly one of secret, anonymous"),
             }
         })

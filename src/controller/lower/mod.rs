@@ -8,9 +8,10 @@ mod reader;
 mod secret;
 mod text;
 
-use std::collections::BTreeMap;
-
-use osp_core::model::{Client, Credential, Entry, ObjectName, Problem, Route, SecretData};
+use osp_core::Timestamp;
+use osp_core::model::{
+    Claim, DEFAULT_CLASS, Document, Entry, Kind, Labels, Object, ObjectName, Problem, Reason, Reference, Snapshot,
+};
 use osp_core::s3::BucketName;
 use serde_json::Value;
 
@@ -21,14 +22,33 @@ const CORE_API: &str = "v1";
 
 /// What a document turned out to be.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "made and taken apart at once, one at a time")]
 pub enum Lowered {
-    Route(Entry<Route>),
-    Credential(Entry<Credential>),
-    Client(Entry<Client>),
-    Secret(Result<SecretData, Vec<Problem>>),
-    ConfigMap(Result<BTreeMap<String, String>, Vec<Problem>>),
+    /// Goes into the snapshot, valid or not, if it is of the process' class (`None` = of every class).
+    Document(Option<String>, Document),
+    /// A `Secret`, `ConfigMap` or `Namespace` that is not valid: absent from the snapshot, so that whoever refers to it
+    /// is broken.
+    Broken(Kind, Vec<Problem>),
     /// A kind that OSP does not read.
     Unknown(Problem),
+}
+
+impl Lowered {
+    /// Brings a snapshot up to date with this document: whatever was there under its kind and name is replaced. Gives
+    /// back the problems that have no place in a snapshot.
+    pub fn put(self, name: ObjectName, snapshot: &mut Snapshot) -> Vec<Problem> {
+        match self {
+            Self::Document(class, document) => {
+                snapshot.insert(name, class.as_deref(), document);
+                Vec::new()
+            }
+            Self::Broken(kind, problems) => {
+                snapshot.remove(kind, &name);
+                problems
+            }
+            Self::Unknown(problem) => vec![problem],
+        }
+    }
 }
 
 /// Kind of a document, as written; a word for people when there is none.
@@ -39,10 +59,13 @@ pub fn kind(document: &Value) -> String {
     }
 }
 
-/// `namespace/name` of a document, if both can be read. Independent of the rest: what a broken document claims stays
-/// claimed.
+/// `namespace/name` of a document, if both can be read; a `Namespace` stands in no namespace. Independent of the rest:
+/// what a broken document claims stays claimed.
 pub fn name(document: &Value) -> Option<ObjectName> {
     let name = document.pointer("/metadata/name")?.as_str()?;
+    if kind(document) == Kind::Namespace.as_str() {
+        return text::label(name).ok().map(|name| ObjectName::new("", &name));
+    }
     let namespace = match document.pointer("/metadata/namespace") {
         Some(namespace) => namespace.as_str()?,
         None => "default",
@@ -50,32 +73,93 @@ pub fn name(document: &Value) -> Option<ObjectName> {
     (text::object_name(name).is_ok() && text::label(namespace).is_ok()).then(|| ObjectName::new(namespace, name))
 }
 
-/// The bucket of a route, if it can be read. Independent of the rest, as above.
-pub fn claimed_bucket(document: &Value) -> Option<BucketName> {
-    text::client_bucket(document.pointer("/spec/match/bucket")?.as_str()?).ok()
+/// What a route claims, as far as it can be read. Independent of the rest, as above.
+pub fn claim(document: &Value) -> Claim {
+    let Some(matches) = document.pointer("/spec/match") else { return Claim::Unreadable };
+    let problems = Problems::default();
+    let read = Node::root(matches, &problems).object(bucket_route::route_match);
+    match problems.settle(read) {
+        Ok(matches) => Claim::Match(matches),
+        Err(_) => claimed_bucket(matches).map_or(Claim::Unreadable, Claim::Bucket),
+    }
+}
+
+fn claimed_bucket(matches: &Value) -> Option<BucketName> {
+    text::client_bucket(matches.get("bucket")?.as_str()?).ok()
+}
+
+/// `spec.className`; `None` when it cannot be read: then the document is everybody's, and invalid.
+fn class(document: &Value) -> Option<String> {
+    match document.pointer("/spec/className") {
+        None => Some(DEFAULT_CLASS.to_owned()),
+        Some(class) => text::label(class.as_str()?).ok(),
+    }
+}
+
+/// When a document was created. One whose time cannot be read is the youngest: it must not get ahead by that.
+fn created(document: &Value) -> Option<Timestamp> {
+    match document.pointer("/metadata/creationTimestamp") {
+        None | Some(Value::Null) => None,
+        Some(value) => {
+            value.as_str().and_then(Timestamp::parse_rfc3339).or(Some(Timestamp::from_unix_seconds(i64::MAX)))
+        }
+    }
 }
 
 /// Lowers one document under the name that [`name`] found (or that stands for it).
 pub fn lower(document: &Value, name: &ObjectName) -> Lowered {
-    match kind(document).as_str() {
-        "BucketRoute" => {
+    let ours = |of: Document| Lowered::Document(class(document), of);
+    match Kind::parse(&kind(document)) {
+        Some(Kind::BucketRoute) => {
             let route = read(document, OSP_API, |fields| bucket_route::spec(fields, name));
-            Lowered::Route(entry(route, claimed_bucket(document)))
+            ours(Document::Route(object(document, route, || claim(document))))
         }
-        "CredentialSource" => {
-            Lowered::Credential(entry(read(document, OSP_API, |fields| credential_source::spec(fields, name)), None))
+        Some(Kind::CredentialSource) => {
+            let source = read(document, OSP_API, |fields| credential_source::spec(fields, name));
+            ours(Document::Credential(object(document, source, Claim::default)))
         }
-        "ClientIdentity" => {
-            Lowered::Client(entry(read(document, OSP_API, |fields| client_identity::spec(fields, name)), None))
+        Some(Kind::ClientIdentity) => {
+            let client = read(document, OSP_API, |fields| client_identity::spec(fields, name));
+            ours(Document::Client(object(document, client, Claim::default)))
         }
-        "Secret" => Lowered::Secret(read(document, CORE_API, secret::contents)),
-        "ConfigMap" => Lowered::ConfigMap(read(document, CORE_API, config_map::contents)),
-        _ => Lowered::Unknown(Problem {
+        Some(kind @ Kind::Secret) => plain(kind, read(document, CORE_API, secret::contents), Document::Secret),
+        Some(kind @ Kind::ConfigMap) => {
+            plain(kind, read(document, CORE_API, config_map::contents), Document::ConfigMap)
+        }
+        Some(kind @ Kind::Namespace) => {
+            let namespace = read(document, CORE_API, namespace);
+            plain(kind, namespace.map(|()| labels(document)), Document::Namespace)
+        }
+        None => Lowered::Unknown(Problem {
             field: "kind".to_owned(),
-            reason: "Invalid",
-            message: "must be one of BucketRoute, CredentialSource, ClientIdentity, Secret, ConfigMap".to_owned(),
+            reason: Reason::Invalid,
+            message: format!("must be one of {}", Kind::ALL.map(Kind::as_str).join(", ")),
         }),
     }
+}
+
+/// A kind of Kubernetes' own.
+fn plain<T>(kind: Kind, lowered: Result<T, Vec<Problem>>, document: impl FnOnce(T) -> Document) -> Lowered {
+    match lowered {
+        Ok(value) => Lowered::Document(None, document(value)),
+        Err(problems) => Lowered::Broken(kind, problems),
+    }
+}
+
+/// A kind of OSP's own.
+fn object<T>(document: &Value, lowered: Result<T, Vec<Problem>>, claim: impl FnOnce() -> Claim) -> Object<T> {
+    let entry = match lowered {
+        Ok(value) => Entry::Valid(value),
+        Err(problems) => Entry::Invalid { claim: claim(), problems },
+    };
+    Object { created: created(document), labels: labels(document), entry }
+}
+
+/// `metadata.labels`, those that are texts.
+fn labels(document: &Value) -> Labels {
+    let map = document.pointer("/metadata/labels").and_then(Value::as_object);
+    let text = |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
+    map.into_iter().flatten().filter_map(text).collect()
 }
 
 /// The envelope that all kinds share, and the contents.
@@ -101,8 +185,22 @@ fn metadata(node: Node<'_>) -> Option<()> {
         let namespace = fields.optional("namespace", |node| node.text(text::label));
         let labels = fields.optional("labels", strings);
         let annotations = fields.optional("annotations", strings);
-        name.and(namespace).and(labels).and(annotations).map(|_| ())
+        // `kubectl create --dry-run` writes a null
+        let created = fields.nullable("creationTimestamp", |node| node.text(time));
+        name.and(namespace).and(labels).and(annotations).and(created).map(|_| ())
     })
+}
+
+fn time(text: &str) -> Result<(), &'static str> {
+    Timestamp::parse_rfc3339(text).map(|_| ()).ok_or("must be a time such as 2026-11-21T10:00:00Z")
+}
+
+/// A `Namespace` is read for its labels; what else is in it is Kubernetes' business.
+fn namespace(fields: &Fields<'_>) -> Option<()> {
+    for field in ["spec", "status"] {
+        fields.optional(field, |_| Some(()))?;
+    }
+    Some(())
 }
 
 fn strings(node: Node<'_>) -> Option<Vec<()>> {
@@ -110,15 +208,16 @@ fn strings(node: Node<'_>) -> Option<Vec<()>> {
 }
 
 /// `{name: ...}`: a reference inside the namespace.
-fn reference(node: Node<'_>) -> Option<String> {
-    node.object(|fields| fields.required("name", |node| node.text(text::object_name)))
+fn reference(node: Node<'_>) -> Option<Reference> {
+    node.object(|fields| {
+        let name = fields.required("name", |node| node.text(text::object_name));
+        Some(Reference { namespace: None, name: name? })
+    })
 }
 
-fn entry<T>(lowered: Result<T, Vec<Problem>>, bucket: Option<BucketName>) -> Entry<T> {
-    match lowered {
-        Ok(value) => Entry::Valid(value),
-        Err(problems) => Entry::Invalid { bucket, problems },
-    }
+/// `spec.className`: what it says counts in [`class`].
+fn class_name(spec: &Fields<'_>) -> Option<()> {
+    spec.optional("className", |node| node.text(text::label)).map(|_| ())
 }
 
 #[cfg(test)]

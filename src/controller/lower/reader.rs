@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-use osp_core::model::Problem;
+use osp_core::model::{Problem, Reason};
 use serde_json::{Map, Value};
 
 /// Longest part of a field's name that is repeated in a path.
@@ -35,7 +35,7 @@ pub struct Fields<'a> {
 }
 
 impl Problems {
-    pub fn add(&self, field: String, reason: &'static str, message: impl Into<String>) {
+    pub fn add(&self, field: String, reason: Reason, message: impl Into<String>) {
         self.0.borrow_mut().push(Problem { field, reason, message: message.into() });
     }
 
@@ -47,7 +47,7 @@ impl Problems {
             _ => {
                 if problems.is_empty() {
                     let message = "the document cannot be understood".to_owned();
-                    problems.push(Problem { field: String::new(), reason: "Invalid", message });
+                    problems.push(Problem { field: String::new(), reason: Reason::Invalid, message });
                 }
                 problems.sort();
                 Err(problems)
@@ -64,13 +64,13 @@ impl<'a> Node<'a> {
 
     /// Reports this value.
     pub fn refuse<T>(self, message: impl Into<String>) -> Option<T> {
-        self.problems.add(self.path, "Invalid", message);
+        self.problems.add(self.path, Reason::Invalid, message);
         None
     }
 
     /// Reports this value as something that OSP knows and does not do.
     pub fn unsupported<T>(self, message: impl Into<String>) -> Option<T> {
-        self.problems.add(self.path, "UnsupportedValue", message);
+        self.problems.add(self.path, Reason::UnsupportedValue, message);
         None
     }
 
@@ -140,7 +140,11 @@ impl<'a> Node<'a> {
             if let Some(name) = item.get("name").and_then(Value::as_str)
                 && !seen.insert(name)
             {
-                self.problems.add(format!("{}[{index}].name", self.path), "Invalid", "must be unique in the list");
+                self.problems.add(
+                    format!("{}[{index}].name", self.path),
+                    Reason::Invalid,
+                    "must be unique in the list",
+                );
             }
         }
         self.list(length, read)
@@ -165,6 +169,15 @@ impl<'a> Fields<'a> {
         if value.is_null() { node.refuse("must not be null: leave the field out") } else { read(node).map(Some) }
     }
 
+    /// A field that may be absent or null.
+    pub fn nullable<T>(&self, field: &'static str, read: impl FnOnce(Node<'a>) -> Option<T>) -> Option<Option<T>> {
+        if self.map.get(field).is_some_and(Value::is_null) {
+            self.known.borrow_mut().insert(field);
+            return Some(None);
+        }
+        self.optional(field, read)
+    }
+
     /// A field that may be absent, with its default.
     pub fn or_default<T: Default>(&self, field: &'static str, read: impl FnOnce(Node<'a>) -> Option<T>) -> Option<T> {
         self.optional(field, read).map(Option::unwrap_or_default)
@@ -172,20 +185,20 @@ impl<'a> Fields<'a> {
 
     /// Reports one of the fields.
     pub fn refuse<T>(&self, field: &str, message: impl Into<String>) -> Option<T> {
-        self.problems.add(join(&self.path, field), "Invalid", message);
+        self.problems.add(join(&self.path, field), Reason::Invalid, message);
         None
     }
 
     /// Reports the object itself.
     pub fn refuse_object<T>(&self, message: impl Into<String>) -> Option<T> {
-        self.problems.add(self.path.clone(), "Invalid", message);
+        self.problems.add(self.path.clone(), Reason::Invalid, message);
         None
     }
 
     fn refuse_unknown(&self) {
         let known = self.known.borrow();
         for field in self.map.keys().filter(|field| !known.contains(field.as_str())) {
-            self.problems.add(join(&self.path, field), "Invalid", "unknown or not yet supported field");
+            self.problems.add(join(&self.path, field), Reason::Invalid, "unknown or not yet supported field");
         }
     }
 }

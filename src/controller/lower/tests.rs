@@ -1,4 +1,7 @@
-use osp_core::model::{AddressingStyle, CaRefKind, CredentialKind, TlsVerification, TrailingChecksums};
+use osp_core::model::{
+    AddressingStyle, CaRefKind, Clients, CredentialKind, Reference, Route, RouteMatch, TlsVerification,
+    TrailingChecksums,
+};
 use osp_core::s3::{Permission, Permissions};
 use serde_json::json;
 
@@ -44,20 +47,21 @@ fn lowered(value: &Value) -> Lowered {
 
 fn valid_route(value: &Value) -> Route {
     match lowered(value) {
-        Lowered::Route(Entry::Valid(route)) => route,
+        Lowered::Document(_, Document::Route(Object { entry: Entry::Valid(route), .. })) => route,
         other => panic!("{other:?}"),
     }
 }
 
 fn problems(value: &Value) -> Vec<Problem> {
     match lowered(value) {
-        Lowered::Route(Entry::Invalid { problems, .. })
-        | Lowered::Credential(Entry::Invalid { problems, .. })
-        | Lowered::Client(Entry::Invalid { problems, .. })
-        | Lowered::Secret(Err(problems))
-        | Lowered::ConfigMap(Err(problems)) => problems,
+        Lowered::Document(_, document) => match document {
+            Document::Route(Object { entry: Entry::Invalid { problems, .. }, .. })
+            | Document::Credential(Object { entry: Entry::Invalid { problems, .. }, .. })
+            | Document::Client(Object { entry: Entry::Invalid { problems, .. }, .. }) => problems,
+            other => panic!("valid: {other:?}"),
+        },
+        Lowered::Broken(_, problems) => problems,
         Lowered::Unknown(problem) => vec![problem],
-        other => panic!("valid: {other:?}"),
     }
 }
 
@@ -70,7 +74,7 @@ fn said(value: &Value) -> Vec<String> {
 fn the_smallest_route_has_the_documented_defaults() {
     let route = valid_route(&route());
     assert_eq!(route.name, ObjectName::new("default", "one"));
-    assert_eq!(route.bucket.as_str(), "data");
+    assert_eq!(route.matches.bucket.as_str(), "data");
     let backend = route.backend;
     assert_eq!((backend.region.as_str(), backend.bucket.as_str(), backend.prefix.as_str()), ("us-east-1", "data", ""));
     assert_eq!((backend.addressing, backend.verification), (AddressingStyle::Path, TlsVerification::Full));
@@ -114,9 +118,10 @@ fn every_supported_field_of_a_route_is_read() {
     assert_eq!((backend.ca[1].kind, backend.ca[1].key.as_str()), (CaRefKind::Secret, "ca.crt"));
     let access = &route.access[0];
     assert_eq!(access.permissions, [Permission::Read, Permission::List].into_iter().collect());
-    assert_eq!((access.client.as_str(), access.prefixes[0].as_str()), ("spark", "raw/"));
-    assert_eq!((&route.deny[0].client, route.deny[0].permissions, route.deny[0].prefixes.len()), (&None, EVERY, 0));
-    assert_eq!(route.deny[1].client.as_deref(), Some("spark"));
+    let spark = Clients::One(Reference::local("spark"));
+    assert_eq!((&access.clients, access.prefixes[0].as_str()), (&spark, "raw/"));
+    assert_eq!((&route.deny[0].clients, route.deny[0].permissions, route.deny[0].prefixes.len()), (&None, EVERY, 0));
+    assert_eq!(route.deny[1].clients, Some(spark));
     assert!(!route.deny[1].permissions.contains(Permission::Read));
 }
 
@@ -147,7 +152,11 @@ fn all_problems_of_a_document_are_reported_at_once() {
             "status Invalid",
         ]
     );
-    assert!(matches!(lowered(&broken), Lowered::Route(Entry::Invalid { bucket: Some(_), .. })));
+    let Lowered::Document(_, Document::Route(Object { entry: Entry::Invalid { claim, .. }, .. })) = lowered(&broken)
+    else {
+        panic!()
+    };
+    assert_eq!(claim, Claim::Bucket(BucketName::parse("data").unwrap()), "`match` itself has a problem");
 }
 
 #[test]
@@ -262,17 +271,21 @@ fn lists_are_bounded() {
 
 #[test]
 fn the_bucket_of_a_broken_route_is_read_when_it_can_be() {
-    assert!(claimed_bucket(&json!({"spec": {"match": {"bucket": "data"}, "backends": 1}})).is_some());
+    let whole = RouteMatch::whole(BucketName::parse("data").unwrap());
+    let claimed = claim(&json!({"spec": {"match": {"bucket": "data"}, "backends": 1}}));
+    assert_eq!(claimed, Claim::Match(whole.clone()));
+    let newer = claim(&json!({"spec": {"match": {"bucket": "data", "newer": 1}}}));
+    assert_eq!(newer, Claim::Bucket(whole.bucket), "something of this bucket, and nobody knows what");
     for spec in [json!({"match": {"bucket": "da*"}}), json!({"match": "data"}), json!(null), json!({"bucket": "data"})]
     {
-        assert_eq!(claimed_bucket(&json!({"spec": spec})), None, "{spec}");
+        assert_eq!(claim(&json!({"spec": spec})), Claim::Unreadable, "{spec}");
     }
 }
 
 #[test]
 fn credential_sources() {
     let kind = |spec: Value| match lowered(&document("CredentialSource", spec)) {
-        Lowered::Credential(Entry::Valid(source)) => source.kind,
+        Lowered::Document(_, Document::Credential(Object { entry: Entry::Valid(source), .. })) => source.kind,
         other => panic!("{other:?}"),
     };
     let keys = |id: &str, secret: &str, token: Option<&str>| CredentialKind::Secret {
@@ -300,7 +313,7 @@ fn credential_sources() {
 #[test]
 fn client_identities() {
     let refs = |refs: Value| document("ClientIdentity", json!({"accessKey": {"secretRefs": refs}}));
-    let Lowered::Client(Entry::Valid(client)) =
+    let Lowered::Document(_, Document::Client(Object { entry: Entry::Valid(client), .. })) =
         lowered(&refs(json!([{"name": "a"}, {"name": "b", "accessKeyIDKey": "i", "secretAccessKeyKey": "k"}])))
     else {
         panic!()
@@ -332,7 +345,7 @@ fn secrets_and_config_maps() {
         value.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
         value
     };
-    let Lowered::Secret(Ok(data)) = lowered(&secret(json!({
+    let Lowered::Document(None, Document::Secret(data)) = lowered(&secret(json!({
         "type": "Opaque", "immutable": true, "data": {"a": "b2xk", "b": "\nYg\n==\n"}, "stringData": {"a": "new"},
     }))) else {
         panic!()
@@ -345,7 +358,7 @@ fn secrets_and_config_maps() {
     );
 
     let mut map = secret(json!({"kind": "ConfigMap", "data": {"ca.crt": "x"}}));
-    assert!(matches!(lowered(&map), Lowered::ConfigMap(Ok(data)) if data["ca.crt"] == "x"));
+    assert!(matches!(lowered(&map), Lowered::Document(None, Document::ConfigMap(data)) if data["ca.crt"] == "x"));
     map["binaryData"] = json!({});
     assert_eq!(said(&map), ["binaryData Invalid"]);
 }
@@ -379,4 +392,51 @@ fn unknown_kinds() {
     for value in [json!({"kind": "Pod"}), json!({}), json!({"kind": 1})] {
         assert_eq!(said(&value), ["kind Invalid"]);
     }
+}
+
+#[test]
+fn k_api_3_creation_time_labels_and_class_are_read() {
+    let metadata = json!({"name": "one", "creationTimestamp": "2026-11-21T10:00:00Z", "labels": {"a": "b"}});
+    let classed = with(with(route(), "/metadata", metadata), "/spec/className", json!("blue"));
+    let Lowered::Document(class, Document::Route(object)) = lowered(&classed) else { panic!() };
+    assert_eq!((class.as_deref(), object.created), (Some("blue"), Timestamp::parse_rfc3339("2026-11-21T10:00:00Z")));
+    assert_eq!(object.labels, Labels::from([("a".to_owned(), "b".to_owned())]));
+    assert!(object.valid().is_some());
+
+    for (time, created) in [(json!(null), None), (json!("now"), Some(i64::MAX)), (json!(3), Some(i64::MAX))] {
+        let timed = with(route(), "/metadata/creationTimestamp", time);
+        let Lowered::Document(class, Document::Route(object)) = lowered(&timed) else { panic!() };
+        assert_eq!((class.as_deref(), object.created.map(Timestamp::unix_seconds)), (Some("osp"), created));
+        assert_eq!(object.valid().is_some(), created.is_none(), "what cannot be read is invalid, and the youngest");
+    }
+    for class in [json!(""), json!("A"), json!(1), json!(null), json!("a".repeat(64))] {
+        let unreadable = with(route(), "/spec/className", class);
+        assert_eq!(said(&unreadable), ["spec.className Invalid"]);
+        assert!(matches!(lowered(&unreadable), Lowered::Document(None, _)), "present for every class");
+    }
+}
+
+#[test]
+fn k_api_3_a_document_of_another_class_leaves_the_snapshot_and_is_counted() {
+    let mut snapshot = Snapshot::default();
+    let one = ObjectName::new("default", "one");
+    for (class, routes, others) in [("osp", 1, 0), ("blue", 0, 1), ("osp", 1, 0)] {
+        let document = with(route(), "/spec/className", json!(class));
+        assert!(lower(&document, &one).put(one.clone(), &mut snapshot).is_empty());
+        assert_eq!((snapshot.routes.len(), snapshot.of_other_classes()), (routes, others), "{class}");
+    }
+}
+
+#[test]
+fn a_namespace_is_its_labels() {
+    let document = json!({"apiVersion": "v1", "kind": "Namespace", "spec": {"finalizers": ["kubernetes"]},
+        "metadata": {"name": "team-a", "labels": {"tenant": "true"}}, "status": {"phase": "Active"}});
+    assert_eq!(name(&document), Some(ObjectName::new("", "team-a")));
+    let mut snapshot = Snapshot::default();
+    assert!(lowered(&document).put(name(&document).unwrap(), &mut snapshot).is_empty());
+    assert_eq!(snapshot.namespaces["team-a"]["tenant"], "true");
+    let broken = with(document.clone(), "/metadata/labels/tenant", json!(true));
+    assert_eq!(said(&broken), ["metadata.labels.tenant Invalid"]);
+    assert_eq!(lowered(&broken).put(name(&document).unwrap(), &mut snapshot).len(), 1);
+    assert!(snapshot.namespaces.is_empty(), "what was known of it before is not kept");
 }

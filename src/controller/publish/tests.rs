@@ -42,7 +42,7 @@ fn applied(outcome: Outcome) -> Applied {
 #[test]
 fn the_quickstart_is_served_without_a_problem() {
     let (publisher, reader) = live();
-    let mut configurator = Configurator::new(QUICKSTART.into(), publisher);
+    let mut configurator = Configurator::new(QUICKSTART.into(), ProcessRules::default(), publisher);
     let applied = applied(configurator.reload());
     assert_eq!((applied.served, applied.broken, &applied.findings), (1, 0, &vec![]));
     assert_eq!(applied.fingerprint, reader.pin().unwrap().fingerprint());
@@ -55,7 +55,7 @@ fn the_quickstart_is_served_without_a_problem() {
 fn law_2_a_change_that_is_not_yaml_is_refused_and_the_old_table_stays() {
     let dir = copy_of_quickstart();
     let (publisher, reader) = live();
-    let mut configurator = Configurator::new(dir.path().to_owned(), publisher);
+    let mut configurator = Configurator::new(dir.path().to_owned(), ProcessRules::default(), publisher);
     applied(configurator.reload());
     let before = reader.pin().unwrap();
 
@@ -75,7 +75,7 @@ fn law_2_a_change_that_is_not_yaml_is_refused_and_the_old_table_stays() {
 fn nothing_is_published_when_the_first_load_fails() {
     let dir = tempfile::tempdir().unwrap();
     let (publisher, reader) = live();
-    let outcome = Configurator::new(dir.path().join("missing"), publisher).reload();
+    let outcome = Configurator::new(dir.path().join("missing"), ProcessRules::default(), publisher).reload();
     assert!(matches!(outcome, Outcome::Refused(_)));
     assert!(reader.pin().is_none());
 }
@@ -87,7 +87,7 @@ fn a_document_that_is_not_valid_breaks_its_bucket_only() {
     let more = more.replace("name: data\n", "name: more\n").replace("bucket: data\n", "bucket: more\n");
     fs::write(dir.path().join("more.yaml"), more.replace("addressingStyle: Path", "addressingStyle: Pfad")).unwrap();
     let (publisher, reader) = live();
-    let applied = applied(Configurator::new(dir.path().to_owned(), publisher).reload());
+    let applied = applied(Configurator::new(dir.path().to_owned(), ProcessRules::default(), publisher).reload());
     assert_eq!((applied.served, applied.broken), (1, 1));
     assert!(matches!(lookup(&reader, "data"), Lookup::Served(_)));
     assert!(matches!(lookup(&reader, "more"), Lookup::Broken));
@@ -104,7 +104,7 @@ async fn a_running_configurator_follows_the_directory() {
     let dir = copy_of_quickstart();
     let (publisher, reader) = live();
     let (sender, mut outcomes) = mpsc::unbounded_channel();
-    let configurator = Configurator::new(dir.path().to_owned(), publisher);
+    let configurator = Configurator::new(dir.path().to_owned(), ProcessRules::default(), publisher);
     let running = tokio::spawn(configurator.run(move |outcome| drop(sender.send(outcome.clone()))));
     let next = async |outcomes: &mut mpsc::UnboundedReceiver<Outcome>| {
         tokio::time::timeout(Duration::from_secs(10), outcomes.recv()).await.expect("no outcome").unwrap()

@@ -54,7 +54,7 @@ async fn nothing_is_noticed_when_nothing_changes() {
     let mut changes = Changes::of(dir.path());
     let reads = async {
         loop {
-            let _ = crate::files::load(dir.path());
+            let _ = crate::files::load(dir.path(), &osp_core::model::ProcessRules::default());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };

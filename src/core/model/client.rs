@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 
-use super::ObjectName;
+use super::{AllowedNamespaces, ObjectName};
 use crate::access::Principal;
 use crate::sigv4::{Scope, SecretKey, SigningKey};
 
@@ -15,6 +15,8 @@ pub struct Client {
     pub name: ObjectName,
     /// `accessKey.secretRefs`: 1 or 2 Secrets of the same namespace, both live.
     pub secrets: Vec<SecretRef>,
+    /// `allowedNamespaces`: whose routes may name it.
+    pub allowed_namespaces: AllowedNamespaces,
 }
 
 /// A Secret and the names of its keys.

@@ -1,6 +1,6 @@
 //! `CredentialSource` after lowering, and what it resolves to.
 
-use super::ObjectName;
+use super::{AllowedNamespaces, HostPort, ObjectName};
 use crate::sigv4::{AccessKeyId, SecretKey};
 
 /// One valid `CredentialSource`.
@@ -10,6 +10,10 @@ pub struct Credential {
     pub name: ObjectName,
     /// The member of the union.
     pub kind: CredentialKind,
+    /// `allowedNamespaces`: whose routes may name it.
+    pub allowed_namespaces: AllowedNamespaces,
+    /// `allowedEndpoints`: where requests may be signed with it; empty = everywhere, only if it is not shared.
+    pub allowed_endpoints: Vec<HostPort>,
 }
 
 /// Exactly one member of the union.

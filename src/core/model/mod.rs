@@ -5,6 +5,9 @@ mod client;
 mod credential;
 mod endpoint;
 mod name;
+mod process;
+mod reason;
+mod reference;
 mod route;
 mod snapshot;
 
@@ -13,7 +16,11 @@ pub use client::{Client, ClientSecret, SecretRef};
 pub use credential::{BackendCredential, Credential, CredentialKind};
 pub use endpoint::Endpoint;
 pub use name::ObjectName;
+pub use process::{DEFAULT_CLASS, HostPort, HostRule, ProcessRules};
+pub use reason::{Origin, Reason};
+pub use reference::{AllowedNamespaces, Clients, LabelSelector, Labels, NAMESPACE_NAME_LABEL, Reference};
 pub use route::{
-    AccessEntry, AddressingStyle, Backend, CaRef, CaRefKind, DenyEntry, Route, TlsVerification, TrailingChecksums,
+    AccessEntry, AddressingStyle, Backend, CaRef, CaRefKind, ClientScope, CredentialOverride, DenyEntry, Route,
+    RouteMatch, TlsVerification, TrailingChecksums,
 };
-pub use snapshot::{Entry, Problem, SecretData, Snapshot};
+pub use snapshot::{Claim, Document, Entry, Kind, Object, Problem, SecretData, Snapshot};

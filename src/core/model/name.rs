@@ -6,7 +6,7 @@ use std::sync::Arc;
 /// `namespace/name` of a document. Orders by namespace, then name: the precedence of documents without a creation time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectName {
-    /// Kubernetes namespace; `default` when a file names none.
+    /// Kubernetes namespace; `default` when a file names none, empty for what has none.
     pub namespace: Arc<str>,
     /// `metadata.name`.
     pub name: Arc<str>,
@@ -28,6 +28,6 @@ impl ObjectName {
 
 impl fmt::Display for ObjectName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.namespace, self.name)
+        if self.namespace.is_empty() { f.write_str(&self.name) } else { write!(f, "{}/{}", self.namespace, self.name) }
     }
 }

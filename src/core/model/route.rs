@@ -1,6 +1,6 @@
 //! `BucketRoute` after lowering (kubernetes.md 2.3; the fields that the data plane honours today).
 
-use super::{Endpoint, ObjectName};
+use super::{Clients, Endpoint, ObjectName, Reference};
 use crate::s3::{BucketName, KeyPrefix, Permissions};
 
 /// One valid `BucketRoute`: references are names still, [`crate::table::compile`] resolves them.
@@ -8,14 +8,45 @@ use crate::s3::{BucketName, KeyPrefix, Permissions};
 pub struct Route {
     /// `namespace/name` of the document.
     pub name: ObjectName,
-    /// `spec.match.bucket`.
-    pub bucket: BucketName,
+    /// `spec.match`.
+    pub matches: RouteMatch,
     /// `spec.backends[0]`; several backends come later.
     pub backend: Backend,
     /// `spec.access`; empty = nobody.
     pub access: Vec<AccessEntry>,
     /// `spec.deny`; wins over every access entry.
     pub deny: Vec<DenyEntry>,
+}
+
+/// `spec.match`: which requests a route is for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RouteMatch {
+    /// `bucket`, as clients say it.
+    pub bucket: BucketName,
+    /// `hosts`: base hosts, lower case, sorted, each once; empty = all that the route's namespace may use.
+    pub hosts: Vec<String>,
+    /// `prefix` of keys, as clients say them; empty = every key.
+    pub prefix: KeyPrefix,
+    /// `clientScope`; default `Any`.
+    pub scope: ClientScope,
+}
+
+/// Whose requests a route is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ClientScope {
+    /// Everybody's.
+    #[default]
+    Any,
+    /// Those of clients of the route's own namespace: two tenants may each have a bucket of one name.
+    SameNamespace,
+}
+
+impl RouteMatch {
+    /// The whole bucket, for everybody, on every host.
+    #[must_use]
+    pub fn whole(bucket: BucketName) -> Self {
+        Self { bucket, hosts: Vec::new(), prefix: KeyPrefix::default(), scope: ClientScope::Any }
+    }
 }
 
 /// `spec.backends[]`.
@@ -31,10 +62,10 @@ pub struct Backend {
     pub addressing: AddressingStyle,
     /// `bucket`; default: the client's name. Ceph tenants (`tenant:bucket`) are allowed.
     pub bucket: String,
-    /// `prefix` put before every key.
+    /// `prefix` of keys at the backend, in place of `match.prefix`; default: `match.prefix`.
     pub prefix: KeyPrefix,
-    /// `credentialRef.name`, a `CredentialSource` of the same namespace.
-    pub credential: String,
+    /// `credentialRef`, a `CredentialSource`.
+    pub credential: Reference,
     /// `tls.verification`; default `Full`.
     pub verification: TlsVerification,
     /// `tls.caCertificateRefs`; empty = the system's roots.
@@ -98,12 +129,23 @@ pub enum CaRefKind {
 pub struct AccessEntry {
     /// `name`, unique in the route.
     pub name: String,
-    /// `clientRef.name`, a `ClientIdentity` of the same namespace.
-    pub client: String,
+    /// `clientRef` or `clientSelector`.
+    pub clients: Clients,
     /// `permissions`, at least one.
     pub permissions: Permissions,
     /// `prefixes` in the client's names; empty = every key.
     pub prefixes: Vec<KeyPrefix>,
+    /// `credentials`: other backend keys for these clients.
+    pub credentials: Vec<CredentialOverride>,
+}
+
+/// `spec.access[].credentials[]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CredentialOverride {
+    /// `backend`, one of the route's.
+    pub backend: String,
+    /// `credentialRef`, instead of the backend's own.
+    pub credential: Reference,
 }
 
 /// `spec.deny[]`.
@@ -111,8 +153,8 @@ pub struct AccessEntry {
 pub struct DenyEntry {
     /// `name`, unique in the route.
     pub name: String,
-    /// `clientRef.name`; `None` = every client.
-    pub client: Option<String>,
+    /// `clientRef` or `clientSelector`; `None` = every client.
+    pub clients: Option<Clients>,
     /// `permissions`; omitted = all.
     pub permissions: Permissions,
     /// `prefixes`; empty = every key.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::RouteTable;
 use crate::access::Principal;
-use crate::model::{Entry, ObjectName, Problem, Route, Snapshot};
+use crate::model::{Claim, Entry, Object, ObjectName, Problem, Reason, Route, Snapshot};
 use resolve::Resolver;
 
 /// The result of compiling.
@@ -21,6 +21,9 @@ pub struct Compiled {
     pub table: RouteTable,
     /// One for each thing that was refused, sorted.
     pub rejections: Vec<Rejection>,
+    /// What does not turn a condition false and should be known all the same, sorted: the condition of a notice is
+    /// written *true*, with this reason and message.
+    pub notices: Vec<Rejection>,
 }
 
 /// One thing that is wrong with one document.
@@ -43,12 +46,14 @@ pub fn compile(snapshot: &Snapshot) -> Compiled {
     let mut rejections = Rejections::default();
     let mut table = RouteTable { clients: clients::resolve(snapshot, &mut rejections), ..RouteTable::default() };
     let mut resolver = Resolver::new(snapshot, &mut rejections);
-    // The map is sorted by `namespace/name`, so the first route that claims a bucket is the one with precedence.
-    for (name, entry) in &snapshot.routes {
-        place(name, entry, &mut table, &mut resolver, &mut rejections);
+    // The oldest route that claims a bucket is the one with precedence.
+    let mut by_age: Vec<_> = snapshot.routes.iter().collect();
+    by_age.sort_by_key(|(name, object)| (object.created, *name));
+    for (name, object) in by_age {
+        place(name, object, &mut table, &mut resolver, &mut rejections);
     }
     table.fingerprint = canonical::fingerprint(&table);
-    Compiled { table, rejections: rejections.0.into_iter().collect() }
+    Compiled { table, rejections: rejections.0.into_iter().collect(), notices: Vec::new() }
 }
 
 /// Puts one route into the table.
@@ -57,15 +62,17 @@ pub fn compile(snapshot: &Snapshot) -> Compiled {
 /// is broken. Letting the next route have it would move the bucket to another owner because of a typing mistake.
 fn place<'a>(
     name: &'a ObjectName,
-    entry: &'a Entry<Route>,
+    object: &'a Object<Route>,
     table: &mut RouteTable,
     resolver: &mut Resolver<'a>,
     rejections: &mut Rejections,
 ) {
-    rejections.invalid("BucketRoute", name, entry);
-    let bucket = match entry {
-        Entry::Valid(route) => Some(&route.bucket),
-        Entry::Invalid { bucket, .. } => bucket.as_ref(),
+    rejections.invalid("BucketRoute", name, object);
+    let bucket = match &object.entry {
+        Entry::Valid(route) => Some(&route.matches.bucket),
+        Entry::Invalid { claim: Claim::Match(matches), .. } => Some(&matches.bucket),
+        Entry::Invalid { claim: Claim::Bucket(bucket), .. } => Some(bucket),
+        Entry::Invalid { claim: Claim::Unreadable, .. } => None,
     };
     let Some(bucket) = bucket else {
         table.some_bucket_unreadable = true;
@@ -75,7 +82,7 @@ fn place<'a>(
         rejections.add("BucketRoute", name, "Accepted", claimed());
         return;
     }
-    let Entry::Valid(route) = entry else {
+    let Some(route) = object.valid() else {
         table.buckets.insert(bucket.clone(), None);
         return;
     };
@@ -88,10 +95,10 @@ fn place<'a>(
 }
 
 fn claimed() -> Problem {
-    problem("spec.match.bucket", "Conflicted", "claimed by another route")
+    problem("spec.match.bucket", Reason::Conflicted, "claimed by another route")
 }
 
-fn problem(field: impl Into<String>, reason: &'static str, message: impl Into<String>) -> Problem {
+fn problem(field: impl Into<String>, reason: Reason, message: impl Into<String>) -> Problem {
     Problem { field: field.into(), reason, message: message.into() }
 }
 
@@ -105,8 +112,8 @@ impl Rejections {
     }
 
     /// Everything that lowering found wrong with a document.
-    fn invalid<T>(&mut self, kind: &'static str, name: &ObjectName, entry: &Entry<T>) {
-        if let Entry::Invalid { problems, .. } = entry {
+    fn invalid<T>(&mut self, kind: &'static str, name: &ObjectName, object: &Object<T>) {
+        if let Entry::Invalid { problems, .. } = &object.entry {
             for problem in problems {
                 self.add(kind, name, "Accepted", problem.clone());
             }

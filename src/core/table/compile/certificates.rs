@@ -8,7 +8,7 @@ use rustls_pki_types::pem::PemObject;
 
 use super::canonical::{Canonical, Digest};
 use super::problem;
-use crate::model::{Backend, CaRef, CaRefKind, ObjectName, Problem, Snapshot, TlsVerification};
+use crate::model::{Backend, CaRef, CaRefKind, ObjectName, Problem, Reason, Snapshot, TlsVerification};
 use crate::table::Trust;
 
 /// Trust settings with a digest of their contents.
@@ -53,8 +53,9 @@ fn certificates(
     route: &ObjectName,
     snapshot: &Snapshot,
 ) -> Result<Vec<Vec<u8>>, Problem> {
-    let wrong =
-        |what: &str| problem(format!("spec.backends[0].tls.caCertificateRefs[{index}]"), "InvalidCertificateRef", what);
+    let wrong = |what: &str| {
+        problem(format!("spec.backends[0].tls.caCertificateRefs[{index}]"), Reason::InvalidCertificateRef, what)
+    };
     let object = route.sibling(&reference.name);
     let pem: &[u8] = match reference.kind {
         CaRefKind::ConfigMap => {

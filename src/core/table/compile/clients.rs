@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::credentials::value;
 use super::{Rejections, problem};
 use crate::access::Principal;
-use crate::model::{Client, ClientSecret, Entry, ObjectName, Problem, SecretRef, Snapshot};
+use crate::model::{Client, ClientSecret, ObjectName, Problem, Reason, SecretRef, Snapshot};
 use crate::sigv4::{AccessKeyId, SecretKey};
 
 /// A request is verified against every identity that has its key id; this bounds the work that one request can cause.
@@ -14,9 +14,9 @@ const MAX_IDENTITIES_PER_KEY: usize = 4;
 /// The live secrets of every access key, in the order of `namespace/name`.
 pub(super) fn resolve(snapshot: &Snapshot, rejections: &mut Rejections) -> HashMap<AccessKeyId, Vec<ClientSecret>> {
     let mut by_key: BTreeMap<AccessKeyId, Vec<ClientSecret>> = BTreeMap::new();
-    for (name, entry) in &snapshot.clients {
-        rejections.invalid("ClientIdentity", name, entry);
-        let Entry::Valid(client) = entry else { continue };
+    for (name, object) in &snapshot.clients {
+        rejections.invalid("ClientIdentity", name, object);
+        let Some(client) = object.valid() else { continue };
         for (key, secret) in live_secrets(name, client, snapshot, rejections) {
             by_key.entry(key).or_default().push(secret);
         }
@@ -53,7 +53,7 @@ fn read(name: &ObjectName, reference: &SecretRef, snapshot: &Snapshot) -> Result
     let data = snapshot
         .secrets
         .get(&name.sibling(&reference.name))
-        .ok_or_else(|| problem("name", "SecretNotFound", "there is no such valid Secret in this namespace"))?;
+        .ok_or_else(|| problem("name", Reason::SecretNotFound, "there is no such valid Secret in this namespace"))?;
     let key = value(data, &reference.access_key_id_key, "accessKeyIDKey", AccessKeyId::parse)?;
     let secret =
         value(data, &reference.secret_access_key_key, "secretAccessKeyKey", |text| SecretKey::new(text.to_owned()))?;
@@ -76,7 +76,7 @@ fn bounded(mut secrets: Vec<ClientSecret>, rejections: &mut Rejections) -> Vec<C
             "ClientIdentity",
             name,
             "Ready",
-            problem("spec.accessKey.secretRefs", "DuplicateAccessKey", message),
+            problem("spec.accessKey.secretRefs", Reason::DuplicateAccessKey, message),
         );
     }
     if let Some(first_dropped) = identities.iter().nth(MAX_IDENTITIES_PER_KEY) {

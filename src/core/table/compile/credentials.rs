@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::canonical::{Canonical, Digest};
 use super::{Rejections, problem};
-use crate::model::{BackendCredential, Credential, CredentialKind, Entry, ObjectName, Problem, SecretData, Snapshot};
+use crate::model::{BackendCredential, Credential, CredentialKind, ObjectName, Problem, Reason, SecretData, Snapshot};
 use crate::sigv4::{AccessKeyId, SecretKey};
 
 /// A usable credential, shared by the routes that name it, with a digest of its contents.
@@ -18,9 +18,9 @@ pub(super) struct Usable {
 /// The usable sources; the others are in the rejections.
 pub(super) fn resolve<'a>(snapshot: &'a Snapshot, rejections: &mut Rejections) -> BTreeMap<&'a ObjectName, Usable> {
     let mut usable = BTreeMap::new();
-    for (name, entry) in &snapshot.credentials {
-        rejections.invalid("CredentialSource", name, entry);
-        let Entry::Valid(source) = entry else { continue };
+    for (name, object) in &snapshot.credentials {
+        rejections.invalid("CredentialSource", name, object);
+        let Some(source) = object.valid() else { continue };
         match read(name, source, snapshot) {
             Ok(credential) => {
                 let digest = digest(&credential);
@@ -38,7 +38,7 @@ fn read(name: &ObjectName, source: &Credential, snapshot: &Snapshot) -> Result<B
         return Ok(BackendCredential::Anonymous);
     };
     let data = snapshot.secrets.get(&name.sibling(secret)).ok_or_else(|| {
-        problem("spec.secret.name", "SecretNotFound", "there is no such valid Secret in this namespace")
+        problem("spec.secret.name", Reason::SecretNotFound, "there is no such valid Secret in this namespace")
     })?;
     let secret_key = |text: &str| SecretKey::new(text.to_owned());
     Ok(BackendCredential::Keys {
@@ -59,7 +59,7 @@ pub(super) fn value<T>(
     field: &str,
     parse: impl FnOnce(&str) -> Option<T>,
 ) -> Result<T, Problem> {
-    let missing = |message: String| problem(field, "KeyMissing", message);
+    let missing = |message: String| problem(field, Reason::KeyMissing, message);
     let bytes = data.get(key).ok_or_else(|| missing(format!("the Secret has no key {key}")))?;
     std::str::from_utf8(bytes)
         .ok()

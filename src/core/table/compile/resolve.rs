@@ -8,7 +8,9 @@ use super::certificates::{Bundles, Trusted};
 use super::credentials::{self, Usable};
 use super::{Grantees, Rejections, problem};
 use crate::access::{Policy, Principal, Rule};
-use crate::model::{Backend, BackendCredential, Entry, ObjectName, Problem, Route, Snapshot, TrailingChecksums};
+use crate::model::{
+    Backend, BackendCredential, Clients, ObjectName, Problem, Reason, Route, Snapshot, TrailingChecksums,
+};
 use crate::s3::Mapping;
 use crate::table::{ServedRoute, Upstream};
 
@@ -42,7 +44,7 @@ impl<'a> Resolver<'a> {
         let served = || {
             let (policy, upstream) = (Policy { allow, deny: deny? }, upstream(&route.backend, &credential?, trusted?));
             let mapping = Mapping {
-                client_bucket: route.bucket.clone(),
+                client_bucket: route.matches.bucket.clone(),
                 backend_bucket: route.backend.bucket.clone(),
                 prefix: route.backend.prefix.clone(),
             };
@@ -55,7 +57,7 @@ impl<'a> Resolver<'a> {
     fn allow_rules(&self, name: &ObjectName, route: &Route, reject: &mut impl FnMut(Problem)) -> Vec<Rule> {
         let mut rules = Vec::with_capacity(route.access.len());
         for (index, entry) in route.access.iter().enumerate() {
-            match self.principal(name, &entry.client) {
+            match self.principal(name, &entry.clients) {
                 Some(principal) => rules.push(Rule {
                     principal: Some(principal),
                     permissions: entry.permissions,
@@ -72,7 +74,7 @@ impl<'a> Resolver<'a> {
     fn deny_rules(&self, name: &ObjectName, route: &Route, reject: &mut impl FnMut(Problem)) -> Option<Vec<Rule>> {
         let mut rules = Some(Vec::with_capacity(route.deny.len()));
         for (index, entry) in route.deny.iter().enumerate() {
-            let principal = entry.client.as_ref().map(|client| self.principal(name, client));
+            let principal = entry.clients.as_ref().map(|clients| self.principal(name, clients));
             if principal == Some(None) {
                 reject(client_not_found("deny", index, "the route is not served, because this deny cannot hold"));
                 rules = None;
@@ -87,16 +89,18 @@ impl<'a> Resolver<'a> {
         rules
     }
 
-    fn principal(&self, route: &ObjectName, client: &str) -> Option<Principal> {
-        let identity = route.sibling(client);
-        matches!(self.snapshot.clients.get(&identity), Some(Entry::Valid(_))).then(|| Principal::new(identity))
+    fn principal(&self, route: &ObjectName, clients: &Clients) -> Option<Principal> {
+        let Clients::One(reference) = clients else { return None };
+        let identity = reference.target(route);
+        let is_valid = self.snapshot.clients.get(&identity).is_some_and(|object| object.valid().is_some());
+        (is_valid && reference.namespace.is_none()).then(|| Principal::new(identity))
     }
 
     fn credential(&self, route: &ObjectName, backend: &Backend) -> Result<Usable, Problem> {
-        self.credentials.get(&route.sibling(&backend.credential)).cloned().ok_or_else(|| {
+        self.credentials.get(&backend.credential.target(route)).cloned().ok_or_else(|| {
             problem(
                 "spec.backends[0].credentialRef.name",
-                "CredentialNotFound",
+                Reason::CredentialNotFound,
                 "there is no usable CredentialSource of this name in this namespace",
             )
         })
@@ -106,7 +110,7 @@ impl<'a> Resolver<'a> {
 fn client_not_found(list: &str, index: usize, consequence: &str) -> Problem {
     problem(
         format!("spec.{list}[{index}].clientRef.name"),
-        "ClientNotFound",
+        Reason::ClientNotFound,
         format!("there is no valid ClientIdentity of this name in this namespace: {consequence}"),
     )
 }

@@ -4,8 +4,9 @@ use zeroize::Zeroizing;
 
 use super::*;
 use crate::model::{
-    AccessEntry, AddressingStyle, Backend, BackendCredential, CaRef, CaRefKind, Client, Credential, CredentialKind,
-    DenyEntry, Endpoint, SecretRef, TlsVerification, TrailingChecksums,
+    AccessEntry, AddressingStyle, AllowedNamespaces, Backend, BackendCredential, CaRef, CaRefKind, Client, Clients,
+    Credential, CredentialKind, DenyEntry, Endpoint, Reference, RouteMatch, SecretRef, TlsVerification,
+    TrailingChecksums,
 };
 use crate::s3::{BucketName, KeyPrefix, ObjectKey, Permission, Permissions, Resource};
 use crate::sigv4::AccessKeyId;
@@ -25,7 +26,7 @@ fn bucket(text: &str) -> BucketName {
 fn route(bucket_name: &str, clients: &[&str]) -> Route {
     Route {
         name: name("unused: the key of the map counts"),
-        bucket: bucket(bucket_name),
+        matches: RouteMatch::whole(bucket(bucket_name)),
         backend: Backend {
             name: "only".into(),
             endpoint: Endpoint::parse("http://127.0.0.1:9000").unwrap(),
@@ -33,7 +34,7 @@ fn route(bucket_name: &str, clients: &[&str]) -> Route {
             addressing: AddressingStyle::Path,
             bucket: format!("{bucket_name}-real"),
             prefix: KeyPrefix::default(),
-            credential: "keys".into(),
+            credential: Reference::local("keys"),
             verification: TlsVerification::Full,
             ca: vec![],
             trailing_checksums: TrailingChecksums::Forward,
@@ -42,9 +43,10 @@ fn route(bucket_name: &str, clients: &[&str]) -> Route {
             .iter()
             .map(|client| AccessEntry {
                 name: (*client).into(),
-                client: (*client).into(),
+                clients: Clients::One(Reference::local(client)),
                 permissions: Permissions::ALL,
                 prefixes: vec![],
+                credentials: vec![],
             })
             .collect(),
         deny: vec![],
@@ -54,17 +56,22 @@ fn route(bucket_name: &str, clients: &[&str]) -> Route {
 fn deny(client: Option<&str>, prefix: &str) -> DenyEntry {
     DenyEntry {
         name: "no".into(),
-        client: client.map(str::to_owned),
+        clients: client.map(|client| Clients::One(Reference::local(client))),
         permissions: Permissions::ALL,
         prefixes: vec![KeyPrefix::parse(prefix).unwrap()],
     }
 }
 
-fn invalid<T>(bucket_name: Option<&str>) -> Entry<T> {
-    Entry::Invalid { bucket: bucket_name.map(bucket), problems: vec![problem("spec.x", "Invalid", "unknown")] }
+fn invalid<T>(bucket_name: Option<&str>) -> Object<T> {
+    let claim = bucket_name.map_or(Claim::Unreadable, |name| Claim::Bucket(bucket(name)));
+    Entry::Invalid { claim, problems: vec![problem("spec.x", Reason::Invalid, "unknown")] }.into()
 }
 
-fn client(secrets: &[&str]) -> Entry<Client> {
+fn valid<T>(value: T) -> Object<T> {
+    Entry::Valid(value).into()
+}
+
+fn client(secrets: &[&str]) -> Object<Client> {
     let secrets = secrets
         .iter()
         .map(|secret| SecretRef {
@@ -73,11 +80,16 @@ fn client(secrets: &[&str]) -> Entry<Client> {
             secret_access_key_key: "AWS_SECRET_ACCESS_KEY".into(),
         })
         .collect();
-    Entry::Valid(Client { name: name("unused"), secrets })
+    valid(Client { name: name("unused"), secrets, allowed_namespaces: AllowedNamespaces::Same })
 }
 
-fn source(kind: CredentialKind) -> Entry<Credential> {
-    Entry::Valid(Credential { name: name("unused"), kind })
+fn source(kind: CredentialKind) -> Object<Credential> {
+    valid(Credential {
+        name: name("unused"),
+        kind,
+        allowed_namespaces: AllowedNamespaces::Same,
+        allowed_endpoints: vec![],
+    })
 }
 
 fn keys(secret: &str) -> CredentialKind {
@@ -98,7 +110,7 @@ fn secret(id: &str, key: &str) -> BTreeMap<String, Zeroizing<Vec<u8>>> {
 /// Route `data` on bucket `data` with client `demo`; everything resolves.
 fn complete() -> Snapshot {
     let mut snapshot = Snapshot::default();
-    snapshot.routes.insert(name("data"), Entry::Valid(route("data", &["demo"])));
+    snapshot.routes.insert(name("data"), valid(route("data", &["demo"])));
     snapshot.credentials.insert(name("keys"), source(keys("backend")));
     snapshot.clients.insert(name("demo"), client(&["demo-1"]));
     snapshot.secrets.insert(name("backend"), secret("backend-key", "backend-secret"));
@@ -110,7 +122,7 @@ fn edit(change: impl FnOnce(&mut Route)) -> Snapshot {
     let mut snapshot = complete();
     let mut changed = route("data", &["demo"]);
     change(&mut changed);
-    snapshot.routes.insert(name("data"), Entry::Valid(changed));
+    snapshot.routes.insert(name("data"), valid(changed));
     snapshot
 }
 
@@ -194,16 +206,19 @@ fn k_api_6_an_unreadable_bucket_makes_every_unmatched_name_unknown() {
 #[test]
 fn k_api_3_the_smallest_name_wins_a_bucket() {
     let mut snapshot = complete();
-    snapshot.routes.insert(ObjectName::new("a-team", "zzz"), Entry::Valid(route("data", &[])));
+    snapshot.routes.insert(ObjectName::new("a-team", "zzz"), valid(route("data", &[])));
     let compiled = compile(&snapshot);
     // The winner's own namespace has no credential, so the bucket is broken: it does not fall to the other route.
     assert!(is_broken(&compiled, "data"));
     let lost = &compiled.rejections[1];
-    assert_eq!((lost.name.clone(), lost.condition, lost.problem.reason), (name("data"), "Accepted", "Conflicted"));
+    assert_eq!(
+        (lost.name.clone(), lost.condition, lost.problem.reason),
+        (name("data"), "Accepted", Reason::Conflicted)
+    );
     assert_eq!(lost.problem.message, "claimed by another route");
 
     let mut snapshot = complete();
-    snapshot.routes.insert(name("later"), Entry::Valid(route("data", &[])));
+    snapshot.routes.insert(name("later"), valid(route("data", &[])));
     let compiled = compile(&snapshot);
     assert_eq!(served(&compiled, "data").name, name("data"));
     assert_eq!(said(&compiled), ["BucketRoute default/later Accepted spec.match.bucket Conflicted"]);

@@ -7,9 +7,9 @@ use super::*;
 /// What a source reports: an object with its new contents, or that it is gone.
 #[derive(Debug, Clone)]
 enum Event {
-    Route(&'static str, Option<Entry<Route>>),
-    Client(&'static str, Option<Entry<Client>>),
-    Credential(Option<Entry<Credential>>),
+    Route(&'static str, Option<Object<Route>>),
+    Client(&'static str, Option<Object<Client>>),
+    Credential(Option<Object<Credential>>),
     Secret(&'static str, Option<&'static str>),
 }
 
@@ -32,8 +32,8 @@ fn apply(snapshot: &mut Snapshot, event: &Event) {
 
 fn event() -> impl Strategy<Value = Event> {
     let routes = prop_oneof![
-        Just(Some(Entry::Valid(route("data", &["demo", "other"])))),
-        Just(Some(Entry::Valid(route("more", &["other"])))),
+        Just(Some(valid(route("data", &["demo", "other"])))),
+        Just(Some(valid(route("more", &["other"])))),
         Just(Some(invalid(Some("data")))),
         Just(Some(invalid(None))),
         Just(None),

@@ -13,7 +13,7 @@ fn k_ctl_4_ten_thousand_routes_compile_in_50_ms() {
     for index in 0..10_000 {
         let mut one = route(&format!("bucket-{index}"), &["demo", &format!("client-{}", index % 1000)]);
         one.deny.push(deny(None, "private/"));
-        snapshot.routes.insert(name(&format!("route-{index}")), Entry::Valid(one));
+        snapshot.routes.insert(name(&format!("route-{index}")), valid(one));
         if index < 1000 {
             snapshot.clients.insert(name(&format!("client-{index}")), client(&[&format!("client-{index}")]));
             let pair = secret(&format!("AKIA{index}"), "some-secret");
