@@ -31,6 +31,10 @@ pub enum Command {
     /// Prints every problem with its file, document, field and reason, and exits with 1. Exits with 0 when `osp serve`
     /// would serve everything in the directory.
     Check(Check),
+    /// Print the CustomResourceDefinitions of the kinds that OSP reads from Kubernetes
+    ///
+    /// For `osp crds | kubectl apply --server-side -f -`.
+    Crds(Crds),
 }
 
 /// Flags of `osp serve`. A flag wins over the same setting in the file of `--config`.
@@ -85,6 +89,14 @@ pub struct Check {
     pub config: Option<PathBuf>,
 }
 
+/// Flags of `osp crds`.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub struct Crds {
+    /// Write one file for each kind into this directory, and print nothing
+    #[arg(long, value_name = "DIR")]
+    pub write: Option<PathBuf>,
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -116,6 +128,7 @@ mod tests {
         assert!(Args::try_parse_from(["osp", "serve"]).is_err());
         assert!(Args::try_parse_from(["osp", "check"]).is_err());
         assert!(Args::try_parse_from(["osp", "check", "d"]).is_ok());
+        assert!(Args::try_parse_from(["osp", "crds"]).is_ok());
     }
 
     #[test]

@@ -67,7 +67,7 @@ mod wiring;
 
 use std::io::Write;
 
-pub use args::{Args, Check, Command, Serve};
+pub use args::{Args, Check, Command, Crds, Serve};
 pub use config::{Config, ConfigError};
 
 /// Why the process ends with an error.
@@ -82,6 +82,9 @@ pub enum Failure {
     /// A listener that cannot be bound, or a part of the process that ended.
     #[error("{0}")]
     Serve(String),
+    /// The definitions of the kinds cannot be written where they are wanted.
+    #[error("{0}")]
+    Crds(String),
 }
 
 impl From<Vec<ConfigError>> for Failure {
@@ -106,6 +109,14 @@ pub fn run(config: Config) -> Result<(), Failure> {
 pub fn check(typed: &Check) -> Result<(), Failure> {
     let serve = Serve { config_dir: typed.dir.clone(), config: typed.config.clone(), ..Serve::default() };
     wiring::check(&typed.dir, &Config::read(&serve)?.process_rules())
+}
+
+/// Writes the `CustomResourceDefinition`s to standard output, or one file for each into a directory.
+///
+/// # Errors
+/// [`Failure::Crds`] when they cannot be written.
+pub fn crds(dir: Option<&Path>) -> Result<(), Failure> {
+    wiring::crds(dir)
 }
 
 /// Tells a person why the process ends, one line per reason.

@@ -13,6 +13,7 @@ fn main() -> ExitCode {
     let outcome = match Args::parse().command {
         Command::Serve(typed) => Config::read(&typed).map_err(osp::Failure::from).and_then(osp::run),
         Command::Check(typed) => osp::check(&typed),
+        Command::Crds(typed) => osp::crds(typed.write.as_deref()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -73,6 +73,20 @@ pub(crate) fn check(dir: &Path, process: &ProcessRules) -> Result<(), Failure> {
     Err(Failure::Documents(report.to_string().lines().map(str::to_owned).collect()))
 }
 
+/// Writes the definitions of the kinds.
+pub(crate) fn crds(dir: Option<&Path>) -> Result<(), Failure> {
+    let failure = |place: &Path, why: &dyn Display| Failure::Crds(format!("{}: {why}", place.display()));
+    let definitions = osp_controller::crd::definitions().map_err(|why| Failure::Crds(why.to_string()))?;
+    if let Some(dir) = dir {
+        return definitions.iter().try_for_each(|one| {
+            let file = dir.join(&one.file_name);
+            std::fs::write(&file, &one.yaml).map_err(|why| failure(&file, &why))
+        });
+    }
+    let stream: Vec<&str> = definitions.iter().map(|one| one.yaml.as_str()).collect();
+    std::io::stdout().write_all(stream.join("---\n").as_bytes()).map_err(|why| failure(Path::new("stdout"), &why))
+}
+
 /// The listeners of the process, bound before anything runs: a taken port is an error at start, and port 0 gets its
 /// number here.
 struct Sockets {

@@ -14,6 +14,7 @@
 //! * `collect` puts the results into one [`osp_core::model::Snapshot`]. A document that is not valid stays in it, as
 //!   *present and invalid*: its bucket answers 503, never 404, and every other document serves.
 //! * [`watch`] waits until a directory has changed and is quiet again.
+//! * [`crd`] has the same kinds as schemas, for an API server. Only tests join it to the rest.
 //! * [`publish`] runs all of it and swaps the table; [`check()`] runs all of it and only reports.
 //!
 //! The API server will be a second source of the same documents; nothing after `lower` will notice.
@@ -24,6 +25,7 @@ mod collect;
 mod lower;
 
 pub mod check;
+pub mod crd;
 pub mod files;
 pub mod finding;
 pub mod publish;

@@ -222,3 +222,5 @@ fn class_name(spec: &Fields<'_>) -> Option<()> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub mod vocabulary;

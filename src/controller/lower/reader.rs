@@ -197,6 +197,8 @@ impl<'a> Fields<'a> {
 
     fn refuse_unknown(&self) {
         let known = self.known.borrow();
+        #[cfg(test)]
+        super::vocabulary::record(&self.path, &known);
         for field in self.map.keys().filter(|field| !known.contains(field.as_str())) {
             self.problems.add(join(&self.path, field), Reason::Invalid, "unknown or not yet supported field");
         }
