@@ -66,6 +66,7 @@ pub mod telemetry;
 mod wiring;
 
 use std::io::Write;
+use std::path::Path;
 
 pub use args::{Args, Check, Command, Crds, Serve};
 pub use config::{Config, ConfigError};

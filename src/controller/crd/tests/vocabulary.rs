@@ -1,11 +1,12 @@
 //! The schemas and `lower` say the same, field by field.
 
+use kube::core::cel::apply_defaults;
 use osp_core::model::Problem;
 use serde_json::{Map, Value, json};
 
 use super::structure::{Schema, broken_rules, violations, walk};
 use super::{KINDS, problems, rules, schema, yaml};
-use crate::lower::vocabulary;
+use crate::lower::{lower, name, vocabulary};
 
 /// Documents that together have every field of the schemas.
 const MAXIMAL: &str = include_str!("maximal.yaml");
@@ -284,4 +285,48 @@ fn k_api_1_the_schemas_and_lower_have_the_same_bounds() {
         }
     }
     assert!(tried > 100, "{tried}");
+}
+
+/// Documents with every part that holds a field with a default, and none of those fields.
+const MINIMAL: &str = "
+kind: BucketRoute
+spec:
+  match: {bucket: data}
+  backends:
+  - name: store
+    endpoint: https://s3.example.com
+    credentialRef: {name: keys}
+    tls: {caCertificateRefs: [{kind: Secret, name: authorities}]}
+  traffic: {retries: {}}
+---
+kind: CredentialSource
+spec: {secret: {name: keys}, allowedNamespaces: {}}
+---
+kind: ClientIdentity
+spec: {accessKey: {secretRefs: [{name: keys}]}, allowedNamespaces: {}}
+";
+
+/// An API server writes the defaults of the schema into an object; `lower` has its own for files.
+#[test]
+fn the_defaults_of_the_schemas_are_those_of_lower() {
+    let mut written = Vec::new();
+    for mut document in yaml(MINIMAL) {
+        let kind = document["kind"].as_str().unwrap().to_owned();
+        document["apiVersion"] = json!("osp.flexworks.eu/v1alpha1");
+        document["metadata"] = json!({"name": "minimal"});
+        let defaulted = apply_defaults(schema(&kind), &document);
+        let lowered = |document: &Value| {
+            let document = lowerable(&kind, document.clone());
+            assert_eq!(problems(&document), []);
+            format!("{:?}", lower(&document, &name(&document).unwrap()))
+        };
+        assert_eq!(lowered(&document), lowered(&defaulted));
+        fields(&defaulted["spec"], &format!("{kind} spec"), &mut written);
+    }
+    for kind in KINDS {
+        walk(&Schema(schema(kind)), "", &mut |path, part| {
+            let tried = part.0.get("default").is_none() || written.contains(&format!("{kind} {path}"));
+            assert!(tried, "MINIMAL has no place for the default of {kind} {path}");
+        });
+    }
 }
