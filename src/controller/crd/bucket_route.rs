@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::common::{
-    CertificateName, Condition, ConsentedRef, DataKey, Duration, HostName, Label, LocalRef, ObjectName, Prefix,
-    Selector,
+    AnyPrefix, CertificateName, Condition, ConsentedRef, DataKey, Duration, HostName, Label, LocalRef, ObjectName,
+    Prefix, Selector,
 };
 
 /// What clients see, and where it goes.
@@ -99,7 +99,7 @@ pub struct Match {
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub hosts: Option<Vec<HostName>>,
     /// Only keys that begin with this. Several routes may share a bucket; the longest prefix wins. Default: all keys.
-    pub prefix: Option<Prefix>,
+    pub prefix: Option<AnyPrefix>,
     /// Any: the bucket has this name for all clients. SameNamespace: only for clients of the namespace of this route, so
     /// that two namespaces can have a bucket of the same name.
     #[schemars(extend("default" = "Any"))]
@@ -145,8 +145,8 @@ pub struct Backend {
     /// Name of the bucket at this backend. Default: the name that clients use.
     #[schemars(length(min = 1, max = 255), regex(pattern = r"^(\.*[A-Za-z0-9_:-][A-Za-z0-9._:-]*|\.{3,})$"))]
     pub bucket: Option<String>,
-    /// Put before every key at this backend, in place of match.prefix; clients do not see it.
-    pub prefix: Option<Prefix>,
+    /// What keys begin with at this backend, in place of match.prefix; clients do not see it. Default: match.prefix.
+    pub prefix: Option<AnyPrefix>,
     /// The CredentialSource whose keys sign requests to this backend.
     pub credential_ref: ConsentedRef,
     /// Checksums that come after a body: Forward passes them on, Drop verifies them and sends the body without. For
@@ -319,7 +319,7 @@ pub struct Access {
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub prefixes: Option<Vec<Prefix>>,
     /// Other credentials for the requests of these clients, by backend.
-    #[schemars(length(max = 8))]
+    #[schemars(length(min = 1, max = 8))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["backend".into()]))]
     pub credentials: Option<Vec<BackendCredential>>,
 }

@@ -25,13 +25,14 @@ pub struct ObjectName(
     String,
 );
 
-/// A host name in lower case, without port.
+/// A host name in lower case, without scheme, port and wildcard.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct HostName(
     #[schemars(
+        extend("x-kubernetes-validations" = [{"rule": "!isIP(self)", "message": "hosts must be names, not addresses"}]),
         length(min = 1, max = 253),
-        regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$")
+        regex(pattern = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$")
     )]
     String,
 );
@@ -45,6 +46,11 @@ pub struct CertificateName(#[schemars(length(min = 1, max = 253), regex(pattern 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct DataKey(#[schemars(length(min = 1, max = 253), regex(pattern = r"^[A-Za-z0-9._-]+$"))] String);
+
+/// A prefix of object keys, which may be empty.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct AnyPrefix(#[schemars(length(max = 1024))] String);
 
 /// A prefix of object keys.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -89,6 +95,8 @@ pub struct ConsentedRef {
 pub struct Selector {
     /// Labels that must all be there, with these values.
     #[schemars(extend("minProperties" = 1, "maxProperties" = 16))]
+    #[x_kube(validation = Rule::new("self.all(key, key.matches('^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]\
+        ([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$'))").message("matchLabels must have keys of labels, such as role or example.com/role"))]
     pub match_labels: BTreeMap<String, LabelValue>,
 }
 
@@ -99,8 +107,7 @@ pub struct Selector {
 pub struct AllowedNamespaces {
     /// Same: only routes of the namespace of this object. Selector: routes of the namespaces that the selector selects,
     /// too. All: routes of every namespace.
-    #[schemars(extend("default" = "Same"))]
-    pub from: Option<FromNamespaces>,
+    pub from: FromNamespaces,
     /// Labels of the namespaces, with from: Selector. The label kubernetes.io/metadata.name selects by name.
     pub selector: Option<Selector>,
 }

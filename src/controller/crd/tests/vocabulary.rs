@@ -300,10 +300,10 @@ spec:
   traffic: {retries: {}}
 ---
 kind: CredentialSource
-spec: {secret: {name: keys}, allowedNamespaces: {}}
+spec: {secret: {name: keys}}
 ---
 kind: ClientIdentity
-spec: {accessKey: {secretRefs: [{name: keys}]}, allowedNamespaces: {}}
+spec: {accessKey: {secretRefs: [{name: keys}]}}
 ";
 
 /// An API server writes the defaults of the schema into an object; `lower` has its own for files.
