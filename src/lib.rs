@@ -62,13 +62,17 @@
 pub mod admin;
 mod args;
 pub mod config;
+mod explain;
+mod keygen;
 pub mod telemetry;
 mod wiring;
 
 use std::io::Write;
 
-pub use args::{Args, Check, Command, Serve};
+pub use args::{Args, Check, Command, Explain, Keygen, Serve};
 pub use config::{Config, ConfigError};
+pub use explain::explain;
+pub use keygen::keygen;
 
 /// Why the process ends with an error.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -106,6 +110,15 @@ pub fn run(config: Config) -> Result<(), Failure> {
 pub fn check(typed: &Check) -> Result<(), Failure> {
     let serve = Serve { config_dir: typed.dir.clone(), config: typed.config.clone(), ..Serve::default() };
     wiring::check(&typed.dir, &Config::read(&serve)?.process_rules())
+}
+
+/// Prints a result on standard output.
+///
+/// # Errors
+/// [`Failure::Serve`] when it cannot be written.
+pub fn print(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| Failure::Serve(error.to_string()))
 }
 
 /// Tells a person why the process ends, one line per reason.

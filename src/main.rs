@@ -13,6 +13,8 @@ fn main() -> ExitCode {
     let outcome = match Args::parse().command {
         Command::Serve(typed) => Config::read(&typed).map_err(osp::Failure::from).and_then(osp::run),
         Command::Check(typed) => osp::check(&typed),
+        Command::Explain(typed) => osp::explain(&typed).and_then(|text| osp::print(&text)),
+        Command::Keygen(typed) => osp::keygen(&typed).and_then(|text| osp::print(&text)),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
