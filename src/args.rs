@@ -35,6 +35,15 @@ pub enum Command {
     ///
     /// For `osp crds | kubectl apply --server-side -f -`.
     Crds(Crds),
+    /// Say what would be decided about a request, and why
+    ///
+    /// Which route, which entry of it, which backend and which credential: by the same functions as for real requests,
+    /// and in the words of the access log. Exits with 0 whether the request would be allowed or not.
+    Explain(Explain),
+    /// Print a new access key: a Secret and the ClientIdentity that it belongs to
+    ///
+    /// Ready for `kubectl apply -f -`, or for a file in the directory of documents. The secret is shown this once.
+    Keygen(Keygen),
 }
 
 /// Flags of `osp serve`. A flag wins over the same setting in the file of `--config`.
@@ -95,6 +104,62 @@ pub struct Crds {
     /// Write one file for each kind into this directory, and print nothing
     #[arg(long, value_name = "DIR")]
     pub write: Option<PathBuf>,
+}
+
+/// Flags of `osp explain`.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub struct Explain {
+    /// Who asks, as NAMESPACE/NAME of a ClientIdentity
+    #[arg(long, value_name = "NAMESPACE/NAME")]
+    pub client: String,
+
+    /// What is asked for: the name of an S3 operation, such as GetObject
+    #[arg(long, value_name = "NAME")]
+    pub operation: String,
+
+    /// The bucket, as clients name it; none for ListBuckets
+    #[arg(long, value_name = "BUCKET")]
+    pub bucket: Option<String>,
+
+    /// The key, of an operation on one object
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
+
+    /// The prefix, of a listing
+    #[arg(long, value_name = "PREFIX")]
+    pub prefix: Option<String>,
+
+    /// The source of a copy, percent-encoded as in x-amz-copy-source
+    #[arg(long, value_name = "BUCKET/KEY")]
+    pub source: Option<String>,
+
+    /// The base host that the request comes by
+    #[arg(long, value_name = "HOST")]
+    pub host: Option<String>,
+
+    /// Directory of YAML documents, as for `osp serve --config-dir`
+    #[arg(long, value_name = "DIR")]
+    pub config_dir: PathBuf,
+
+    /// Settings of the process, as for `osp serve --config`
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// Flags of `osp keygen`.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct Keygen {
+    /// Name of the ClientIdentity; its Secret is called NAME-key
+    #[arg(long, value_name = "NAME")]
+    pub name: String,
+
+    /// Namespace of both
+    #[arg(long, value_name = "NAMESPACE")]
+    pub namespace: String,
+
+    /// `spec.className` of the ClientIdentity [default: none, which means osp]
+    #[arg(long, value_name = "NAME")]
+    pub class: Option<String>,
 }
 
 #[cfg(test)]

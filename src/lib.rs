@@ -62,14 +62,18 @@
 pub mod admin;
 mod args;
 pub mod config;
+mod explain;
+mod keygen;
 pub mod telemetry;
 mod wiring;
 
 use std::io::Write;
 use std::path::Path;
 
-pub use args::{Args, Check, Command, Crds, Serve};
+pub use args::{Args, Check, Command, Crds, Explain, Keygen, Serve};
 pub use config::{Config, ConfigError};
+pub use explain::explain;
+pub use keygen::keygen;
 
 /// Why the process ends with an error.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -118,6 +122,15 @@ pub fn check(typed: &Check) -> Result<(), Failure> {
 /// [`Failure::Crds`] when they cannot be written.
 pub fn crds(dir: Option<&Path>) -> Result<(), Failure> {
     wiring::crds(dir)
+}
+
+/// Prints a result on standard output.
+///
+/// # Errors
+/// [`Failure::Serve`] when it cannot be written.
+pub fn print(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| Failure::Serve(error.to_string()))
 }
 
 /// Tells a person why the process ends, one line per reason.

@@ -20,6 +20,20 @@ pub enum Blame {
     Gateway,
 }
 
+impl Blame {
+    /// Value of the `blame` label of metrics and of the log.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Operator => "operator",
+            Self::Hook => "hook",
+            Self::Upstream => "upstream",
+            Self::Gateway => "gateway",
+        }
+    }
+}
+
 /// Why a request stops. Variants carry data, never secrets; the text of a variant is the client's `<Message>`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -42,7 +42,7 @@ pub async fn delete_objects(
             _ => return Err(Denial::UpstreamMisbehaved),
         }
     }
-    Ok(Answer { status: 200, body: DeleteOutcome::render_result(&outcomes, quiet) })
+    Ok(Answer::new(200, DeleteOutcome::render_result(&outcomes, quiet)))
 }
 
 /// Reads the client's whole body through a gate; the obligation has bounded its length.

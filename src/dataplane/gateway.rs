@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::Method;
 use osp_core::access::{Decision, OwnAnswer, PendingBatch, Permit};
 use osp_core::s3::{self, Addressing, BucketName, Framing, ListBucketsPage, RawHead, Target};
-use osp_core::table::{Lookup, Reader, RouteTable};
+use osp_core::table::{Reader, RouteTable};
 use osp_core::{Denial, Timestamp};
 use pingora_core::connectors::http::Connector;
 use pingora_core::upstreams::peer::HttpPeer;
@@ -112,8 +112,14 @@ impl Gateway {
                 s3::list_buckets_xml(&page, BUCKETS_CREATED, &self.settings.region)
             }
             OwnAnswer::Location => s3::location_xml(&self.settings.region),
+            OwnAnswer::Exists => {
+                return Ok(Answer {
+                    bucket_region: Some(self.settings.region.clone()),
+                    ..Answer::new(200, Vec::new())
+                });
+            }
         };
-        Ok(Answer { status: 200, body })
+        Ok(Answer::new(200, body))
     }
 
     /// Lets a permitted request go; an empty object in frames is proved here, because the backend would have all of it
@@ -311,8 +317,7 @@ fn stop(flight: &mut Flight, denial: Denial) -> Box<Error> {
 /// Remembers what was named, for the log and the error body.
 fn name(flight: &mut Flight, target: &Target, table: &RouteTable) {
     let facts = &mut flight.facts;
-    facts.routed =
-        target.bucket.as_ref().is_some_and(|bucket| matches!(table.lookup(bucket), Lookup::Served(_) | Lookup::Broken));
+    facts.routed = target.bucket.as_ref().is_some_and(|bucket| table.knows(bucket));
     facts.bucket.clone_from(&target.bucket);
     facts.key.clone_from(&target.key);
     facts.virtual_host = target.addressing == Addressing::VirtualHost;

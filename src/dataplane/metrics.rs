@@ -171,13 +171,7 @@ impl Metrics {
 }
 
 pub const fn blame_label(blame: osp_core::Blame) -> &'static str {
-    match blame {
-        osp_core::Blame::Client => "client",
-        osp_core::Blame::Operator => "operator",
-        osp_core::Blame::Hook => "hook",
-        osp_core::Blame::Upstream => "upstream",
-        osp_core::Blame::Gateway => "gateway",
-    }
+    blame.label()
 }
 
 #[cfg(test)]

@@ -20,8 +20,18 @@ const RETRY_AFTER: &str = "1";
 pub struct Answer {
     /// HTTP status.
     pub status: u16,
-    /// XML body.
+    /// XML body; empty where there is none.
     pub body: Vec<u8>,
+    /// `x-amz-bucket-region`, of `HeadBucket`.
+    pub bucket_region: Option<String>,
+}
+
+impl Answer {
+    /// Status and body.
+    #[must_use]
+    pub const fn new(status: u16, body: Vec<u8>) -> Self {
+        Self { status, body, bucket_region: None }
+    }
 }
 
 /// Answers a request that is refused before anything was forwarded. Returns `true`: the answer is sent.
@@ -34,7 +44,7 @@ pub async fn deny(
     let body = render(&denial, flight);
     let status = denial.row().status;
     flight.denial = Some(denial);
-    write(session, flight, observer, Answer { status, body }).await?;
+    write(session, flight, observer, Answer::new(status, body)).await?;
     Ok(true)
 }
 
@@ -65,7 +75,7 @@ pub async fn failure(session: &mut Session, error: &Error, flight: &mut Flight, 
     let answered = session.response_written().is_some_and(|head| !head.status.is_informational());
     if !answered && denial != Denial::ClientGone {
         let body = render(&denial, flight);
-        let _ = write(session, flight, observer, Answer { status, body }).await;
+        let _ = write(session, flight, observer, Answer::new(status, body)).await;
     }
     if let Denial::Internal(what) = &denial {
         tracing::error!(request_id = %flight.id, what, "internal error");
@@ -116,6 +126,9 @@ async fn write(
     }
     head.insert_header(header::SERVER, observer.server_name.as_str())?;
     head.insert_header(header::DATE, observer.clock.now().imf_fixdate())?;
+    if let Some(region) = &answer.bucket_region {
+        head.insert_header(HeaderName::from_static("x-amz-bucket-region"), region.as_str())?;
+    }
     if answer.status == 503 {
         head.insert_header(header::RETRY_AFTER, RETRY_AFTER)?;
     }

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use osp_core::s3::BucketName;
-use osp_core::table::{Lookup, compile};
+use osp_core::table::{Asker, Lookup, compile};
 
 fn documents(text: &str) -> Vec<Document> {
     text.split("---\n")
@@ -25,7 +25,11 @@ const SOURCE: &str = "{apiVersion: osp.flexworks.eu/v1alpha1, kind: CredentialSo
                       {anonymous: {}}}\n";
 
 fn lookup(loaded: &Loaded, bucket: &str) -> Lookup {
-    compile(&loaded.snapshot).table.lookup(&BucketName::parse(bucket).unwrap())
+    compile(&loaded.snapshot).table.lookup(
+        Asker { host: None, namespace: "default" },
+        &BucketName::parse(bucket).unwrap(),
+        "",
+    )
 }
 
 fn lines(loaded: &Loaded) -> Vec<String> {

@@ -1,16 +1,19 @@
 //! `BucketRoute`: what clients see and where it goes.
 
 use osp_core::model::{
-    AccessEntry, AddressingStyle, Backend, CaRef, CaRefKind, Clients, DenyEntry, Endpoint, ObjectName, Route,
-    RouteMatch, TlsVerification, TrailingChecksums,
+    AccessEntry, AddressingStyle, Backend, CaRef, CaRefKind, ClientScope, CredentialOverride, DenyEntry, Endpoint,
+    ObjectName, Route, RouteMatch, TlsVerification, TrailingChecksums,
 };
 use osp_core::s3::{BucketName, KeyPrefix, Permission, Permissions};
 
 use super::reader::{Fields, Node};
-use super::{class_name, reference, text};
+use super::reference::{clients, reference};
+use super::{class_name, text};
 
 const MAX_BACKENDS: usize = 8;
 const MAX_ENTRIES: usize = 64;
+const MAX_HOSTS: usize = 16;
+const MAX_OVERRIDES: usize = 8;
 const MAX_PREFIXES: usize = 64;
 const MAX_CA_REFS: usize = 8;
 const PERMISSIONS: usize = 6;
@@ -20,9 +23,10 @@ pub(super) fn spec(fields: &Fields<'_>, name: &ObjectName) -> Option<Route> {
         node.object(|spec| {
             let class = class_name(spec);
             let matches = spec.required("match", |node| node.object(route_match));
-            let backend = spec.required("backends", |node| backends(node, matches.as_ref().map(|m| &m.bucket)));
+            let backend = spec.required("backends", |node| backends(node, matches.as_ref()));
             let access = spec.or_default("access", |node| node.named_list(0..=MAX_ENTRIES, access_entry));
             let deny = spec.or_default("deny", |node| node.named_list(0..=MAX_ENTRIES, deny_entry));
+            overrides_fit(spec, backend.as_ref(), access.as_deref())?;
             class?;
             Some(Route { name: name.clone(), matches: matches?, backend: backend?, access: access?, deny: deny? })
         })
@@ -31,19 +35,42 @@ pub(super) fn spec(fields: &Fields<'_>, name: &ObjectName) -> Option<Route> {
 
 pub(super) fn route_match(fields: &Fields<'_>) -> Option<RouteMatch> {
     let bucket = fields.required("bucket", |node| node.text(text::client_bucket));
-    Some(RouteMatch::whole(bucket?))
+    let hosts = fields.or_default("hosts", |node| node.list(0..=MAX_HOSTS, |node| node.text(text::host)));
+    let prefix = fields.or_default("prefix", |node| node.text(text::any_prefix));
+    let scope = fields.or_default("clientScope", |node| {
+        node.word(&[("Any", ClientScope::Any), ("SameNamespace", ClientScope::SameNamespace)])
+    });
+    let mut hosts = hosts?;
+    hosts.sort_unstable();
+    hosts.dedup();
+    Some(RouteMatch { bucket: bucket?, hosts, prefix: prefix?, scope: scope? })
 }
 
-fn backends(node: Node<'_>, client_bucket: Option<&BucketName>) -> Option<Backend> {
+/// Overrides name backends of the route.
+fn overrides_fit(spec: &Fields<'_>, backend: Option<&Backend>, access: Option<&[AccessEntry]>) -> Option<()> {
+    let Some(backend) = backend else { return Some(()) };
+    let mut fits = Some(());
+    for (index, entry) in access.unwrap_or_default().iter().enumerate() {
+        for (place, other) in entry.credentials.iter().enumerate() {
+            if other.backend != backend.name {
+                fits =
+                    spec.refuse(&format!("access[{index}].credentials[{place}].backend"), "is no backend of the route");
+            }
+        }
+    }
+    fits
+}
+
+fn backends(node: Node<'_>, matches: Option<&RouteMatch>) -> Option<Backend> {
     let place = node.clone();
-    let mut backends = node.named_list(1..=MAX_BACKENDS, |node| backend(node, client_bucket))?.into_iter();
+    let mut backends = node.named_list(1..=MAX_BACKENDS, |node| backend(node, matches))?.into_iter();
     match (backends.next(), backends.next()) {
         (Some(only), None) => Some(only),
         _ => place.unsupported("more than one backend is not supported yet"),
     }
 }
 
-fn backend(node: Node<'_>, client_bucket: Option<&BucketName>) -> Option<Backend> {
+fn backend(node: Node<'_>, matches: Option<&RouteMatch>) -> Option<Backend> {
     node.object(|fields| {
         let name = fields.required("name", |node| node.text(text::label));
         let endpoint = fields.required("endpoint", |node| node.text(Endpoint::parse));
@@ -52,10 +79,13 @@ fn backend(node: Node<'_>, client_bucket: Option<&BucketName>) -> Option<Backend
             node.word(&[("Path", AddressingStyle::Path), ("VirtualHost", AddressingStyle::VirtualHost)])
         });
         let bucket = match fields.optional("bucket", |node| node.text(text::backend_bucket)) {
-            Some(None) => client_bucket.map(|same| same.as_str().to_owned()),
+            Some(None) => matches.map(|same| same.bucket.as_str().to_owned()),
             given => given.flatten(),
         };
-        let prefix = fields.or_default("prefix", |node| node.text(text::prefix));
+        let prefix = match fields.optional("prefix", |node| node.text(text::any_prefix)) {
+            Some(None) => matches.map(|same| same.prefix.clone()),
+            given => given.flatten(),
+        };
         let credential = fields.required("credentialRef", reference);
         let tls = fields.optional("tls", tls);
         let trailing_checksums = fields.or_default("trailingChecksums", |node| {
@@ -137,27 +167,45 @@ fn ca_ref(node: Node<'_>) -> Option<CaRef> {
 fn access_entry(node: Node<'_>) -> Option<AccessEntry> {
     node.object(|fields| {
         let name = fields.required("name", |node| node.text(text::label));
-        let client = fields.required("clientRef", reference);
+        let clients = clients(fields).and_then(|clients| match clients {
+            Some(clients) => Some(clients),
+            None => fields.refuse_object("must have one of clientRef, clientSelector"),
+        });
         let permissions = fields.required("permissions", permissions);
         let prefixes = fields.or_default("prefixes", prefixes);
+        let credentials = fields.or_default("credentials", credentials);
         Some(AccessEntry {
             name: name?,
-            clients: Clients::One(client?),
+            clients: clients?,
             permissions: permissions?,
             prefixes: prefixes?,
-            credentials: Vec::new(),
+            credentials: credentials?,
         })
     })
+}
+
+/// A list of overrides, one for each backend at most.
+fn credentials(node: Node<'_>) -> Option<Vec<CredentialOverride>> {
+    let place = node.clone();
+    let overrides = node.list(1..=MAX_OVERRIDES, |node| {
+        node.object(|fields| {
+            let backend = fields.required("backend", |node| node.text(text::label));
+            let credential = fields.required("credentialRef", reference);
+            Some(CredentialOverride { backend: backend?, credential: credential? })
+        })
+    })?;
+    let backends: std::collections::BTreeSet<&str> = overrides.iter().map(|one| one.backend.as_str()).collect();
+    if backends.len() == overrides.len() { Some(overrides) } else { place.refuse("must name each backend once") }
 }
 
 fn deny_entry(node: Node<'_>) -> Option<DenyEntry> {
     node.object(|fields| {
         let name = fields.required("name", |node| node.text(text::label));
-        let client = fields.optional("clientRef", reference);
+        let clients = clients(fields);
         let permissions = fields.optional("permissions", permissions);
         let prefixes = fields.or_default("prefixes", prefixes);
         let permissions = permissions?.unwrap_or(Permissions::ALL);
-        Some(DenyEntry { name: name?, clients: client?.map(Clients::One), permissions, prefixes: prefixes? })
+        Some(DenyEntry { name: name?, clients: clients?, permissions, prefixes: prefixes? })
     })
 }
 

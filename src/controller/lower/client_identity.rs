@@ -1,24 +1,26 @@
 //! `ClientIdentity`: who may sign requests to OSP.
 
-use osp_core::model::{AllowedNamespaces, Client, ObjectName, SecretRef};
+use osp_core::model::{Client, ObjectName, SecretRef};
 
 use super::reader::{Fields, Node};
+use super::reference::allowed_namespaces;
 use super::{class_name, text};
 
 /// Two while a key is rotated.
 const MAX_SECRETS: usize = 2;
 
 pub(super) fn spec(fields: &Fields<'_>, name: &ObjectName) -> Option<Client> {
-    let secrets = fields.required("spec", |node| {
+    fields.required("spec", |node| {
         node.object(|spec| {
             let class = class_name(spec);
             let secrets = spec.required("accessKey", |node| {
                 node.object(|fields| fields.required("secretRefs", |node| node.named_list(1..=MAX_SECRETS, secret_ref)))
             });
-            class.and(secrets)
+            let allowed_namespaces = allowed_namespaces(spec);
+            class?;
+            Some(Client { name: name.clone(), secrets: secrets?, allowed_namespaces: allowed_namespaces? })
         })
-    });
-    Some(Client { name: name.clone(), secrets: secrets?, allowed_namespaces: AllowedNamespaces::Same })
+    })
 }
 
 fn secret_ref(node: Node<'_>) -> Option<SecretRef> {

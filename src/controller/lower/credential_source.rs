@@ -3,23 +3,28 @@
 use osp_core::model::{AllowedNamespaces, Credential, CredentialKind, ObjectName};
 
 use super::reader::{Fields, Node};
+use super::reference::{allowed_endpoints, allowed_namespaces};
 use super::{class_name, text};
 
 pub(super) fn spec(fields: &Fields<'_>, name: &ObjectName) -> Option<Credential> {
     fields.required("spec", |node| {
         node.object(|spec| {
-            class_name(spec)?;
+            let class = class_name(spec);
             let secret = spec.optional("secret", secret);
             let anonymous = spec.optional("anonymous", |node| node.object(|_| Some(CredentialKind::Anonymous)));
-            match (secret?, anonymous?) {
-                (Some(kind), None) | (None, Some(kind)) => Some(Credential {
-                    name: name.clone(),
-                    kind,
-                    allowed_namespaces: AllowedNamespaces::Same,
-                    allowed_endpoints: Vec::new(),
-                }),
-                _ => spec.refuse_object("must have exactly one of secret, anonymous"),
+            let allowed_namespaces = allowed_namespaces(spec);
+            let allowed_endpoints = allowed_endpoints(spec);
+            let kind = match (secret?, anonymous?) {
+                (Some(kind), None) | (None, Some(kind)) => kind,
+                _ => return spec.refuse_object("must have exactly one of secret, anonymous"),
+            };
+            let (allowed_namespaces, allowed_endpoints) = (allowed_namespaces?, allowed_endpoints?);
+            if allowed_namespaces != AllowedNamespaces::Same && allowed_endpoints.is_empty() {
+                let message = "is required when other namespaces may use it: they choose the endpoint";
+                return spec.refuse("allowedEndpoints", message);
             }
+            class?;
+            Some(Credential { name: name.clone(), kind, allowed_namespaces, allowed_endpoints })
         })
     })
 }

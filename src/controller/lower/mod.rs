@@ -5,12 +5,13 @@ mod client_identity;
 mod config_map;
 mod credential_source;
 mod reader;
+mod reference;
 mod secret;
 mod text;
 
 use osp_core::Timestamp;
 use osp_core::model::{
-    Claim, DEFAULT_CLASS, Document, Entry, Kind, Labels, Object, ObjectName, Problem, Reason, Reference, Snapshot,
+    Claim, DEFAULT_CLASS, Document, Entry, Kind, Labels, Object, ObjectName, Problem, Reason, Snapshot,
 };
 use osp_core::s3::BucketName;
 use serde_json::Value;
@@ -205,14 +206,6 @@ fn namespace(fields: &Fields<'_>) -> Option<()> {
 
 fn strings(node: Node<'_>) -> Option<Vec<()>> {
     node.entries(|_, node| node.text(|_| Ok::<_, String>(())))
-}
-
-/// `{name: ...}`: a reference inside the namespace.
-fn reference(node: Node<'_>) -> Option<Reference> {
-    node.object(|fields| {
-        let name = fields.required("name", |node| node.text(text::object_name));
-        Some(Reference { namespace: None, name: name? })
-    })
 }
 
 /// `spec.className`: what it says counts in [`class`].

@@ -7,6 +7,8 @@ use serde_json::json;
 
 use super::*;
 
+mod scope;
+
 const EVERY: Permissions = Permissions::ALL;
 
 fn document(kind: &str, spec: Value) -> Value {
@@ -131,7 +133,7 @@ fn all_problems_of_a_document_are_reported_at_once() {
         "apiVersion": "osp.flexworks.eu/v2", "kind": "BucketRoute", "metadata": {"name": "One", "uid": "x"},
         "status": {},
         "spec": {
-            "match": {"bucket": "data", "hosts": []},
+            "match": {"bucket": "data", "hosts": ["*"]},
             "backends": [{"name": "a", "endpoint": "http://169.254.169.254", "credentialRef": {}, "weight": 1}],
             "access": [{"name": "x", "clientRef": {"name": "y"}, "permissions": []}],
             "hooks": [],
@@ -148,7 +150,7 @@ fn all_problems_of_a_document_are_reported_at_once() {
             "spec.backends[0].endpoint Invalid",
             "spec.backends[0].weight Invalid",
             "spec.hooks Invalid",
-            "spec.match.hosts Invalid",
+            "spec.match.hosts[0] Invalid",
             "status Invalid",
         ]
     );

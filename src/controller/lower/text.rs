@@ -23,6 +23,53 @@ pub fn object_name(text: &str) -> Result<String, &'static str> {
     }
 }
 
+/// A label's key: a name of at most 63 bytes, after a DNS subdomain and a slash or by itself.
+pub fn label_key(text: &str) -> Result<String, &'static str> {
+    let (prefix, name) = match text.split_once('/') {
+        Some((prefix, name)) => (Some(prefix), name),
+        None => (None, text),
+    };
+    if prefix.is_none_or(|prefix| object_name(prefix).is_ok()) && is_label_name(name) {
+        Ok(text.to_owned())
+    } else {
+        Err("must be the key of a label, such as role or example.com/role")
+    }
+}
+
+/// A label's value, which may be empty.
+pub fn label_value(text: &str) -> Result<String, &'static str> {
+    if text.is_empty() || is_label_name(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("must be at most 63 letters, digits, - _ . with letters or digits at both ends")
+    }
+}
+
+fn is_label_name(text: &str) -> bool {
+    let edge = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    let bytes = text.as_bytes();
+    (1..=63).contains(&bytes.len())
+        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+        && edge(bytes.first())
+        && edge(bytes.last())
+}
+
+/// A base host: a DNS name without port and wildcard. Returned in lower case.
+pub fn host(text: &str) -> Result<String, &'static str> {
+    let lower = text.to_ascii_lowercase();
+    let is_address = lower.parse::<std::net::IpAddr>().is_ok();
+    if lower.len() <= 253 && lower.split('.').all(|part| is_label(part, 63)) && !is_address {
+        Ok(lower)
+    } else {
+        Err("must be a host name such as s3.example.com, without scheme, port and wildcard")
+    }
+}
+
+/// `match.prefix`, and the prefix of keys at a backend: empty is allowed and means that there is none.
+pub fn any_prefix(text: &str) -> Result<KeyPrefix, &'static str> {
+    KeyPrefix::parse(text).map_err(|_| "must have at most 1024 bytes")
+}
+
 /// A key of a `Secret` or `ConfigMap`.
 pub fn data_key(text: &str) -> Result<String, &'static str> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use osp_core::s3::BucketName;
-use osp_core::table::{Lookup, Reader, live};
+use osp_core::table::{Asker, Lookup, Reader, live};
 use tokio::sync::mpsc;
 
 use super::*;
@@ -29,7 +29,7 @@ fn edit(dir: &Path, file: &str, from: &str, to: &str) {
 }
 
 fn lookup(reader: &Reader, bucket: &str) -> Lookup {
-    reader.pin().unwrap().lookup(&BucketName::parse(bucket).unwrap())
+    reader.pin().unwrap().lookup(Asker { host: None, namespace: "default" }, &BucketName::parse(bucket).unwrap(), "")
 }
 
 fn applied(outcome: Outcome) -> Applied {

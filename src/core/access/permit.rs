@@ -2,19 +2,24 @@
 
 use std::sync::Arc;
 
-use super::Principal;
+use super::judgement::Granted;
+use super::{Principal, Verdict};
 use crate::Denial;
+use crate::model::TrailingChecksums;
 use crate::payload::{Announcement, Gate, Obligation};
 use crate::s3::Permission;
 use crate::s3::{DeleteEntry, DeleteOutcome, DeleteRequest, Operation, Outgoing, Query, Resource};
-use crate::table::{ServedRoute, Upstream};
+use crate::table::{Lookup, Part, ServedRoute, Upstream};
+
+/// Headers of multipart uploads that make sense only with the checksums that a route drops (RS-6).
+const CHECKSUM_SETTINGS: [&str; 3] = ["x-amz-checksum-algorithm", "x-amz-checksum-type", "x-amz-mp-object-size"];
 
 /// Everything that was asked and found, before and after the decision.
 #[derive(Debug)]
 pub(super) struct Grant {
     pub(super) principal: Principal,
     pub(super) operation: Operation,
-    pub(super) route: Arc<ServedRoute>,
+    pub(super) granted: Granted,
     pub(super) outgoing: Outgoing,
     pub(super) obligation: Obligation,
     pub(super) query: Query,
@@ -28,7 +33,10 @@ pub struct Permit {
 }
 
 impl Permit {
-    pub(super) fn new(grant: Box<Grant>) -> Self {
+    pub(super) fn new(mut grant: Box<Grant>) -> Self {
+        if grant.granted.upstream().trailing_checksums == TrailingChecksums::Drop {
+            grant.outgoing.headers.retain(|(name, _)| !CHECKSUM_SETTINGS.contains(&name.as_str()));
+        }
         Self { grant }
     }
 
@@ -47,13 +55,13 @@ impl Permit {
     /// Where.
     #[must_use]
     pub fn route(&self) -> &Arc<ServedRoute> {
-        &self.grant.route
+        &self.grant.granted.route
     }
 
     /// The backend.
     #[must_use]
     pub fn upstream(&self) -> &Upstream {
-        &self.grant.route.upstream
+        self.grant.granted.upstream()
     }
 
     /// The backend request.
@@ -94,10 +102,21 @@ impl Permit {
     }
 }
 
+/// A batch before its keys are known.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) principal: Principal,
+    pub(super) operation: Operation,
+    pub(super) part: Part,
+    pub(super) outgoing: Outgoing,
+    pub(super) obligation: Obligation,
+    pub(super) query: Query,
+}
+
 /// A `DeleteObjects` whose caller may delete something in the bucket; the keys are decided once the body is proved.
 #[derive(Debug)]
 pub struct PendingBatch {
-    grant: Box<Grant>,
+    batch: Box<Batch>,
 }
 
 /// A `DeleteObjects` with every key decided.
@@ -114,37 +133,70 @@ pub struct DecidedBatch {
 }
 
 impl PendingBatch {
-    pub(super) fn new(grant: Box<Grant>) -> Self {
-        Self { grant }
+    pub(super) fn new(batch: Box<Batch>) -> Self {
+        Self { batch }
     }
 
     /// A gate for the client's body. The body is kept here, not sent on, so it comes out bare.
     #[must_use]
     pub fn gate(&self) -> Gate {
-        self.grant.obligation.gate(crate::model::TrailingChecksums::Drop)
+        self.batch.obligation.gate(TrailingChecksums::Drop)
     }
 
-    /// Decides each key of a proved body (D03).
+    /// Decides each key of a proved body (D03). All of them go to one backend: that of the first allowed key. Keys that
+    /// another route or another credential serves are refused one by one, because an answer that is half of one backend
+    /// and half of another could not be told truthfully when one of them fails.
     ///
     /// # Errors
     /// [`Denial::MalformedXml`] and the others of [`DeleteRequest::parse`] and [`DeleteRequest::render`].
     pub fn decide(self, proved_body: &[u8]) -> Result<DecidedBatch, Denial> {
         let DeleteRequest { objects, quiet } = DeleteRequest::parse(proved_body)?;
-        let route = Arc::clone(&self.grant.route);
-        let (allowed, refused): (Vec<DeleteEntry>, Vec<DeleteEntry>) = objects.into_iter().partition(|entry| {
-            let object = Resource::Object(route.mapping.client_bucket.clone(), entry.key.clone());
-            route.policy.allows(&self.grant.principal, Permission::Delete, &object)
-        });
-        let body = DeleteRequest::render(&allowed, &route.mapping)?;
-        let refused = refused
-            .into_iter()
-            .map(|entry| DeleteOutcome::Failed {
-                key: entry.key.as_str().to_owned(),
-                code: Denial::AccessDenied.row().code.to_owned(),
-                message: Denial::AccessDenied.to_string(),
-            })
-            .collect();
-        let permit = (!allowed.is_empty()).then(|| Permit::new(self.grant));
-        Ok(DecidedBatch { permit, body, refused, quiet })
+        let (mut allowed, mut refused) = (Vec::with_capacity(objects.len()), Vec::new());
+        let mut chosen: Option<Granted> = None;
+        for entry in objects {
+            let granted = self.batch.decide(&entry).and_then(|granted| {
+                let first = chosen.get_or_insert_with(|| granted.clone());
+                if std::ptr::eq(first.upstream(), granted.upstream()) { Ok(()) } else { Err(elsewhere()) }
+            });
+            match granted {
+                Ok(()) => allowed.push(entry),
+                Err(denial) => refused.push(DeleteOutcome::Failed {
+                    key: entry.key.as_str().to_owned(),
+                    code: denial.row().code.to_owned(),
+                    message: denial.to_string(),
+                }),
+            }
+        }
+        let Some(granted) = chosen else {
+            return Ok(DecidedBatch { permit: None, body: Vec::new(), refused, quiet });
+        };
+        let body = DeleteRequest::render(&allowed, &granted.route.mapping)?;
+        let Batch { principal, operation, mut outgoing, obligation, query, part: _ } = *self.batch;
+        outgoing.retarget(&operation, &query, granted.upstream().addressing, &granted.route.mapping)?;
+        let permit = Permit::new(Box::new(Grant { principal, operation, granted, outgoing, obligation, query }));
+        Ok(DecidedBatch { permit: Some(permit), body, refused, quiet })
     }
+}
+
+impl Batch {
+    fn decide(&self, entry: &DeleteEntry) -> Result<Granted, Denial> {
+        let bucket = self.operation.bucket().ok_or(Denial::AccessDenied)?;
+        match self.part.view().lookup(entry.key.as_str()) {
+            Lookup::Served(route) => {
+                let object = Resource::Object(bucket.clone(), entry.key.clone());
+                match route.policy.decide(&self.principal, Permission::Delete, &object) {
+                    Verdict::Allowed(rule) => Ok(Granted { route, rule }),
+                    Verdict::Denied(_) | Verdict::NotGranted => Err(Denial::AccessDenied),
+                }
+            }
+            Lookup::Broken | Lookup::Unknown => Err(Denial::RouteBroken),
+            Lookup::Elsewhere | Lookup::Absent => Err(Denial::AccessDenied),
+        }
+    }
+}
+
+fn elsewhere() -> Denial {
+    Denial::InvalidRequest(
+        "This key is not stored with the first key of the request: delete it with a request of its own.".to_owned(),
+    )
 }

@@ -1,17 +1,44 @@
 //! The grants of one route: some allow rule must match and no deny rule may. Nothing matches = no.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use super::Principal;
 use crate::s3::{KeyPrefix, Permission, Permissions, Resource};
 
 /// One `access` or `deny` entry.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Rule {
-    /// `None` = every principal (deny entries only).
-    pub principal: Option<Principal>,
+    /// `name` of the entry.
+    pub name: String,
+    /// Whom it is about.
+    pub who: Who,
     /// What it is about.
     pub permissions: Permissions,
     /// Key prefixes in the client's names; empty = every key.
     pub prefixes: Vec<KeyPrefix>,
+}
+
+/// Whom a [`Rule`] is about.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Who {
+    /// Every principal (deny entries only).
+    Everyone,
+    /// One.
+    One(Principal),
+    /// Those that a selector found, shared by all rules with the same one.
+    These(Arc<BTreeSet<Principal>>),
+}
+
+/// What a [`Policy`] says to one question. Rules are named by their place in the policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// This `allow` rule, the first that matches.
+    Allowed(usize),
+    /// This `deny` rule, although something allows it.
+    Denied(usize),
+    /// No rule allows it.
+    NotGranted,
 }
 
 /// The policy of one route.
@@ -24,32 +51,53 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// True when this pair is allowed: see [`Self::decide`].
+    #[must_use]
+    pub fn allows(&self, principal: &Principal, permission: Permission, resource: &Resource) -> bool {
+        matches!(self.decide(principal, permission, resource), Verdict::Allowed(_))
+    }
+
     /// Decides one (permission, resource) pair of this route's bucket.
     ///
     /// A listing is allowed only when one granted prefix covers everything that it can show, and denied as soon as it
     /// could show a denied key: results are never filtered, because that would break pagination.
     #[must_use]
-    pub fn allows(&self, principal: &Principal, permission: Permission, resource: &Resource) -> bool {
-        let about = |rule: &&Rule| rule.is_about(principal, permission);
-        let allowed = self.allow.iter().filter(about).any(|rule| match resource {
-            Resource::Bucket(_) => true,
-            Resource::Prefix(_, text) => rule.any_prefix(|prefix| prefix.covers(text)),
-            Resource::Object(_, key) => rule.any_prefix(|prefix| prefix.covers(key.as_str())),
+    pub fn decide(&self, principal: &Principal, permission: Permission, resource: &Resource) -> Verdict {
+        let about = |rule: &Rule| rule.permissions.contains(permission) && rule.who.includes(principal);
+        let allowed = self.allow.iter().position(|rule| {
+            about(rule)
+                && match resource {
+                    Resource::Bucket(_) => true,
+                    Resource::Prefix(_, text) => rule.any_prefix(|prefix| prefix.covers(text)),
+                    Resource::Object(_, key) => rule.any_prefix(|prefix| prefix.covers(key.as_str())),
+                }
         });
-        let denied = self.deny.iter().filter(about).any(|rule| match resource {
-            Resource::Bucket(_) => rule.any_prefix(KeyPrefix::is_empty),
-            Resource::Prefix(_, text) => rule.any_prefix(|prefix| prefix.overlaps(text)),
-            Resource::Object(_, key) => rule.any_prefix(|prefix| prefix.covers(key.as_str())),
+        let Some(allowed) = allowed else { return Verdict::NotGranted };
+        let denied = self.deny.iter().position(|rule| {
+            about(rule)
+                && match resource {
+                    Resource::Bucket(_) => rule.any_prefix(KeyPrefix::is_empty),
+                    Resource::Prefix(_, text) => rule.any_prefix(|prefix| prefix.overlaps(text)),
+                    Resource::Object(_, key) => rule.any_prefix(|prefix| prefix.covers(key.as_str())),
+                }
         });
-        allowed && !denied
+        denied.map_or(Verdict::Allowed(allowed), Verdict::Denied)
+    }
+}
+
+impl Who {
+    /// True when it is about this principal.
+    #[must_use]
+    pub fn includes(&self, principal: &Principal) -> bool {
+        match self {
+            Self::Everyone => true,
+            Self::One(named) => named == principal,
+            Self::These(selected) => selected.contains(principal),
+        }
     }
 }
 
 impl Rule {
-    fn is_about(&self, principal: &Principal, permission: Permission) -> bool {
-        self.permissions.contains(permission) && self.principal.as_ref().is_none_or(|named| named == principal)
-    }
-
     /// True when the rule has no prefixes (= every key) and the empty prefix passes, or when one of its prefixes does.
     fn any_prefix(&self, test: impl Fn(&KeyPrefix) -> bool) -> bool {
         if self.prefixes.is_empty() { test(&KeyPrefix::default()) } else { self.prefixes.iter().any(test) }

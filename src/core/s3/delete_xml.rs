@@ -184,7 +184,7 @@ impl DeleteOutcome {
                     let (key, code) = (key.take(), code.take());
                     let client_key = key.as_deref().and_then(|key| mapping.client_text(key));
                     if let Some(key) = client_key.filter(|key| !key.is_empty()) {
-                        outcomes.push(Self::of(entry, key, code.as_deref()));
+                        outcomes.push(Self::of(entry, &key, code.as_deref()));
                     }
                 }
                 _ => {}

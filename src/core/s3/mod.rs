@@ -27,7 +27,7 @@ pub use error_xml::{ErrorContext, error_xml};
 pub use key::{KeyPrefix, ObjectKey};
 pub use list_buckets::{ListBucketsPage, list_buckets_xml, location_xml};
 pub use mapping::Mapping;
-pub use operation::{Needs, Operation, Permission, Permissions, Resource, classify};
+pub use operation::{Needs, Operation, Permission, Permissions, Resource, classify, named};
 pub use outgoing::{Outgoing, OutgoingHeaders};
 pub use query::Query;
 pub use raw_head::{Framing, Protocol, RawHead};

@@ -144,6 +144,40 @@ impl Operation {
     }
 }
 
+/// The operation of this name (as [`Operation::name`] gives it) on this bucket and key, for whoever asks about operations
+/// without a request. `None` for an unknown name, or when something is missing or too much.
+#[must_use]
+pub fn named(
+    name: &str,
+    bucket: Option<BucketName>,
+    key: Option<ObjectKey>,
+    source: Option<CopySource>,
+) -> Option<Operation> {
+    use Operation as O;
+    Some(match (name, bucket, key, source) {
+        ("ListBuckets", None, None, None) => O::ListBuckets,
+        ("HeadBucket", Some(bucket), None, None) => O::HeadBucket { bucket },
+        ("GetBucketLocation", Some(bucket), None, None) => O::GetBucketLocation { bucket },
+        ("ListObjects", Some(bucket), None, None) => O::ListObjects { bucket },
+        ("ListObjectsV2", Some(bucket), None, None) => O::ListObjectsV2 { bucket },
+        ("ListMultipartUploads", Some(bucket), None, None) => O::ListMultipartUploads { bucket },
+        ("DeleteObjects", Some(bucket), None, None) => O::DeleteObjects { bucket },
+        ("GetObject", Some(bucket), Some(key), None) => O::GetObject { bucket, key },
+        ("HeadObject", Some(bucket), Some(key), None) => O::HeadObject { bucket, key },
+        ("PutObject", Some(bucket), Some(key), None) => O::PutObject { bucket, key },
+        ("CopyObject", Some(bucket), Some(key), Some(source)) => O::CopyObject { bucket, key, source },
+        ("DeleteObject", Some(bucket), Some(key), None) => O::DeleteObject { bucket, key },
+        ("CreateMultipartUpload", Some(bucket), Some(key), None) => O::CreateMultipartUpload { bucket, key },
+        ("UploadPart", Some(bucket), Some(key), None) => O::UploadPart { bucket, key },
+        ("UploadPartCopy", Some(bucket), Some(key), Some(source)) => O::UploadPartCopy { bucket, key, source },
+        ("CompleteMultipartUpload", Some(bucket), Some(key), None) => O::CompleteMultipartUpload { bucket, key },
+        ("AbortMultipartUpload", Some(bucket), Some(key), None) => O::AbortMultipartUpload { bucket, key },
+        ("GetObjectTagging", Some(bucket), Some(key), None) => O::GetObjectTagging { bucket, key },
+        ("ListParts", Some(bucket), Some(key), None) => O::ListParts { bucket, key },
+        _ => return None,
+    })
+}
+
 /// Decides which operation a request is: total, deny by default (traps 9 and 15, CL-1 ... CL-6).
 ///
 /// # Errors

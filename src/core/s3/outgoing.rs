@@ -52,10 +52,7 @@ impl Outgoing {
         if let Some(source) = copy_source(operation, source_mapping)? {
             headers.push((HeaderName::from_static("x-amz-copy-source"), source));
         }
-        let bucket_label = match style {
-            AddressingStyle::Path => None,
-            AddressingStyle::VirtualHost => Some(host_label(&mapping.backend_bucket)?),
-        };
+        let bucket_label = label(style, mapping)?;
         Ok(Self {
             method: operation.method(),
             path: path(operation, mapping, bucket_label.is_some())?,
@@ -63,6 +60,34 @@ impl Outgoing {
             query: canonical_query(operation, query, mapping)?,
             headers,
         })
+    }
+
+    /// The same request for another backend of the route. Only names change; the headers of operations that may be
+    /// answered elsewhere name nothing.
+    ///
+    /// # Errors
+    /// Those of [`Self::build`]; [`Denial::Internal`] for a copy, whose source is a header.
+    pub fn retarget(
+        &mut self,
+        operation: &Operation,
+        query: &Query,
+        style: AddressingStyle,
+        mapping: &Mapping,
+    ) -> Result<(), Denial> {
+        if operation.copy_source().is_some() {
+            return Err(Denial::Internal("a copy was to be sent to another backend"));
+        }
+        self.bucket_label = label(style, mapping)?;
+        self.path = path(operation, mapping, self.bucket_label.is_some())?;
+        self.query = canonical_query(operation, query, mapping)?;
+        Ok(())
+    }
+}
+
+fn label(style: AddressingStyle, mapping: &Mapping) -> Result<Option<String>, Denial> {
+    match style {
+        AddressingStyle::Path => Ok(None),
+        AddressingStyle::VirtualHost => host_label(&mapping.backend_bucket).map(Some),
     }
 }
 
@@ -126,7 +151,11 @@ fn canonical_query(operation: &Operation, query: &Query, mapping: &Mapping) -> R
                     append(name, &prefix);
                 }
             }
-            ("marker" | "start-after" | "key-marker", Some(value)) => append(name, &mapping.backend_text(value)?),
+            ("marker" | "start-after" | "key-marker", Some(value)) => {
+                if let Some(marker) = mapping.backend_marker(value)? {
+                    append(name, &marker);
+                }
+            }
             (_, Some(value)) => append(name, value),
             (_, None) => {}
         }

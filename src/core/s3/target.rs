@@ -4,6 +4,7 @@
 mod tests;
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use super::{BucketName, ObjectKey, Query, RawHead, decode};
 use crate::Denial;
@@ -20,7 +21,7 @@ pub enum Addressing {
 /// The host names under which OSP is reached; `<bucket>.<host>` is implied for each (H-7).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BaseHosts {
-    hosts: Vec<String>,
+    hosts: Vec<Arc<str>>,
 }
 
 impl BaseHosts {
@@ -31,26 +32,28 @@ impl BaseHosts {
                 .into_iter()
                 .map(|host| host_name(&host).to_ascii_lowercase())
                 .filter(|host| !host.is_empty())
+                .map(Arc::from)
                 .collect(),
         }
     }
 
-    /// The label before the longest base host, lower-case; `None` when `authority` means path style.
-    fn bucket_label(&self, authority: &str) -> Option<String> {
+    /// The base host that `authority` is below or equal to, if any, and the label before it, lower-case (no label means
+    /// path style). The longest base host wins; an exact one is the longest.
+    fn split(&self, authority: &str) -> (Option<Arc<str>>, Option<String>) {
         let host = host_name(authority);
         if self.hosts.is_empty() || is_address(host) {
-            return None;
+            return (None, None);
         }
         let host = host.to_ascii_lowercase();
-        if self.hosts.contains(&host) {
-            return None;
+        if let Some(exact) = self.hosts.iter().find(|base| ***base == *host) {
+            return (Some(Arc::clone(exact)), None);
         }
         // Both sides of the dot must be there: `evilexample.com` is not below `example.com` (label boundary).
         self.hosts
             .iter()
-            .filter_map(|base| host.strip_suffix(base.as_str())?.strip_suffix('.'))
-            .min_by_key(|label| label.len())
-            .map(str::to_owned)
+            .filter_map(|base| Some((base, host.strip_suffix(&**base)?.strip_suffix('.')?)))
+            .min_by_key(|(_, label)| label.len())
+            .map_or((None, None), |(base, label)| (Some(Arc::clone(base)), Some(label.to_owned())))
     }
 }
 
@@ -59,6 +62,8 @@ impl BaseHosts {
 pub struct Target {
     /// Path or virtual-host style.
     pub addressing: Addressing,
+    /// The base host under which the request came; `None` for any other host.
+    pub base_host: Option<Arc<str>>,
     /// `None` for `/`.
     pub bucket: Option<BucketName>,
     /// `None` when a bucket or the service is meant.
@@ -78,14 +83,15 @@ pub fn parse(head: &RawHead, hosts: &BaseHosts) -> Result<Target, Denial> {
     let (path, query) = target.split_at_checked(path_end).unwrap_or_default();
     let query = Query::parse(query.strip_prefix(b"?").unwrap_or_default())?;
     let path = path.strip_prefix(b"/").ok_or(Denial::InvalidUri("the path does not begin with a slash"))?;
-    match hosts.bucket_label(head.host()) {
+    let (base_host, label) = hosts.split(head.host());
+    match label {
         Some(label) => {
             let bucket = Some(BucketName::parse(&label)?);
-            Ok(Target { addressing: Addressing::VirtualHost, bucket, key: key(path)?, query })
+            Ok(Target { addressing: Addressing::VirtualHost, base_host, bucket, key: key(path)?, query })
         }
         None => {
             let (bucket, key) = path_style(path)?;
-            Ok(Target { addressing: Addressing::Path, bucket, key, query })
+            Ok(Target { addressing: Addressing::Path, base_host, bucket, key, query })
         }
     }
 }

@@ -17,8 +17,8 @@ use crate::{Denial, Timestamp};
 
 /// How far a client's clock may be from ours, in seconds (SIG-13).
 const GREATEST_SKEW_SECONDS: i64 = 15 * 60;
-/// Most secrets of one access key that are tried: two identities of two Secrets each.
-const MOST_SECRETS: usize = 4;
+/// Most secrets of one access key that are tried: four identities of two Secrets each.
+const MOST_SECRETS: usize = 8;
 /// A canonical request of an SDK has 300 to 900 bytes.
 const USUAL_CANONICAL_BYTES: usize = 1_024;
 
@@ -110,7 +110,7 @@ impl Claim<'_> {
         }
     }
 
-    /// Checks time and signature against every secret of this access key (at most 4; none = the same work, then
+    /// Checks time and signature against every secret of this access key (at most 8; none = the same work, then
     /// [`Denial::UnknownAccessKey`]). Two *different principals* with the same secret deny. The time comes first, so that
     /// its answer does not depend on the signature; the session token last, as OSP has issued none.
     ///

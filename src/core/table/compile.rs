@@ -4,14 +4,18 @@ mod canonical;
 mod certificates;
 mod clients;
 mod credentials;
+mod placement;
+mod references;
 mod resolve;
+mod visible;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::RouteTable;
-use crate::access::Principal;
-use crate::model::{Claim, Entry, Object, ObjectName, Problem, Reason, Route, Snapshot};
+use super::bucket::Place;
+use crate::model::{Claim, Entry, Object, ObjectName, Problem, Reason, Route, RouteMatch, Snapshot, TlsVerification};
+use placement::{Placement, Seat, Standing};
 use resolve::Resolver;
 
 /// The result of compiling.
@@ -43,59 +47,81 @@ pub struct Rejection {
 /// (kubernetes.md 2.4).
 #[must_use]
 pub fn compile(snapshot: &Snapshot) -> Compiled {
-    let mut rejections = Rejections::default();
-    let mut table = RouteTable { clients: clients::resolve(snapshot, &mut rejections), ..RouteTable::default() };
+    let (mut rejections, mut notices) = (Rejections::default(), Rejections::default());
+    let clients = clients::resolve(snapshot, &mut rejections, &mut notices);
+    let reserved_hosts = snapshot.process.hosts.iter().map(|rule| rule.host.as_str().into()).collect();
+    let mut table = RouteTable { clients, reserved_hosts, ..RouteTable::default() };
     let mut resolver = Resolver::new(snapshot, &mut rejections);
-    // The oldest route that claims a bucket is the one with precedence.
+    let mut placement = Placement::new(snapshot);
+    let mut visible = visible::Index::default();
+    // The oldest comes first, and whoever comes first owns.
     let mut by_age: Vec<_> = snapshot.routes.iter().collect();
-    by_age.sort_by_key(|(name, object)| (object.created, *name));
+    by_age.sort_unstable_by_key(|(name, object)| (object.created, *name));
     for (name, object) in by_age {
-        place(name, object, &mut table, &mut resolver, &mut rejections);
+        rejections.invalid("BucketRoute", name, object);
+        match &object.entry {
+            Entry::Valid(route) => {
+                let seat = seat(name, &route.matches, &mut placement, &mut rejections);
+                // Asked of refused routes, too: all that is wrong with a document is said at once.
+                let resolved = resolver.resolve(name, route, &mut rejections);
+                let Some((seat, is_usable)) = seat else { continue };
+                visible.note(&route.matches.bucket, &resolved.grantees);
+                let place = match resolved.served.filter(|_| is_usable) {
+                    Some(served) => {
+                        notice(name, route, &mut notices);
+                        let served = Arc::new(served);
+                        table.routes.insert(name.clone(), Arc::clone(&served));
+                        Place::Served(served)
+                    }
+                    None => Place::Broken(resolved.grantees.into()),
+                };
+                placement.put(&route.matches.bucket, &seat, &place);
+            }
+            // An invalid document takes part in precedence like a valid one. Letting the next route have its place would
+            // move a bucket to another owner because of a typing mistake.
+            Entry::Invalid { claim: Claim::Match(matches), .. } => {
+                if let Some((seat, _)) = seat(name, matches, &mut placement, &mut rejections) {
+                    placement.put(&matches.bucket, &seat, &Place::Broken(Arc::new([])));
+                }
+            }
+            Entry::Invalid { claim: Claim::Bucket(bucket), .. } => placement.somewhere(name, bucket),
+            Entry::Invalid { claim: Claim::Unreadable, .. } => table.some_bucket_unreadable = true,
+        }
     }
+    table.buckets = placement.finish();
+    table.visible = visible.finish();
     table.fingerprint = canonical::fingerprint(&table);
-    Compiled { table, rejections: rejections.0.into_iter().collect(), notices: Vec::new() }
+    Compiled { table, rejections: rejections.finish(), notices: notices.finish() }
 }
 
-/// Puts one route into the table.
-///
-/// An invalid document whose bucket can be read takes part in precedence like a valid one: if it comes first, the bucket
-/// is broken. Letting the next route have it would move the bucket to another owner because of a typing mistake.
-fn place<'a>(
-    name: &'a ObjectName,
-    object: &'a Object<Route>,
-    table: &mut RouteTable,
-    resolver: &mut Resolver<'a>,
+/// The place of a route, and whether it can be used there.
+fn seat(
+    name: &ObjectName,
+    matches: &RouteMatch,
+    placement: &mut Placement<'_>,
     rejections: &mut Rejections,
-) {
-    rejections.invalid("BucketRoute", name, object);
-    let bucket = match &object.entry {
-        Entry::Valid(route) => Some(&route.matches.bucket),
-        Entry::Invalid { claim: Claim::Match(matches), .. } => Some(&matches.bucket),
-        Entry::Invalid { claim: Claim::Bucket(bucket), .. } => Some(bucket),
-        Entry::Invalid { claim: Claim::Unreadable, .. } => None,
-    };
-    let Some(bucket) = bucket else {
-        table.some_bucket_unreadable = true;
-        return;
-    };
-    if table.buckets.contains_key(bucket) {
-        rejections.add("BucketRoute", name, "Accepted", claimed());
-        return;
-    }
-    let Some(route) = object.valid() else {
-        table.buckets.insert(bucket.clone(), None);
-        return;
-    };
-    let (served, grantees) = resolver.resolve(name, route, rejections);
-    table.buckets.insert(bucket.clone(), served.map(Arc::new));
-    // A broken bucket is shown too: leaving it out would tell its users that it is gone.
-    for principal in grantees {
-        table.visible.entry(principal).or_default().insert(bucket.clone());
+) -> Option<(Seat, bool)> {
+    let mut reject = |problem| rejections.add("BucketRoute", name, "Accepted", problem);
+    match placement.seat(name, matches) {
+        Standing::Seated(seat) => Some((seat, true)),
+        Standing::Unusable(seat, problem) => {
+            reject(problem);
+            Some((seat, false))
+        }
+        Standing::Refused(problem) => {
+            reject(problem);
+            None
+        }
     }
 }
 
-fn claimed() -> Problem {
-    problem("spec.match.bucket", Reason::Conflicted, "claimed by another route")
+/// What a served route should be told about.
+fn notice(name: &ObjectName, route: &Route, notices: &mut Rejections) {
+    if route.backend.verification == TlsVerification::Insecure {
+        let message = "the certificate of this backend is not checked";
+        let problem = problem("spec.backends[0].tls.verification", Reason::InsecureBackend, message);
+        notices.add("BucketRoute", name, "InsecureBackend", problem);
+    }
 }
 
 fn problem(field: impl Into<String>, reason: Reason, message: impl Into<String>) -> Problem {
@@ -111,6 +137,10 @@ impl Rejections {
         self.0.insert(Rejection { kind, name: name.clone(), condition, problem });
     }
 
+    fn finish(self) -> Vec<Rejection> {
+        self.0.into_iter().collect()
+    }
+
     /// Everything that lowering found wrong with a document.
     fn invalid<T>(&mut self, kind: &'static str, name: &ObjectName, object: &Object<T>) {
         if let Entry::Invalid { problems, .. } = &object.entry {
@@ -120,9 +150,6 @@ impl Rejections {
         }
     }
 }
-
-/// Principals with an access entry on one route.
-type Grantees = BTreeSet<Principal>;
 
 #[cfg(test)]
 mod tests;

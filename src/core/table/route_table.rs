@@ -1,8 +1,9 @@
 //! What requests read: buckets, access keys and policies, resolved and immutable.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::bucket::{Asker, Bucket, View};
 use crate::access::{Policy, Principal};
 use crate::model::{AddressingStyle, BackendCredential, ClientSecret, Endpoint, ObjectName, TrailingChecksums};
 use crate::s3::{BucketName, Mapping};
@@ -19,11 +20,25 @@ pub struct ServedRoute {
     pub upstream: Upstream,
     /// Who may do what.
     pub policy: Policy,
+    /// Where requests go instead that an `access` entry with `credentials` allows, by the entry's place in the policy.
+    pub overrides: BTreeMap<usize, Upstream>,
+}
+
+impl ServedRoute {
+    /// Where requests go that this `allow` rule of the policy allows.
+    #[must_use]
+    pub fn upstream_for(&self, rule: usize) -> &Upstream {
+        self.overrides.get(&rule).unwrap_or(&self.upstream)
+    }
 }
 
 /// A backend with everything that a connection and a signature to it need.
 #[derive(Debug)]
 pub struct Upstream {
+    /// `name` of the backend in the route.
+    pub backend: String,
+    /// The `CredentialSource` that `credential` is from.
+    pub source: ObjectName,
     /// Scheme, host, port.
     pub endpoint: Endpoint,
     /// Region that requests are signed for.
@@ -51,13 +66,15 @@ pub enum Trust {
     Insecure,
 }
 
-/// What the table says of a bucket name.
+/// What the table says of a name.
 #[derive(Debug, Clone)]
 pub enum Lookup {
     /// Serve it.
     Served(Arc<ServedRoute>),
     /// Its route is present and broken: 503.
     Broken,
+    /// The bucket has routes, and none of them is for this part of it: 403.
+    Elsewhere,
     /// A route whose bucket could not be read exists, so nobody can know: 503.
     Unknown,
     /// No route: 404.
@@ -67,23 +84,68 @@ pub enum Lookup {
 /// The immutable table. One per generation; requests pin an `Arc` of it.
 #[derive(Debug, Default)]
 pub struct RouteTable {
-    pub(super) buckets: HashMap<BucketName, Option<Arc<ServedRoute>>>,
+    pub(super) buckets: HashMap<BucketName, Arc<Bucket>>,
+    /// Base hosts that only some namespaces may use.
+    pub(super) reserved_hosts: HashSet<Arc<str>>,
     pub(super) clients: HashMap<AccessKeyId, Vec<ClientSecret>>,
-    pub(super) visible: HashMap<Principal, BTreeSet<BucketName>>,
+    pub(super) visible: Visible,
+    /// Every usable route, by name.
+    pub(super) routes: BTreeMap<ObjectName, Arc<ServedRoute>>,
     pub(super) some_bucket_unreadable: bool,
     pub(super) fingerprint: u64,
 }
 
+/// Where principals have entries: more than what `ListBuckets` shows, which depends on the host.
+#[derive(Debug, Default)]
+pub(super) struct Visible {
+    pub(super) by_name: HashMap<Principal, BTreeSet<BucketName>>,
+    pub(super) by_selection: Vec<(Arc<BTreeSet<Principal>>, BTreeSet<BucketName>)>,
+}
+
+/// A bucket as one asker sees it, to be kept for the time that a body takes.
+#[derive(Debug)]
+pub(crate) struct Part {
+    bucket: Arc<Bucket>,
+    host: Option<Arc<str>>,
+    namespace: Arc<str>,
+    is_reserved: bool,
+}
+
 impl RouteTable {
-    /// The route of a bucket.
+    /// The route of a key of this bucket, or of the listing of all keys that begin with `text` (empty = all of them).
     #[must_use]
-    pub fn lookup(&self, bucket: &BucketName) -> Lookup {
-        match self.buckets.get(bucket) {
-            Some(Some(route)) => Lookup::Served(Arc::clone(route)),
-            Some(None) => Lookup::Broken,
-            None if self.some_bucket_unreadable => Lookup::Unknown,
-            None => Lookup::Absent,
+    pub fn lookup(&self, asker: Asker<'_>, bucket: &BucketName, text: &str) -> Lookup {
+        match self.view(asker, bucket).map_or(Lookup::Absent, |view| view.lookup(text)) {
+            Lookup::Absent => self.absent(),
+            found => found,
         }
+    }
+
+    /// What of a bucket the asker sees, if anything is known of it.
+    pub(crate) fn view(&self, asker: Asker<'_>, bucket: &BucketName) -> Option<View<'_>> {
+        self.buckets.get(bucket).map(|bucket| bucket.view(asker, self.is_reserved(asker.host)))
+    }
+
+    /// The same for longer, without the table.
+    pub(crate) fn part(&self, host: Option<&Arc<str>>, principal: &Principal, bucket: &BucketName) -> Option<Part> {
+        let bucket = Arc::clone(self.buckets.get(bucket)?);
+        let is_reserved = self.is_reserved(host.map(|host| &**host));
+        Some(Part { bucket, host: host.cloned(), namespace: Arc::clone(&principal.identity().namespace), is_reserved })
+    }
+
+    /// What is said of a name that nothing is known of.
+    pub(crate) fn absent(&self) -> Lookup {
+        if self.some_bucket_unreadable { Lookup::Unknown } else { Lookup::Absent }
+    }
+
+    fn is_reserved(&self, host: Option<&str>) -> bool {
+        host.is_some_and(|host| self.reserved_hosts.contains(host))
+    }
+
+    /// True when some route is about this bucket, for whomever and however well: only such names may be labels.
+    #[must_use]
+    pub fn knows(&self, bucket: &BucketName) -> bool {
+        self.buckets.contains_key(bucket)
     }
 
     /// The live secrets of an access key; empty when nobody has it.
@@ -92,25 +154,51 @@ impl RouteTable {
         self.clients.get(access_key).map_or(&[], Vec::as_slice)
     }
 
-    /// The buckets that a principal has any grant on, sorted: what `ListBuckets` shows.
+    /// True when some live secret is this principal's.
     #[must_use]
-    pub fn visible_to(&self, principal: &Principal) -> Vec<BucketName> {
-        self.visible.get(principal).map(|names| names.iter().cloned().collect()).unwrap_or_default()
+    pub fn can_sign(&self, principal: &Principal) -> bool {
+        self.clients.values().flatten().any(|secret| secret.principal == *principal)
     }
 
-    /// Every usable route, in no particular order.
+    /// The buckets that a principal has any grant on, by routes that can be reached on this host, sorted: what
+    /// `ListBuckets` shows.
+    #[must_use]
+    pub fn visible_to(&self, host: Option<&str>, principal: &Principal) -> Vec<BucketName> {
+        let asker = Asker { host, namespace: &principal.identity().namespace };
+        let named = self.visible.by_name.get(principal).into_iter();
+        let selected = self.visible.by_selection.iter().filter(|(who, _)| who.contains(principal));
+        let candidates: BTreeSet<&BucketName> = named.chain(selected.map(|(_, buckets)| buckets)).flatten().collect();
+        let shows = |bucket: &&BucketName| self.view(asker, bucket).is_some_and(|view| view.shows(principal));
+        candidates.into_iter().filter(shows).cloned().collect()
+    }
+
+    /// Every usable route, by name.
     pub fn routes(&self) -> impl Iterator<Item = &Arc<ServedRoute>> {
-        self.buckets.values().flatten()
+        self.routes.values()
     }
 
-    /// Every bucket whose route is present and broken, in no particular order.
+    /// True when this route is in force: all that it is for is served by it.
+    #[must_use]
+    pub fn serves(&self, route: &ObjectName) -> bool {
+        self.routes.contains_key(route)
+    }
+
+    /// Every bucket of which something is broken, in no particular order.
     pub fn broken(&self) -> impl Iterator<Item = &BucketName> {
-        self.buckets.iter().filter(|(_, route)| route.is_none()).map(|(bucket, _)| bucket)
+        self.buckets.iter().filter(|(_, bucket)| bucket.is_broken()).map(|(name, _)| name)
     }
 
     /// A hash of everything in the table: equal inputs give equal fingerprints on every replica.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
         self.fingerprint
+    }
+}
+
+impl Part {
+    /// The bucket as the asker sees it.
+    pub(crate) fn view(&self) -> View<'_> {
+        let asker = Asker { host: self.host.as_deref(), namespace: &self.namespace };
+        self.bucket.view(asker, self.is_reserved)
     }
 }

@@ -22,6 +22,7 @@ pub fn decide(
     let semantics = Semantics::read(head, target)?;
     let operation = classify(head.method(), target, &semantics)?;
     facts.operation = Some(operation.name());
-    let request = Request { operation, query: &target.query, semantics: &semantics, content_length };
+    let host = target.base_host.as_ref();
+    let request = Request { operation, host, query: &target.query, semantics: &semantics, content_length };
     Question::ask(verified, request, table)?.answer()
 }

@@ -8,7 +8,8 @@ fn principal(name: &str) -> Principal {
 
 fn rule(who: Option<&str>, permissions: &[Permission], prefixes: &[&str]) -> Rule {
     Rule {
-        principal: who.map(principal),
+        name: "rule".to_owned(),
+        who: who.map_or(Who::Everyone, |name| Who::One(principal(name))),
         permissions: permissions.iter().copied().collect(),
         prefixes: prefixes.iter().map(|prefix| KeyPrefix::parse(prefix).unwrap()).collect(),
     }
@@ -91,5 +92,28 @@ fn t9_adding_a_deny_never_allows() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn the_first_rule_that_allows_and_the_first_that_denies_are_named() {
+    let policy = Policy {
+        allow: vec![rule(Some("b"), &EVERY, &[]), rule(Some("a"), &EVERY, &["x/"]), rule(Some("a"), &EVERY, &[])],
+        deny: vec![rule(None, &[Permission::Write], &["x/"]), rule(None, &EVERY, &["x/secret/"])],
+    };
+    let decide = |permission, key| policy.decide(&principal("a"), permission, &object(key));
+    assert_eq!(decide(Permission::Read, "x/y"), Verdict::Allowed(1));
+    assert_eq!(decide(Permission::Read, "y"), Verdict::Allowed(2));
+    assert_eq!(decide(Permission::Write, "x/secret/y"), Verdict::Denied(0));
+    assert_eq!(decide(Permission::Read, "x/secret/y"), Verdict::Denied(1));
+    assert_eq!(policy.decide(&principal("c"), Permission::Write, &object("x/y")), Verdict::NotGranted);
+}
+
+#[test]
+fn a_selection_is_about_its_members() {
+    let these = Who::These(Arc::new(BTreeSet::from([principal("a"), principal("b")])));
+    let policy = Policy { allow: vec![Rule { who: these, ..rule(None, &EVERY, &[]) }], deny: vec![] };
+    for (who, allowed) in [("a", true), ("b", true), ("c", false)] {
+        assert_eq!(policy.allows(&principal(who), Permission::Read, &object("k")), allowed);
     }
 }

@@ -156,13 +156,15 @@ impl Rewriter {
                 Some(raw.to_owned())
             }
             Field::Location => Some(escaped(&self.location()?)),
-            Field::Echo(parameter) => Some(self.inside(raw).map_or_else(|| self.echo(parameter), str::to_owned)),
+            // An empty marker of the backend's would look like the route's prefix.
+            Field::Echo(parameter) if !names.mapping.client_prefix.is_empty() => Some(self.echo(parameter)),
+            Field::Echo(parameter) => Some(self.inside(raw).unwrap_or_else(|| self.echo(parameter))),
             Field::Dropped => None,
             Field::NextMarker if raw.is_empty() => Some(String::new()),
-            Field::NextMarker => self.inside(raw).filter(|text| !text.is_empty()).map(str::to_owned),
+            Field::NextMarker => self.inside(raw).filter(|text| !text.is_empty()),
             Field::EntryKey => {
                 // The bare prefix is no key: clients cannot name the object that lies there.
-                let text = self.inside(raw).filter(|text| !text.is_empty()).map(str::to_owned);
+                let text = self.inside(raw).filter(|text| !text.is_empty());
                 if let Some(entry) = &mut self.entry {
                     entry.inside = Some(text.is_some() && entry.inside != Some(false));
                 }
@@ -171,19 +173,25 @@ impl Rewriter {
         }
     }
 
-    /// What follows the route's prefix in a backend's text.
-    fn inside<'a>(&self, raw: &'a str) -> Option<&'a str> {
-        strip_prefix(raw, self.names.mapping.prefix.as_str(), self.url_encoded)
+    /// A backend's text with the client's prefix in place of the backend's, in the form that the text has.
+    fn inside(&self, raw: &str) -> Option<String> {
+        let mapping = &self.names.mapping;
+        let rest = strip_prefix(raw, mapping.prefix.as_str(), self.url_encoded)?;
+        Some(self.in_form(mapping.client_prefix.as_str()) + rest)
     }
 
     /// The client's own parameter, in the form that the client expects.
     fn echo(&self, parameter: &str) -> String {
-        let own = self.names.query.get(parameter).unwrap_or_default();
+        self.in_form(self.names.query.get(parameter).unwrap_or_default())
+    }
+
+    /// A name in the form that names of this document have.
+    fn in_form(&self, name: &str) -> String {
         if !self.url_encoded {
-            return escaped(own);
+            return escaped(name);
         }
         let mut encoded = String::new();
-        encode_key(own.as_bytes(), &mut encoded);
+        encode_key(name.as_bytes(), &mut encoded);
         encoded
     }
 

@@ -1,15 +1,16 @@
 //! Stable hashes: SHA-256 over an unambiguous byte rendering, the same on every replica and in every release that does
 //! not change what is rendered. `std::hash` promises neither.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ring::digest::{Context, SHA256, digest};
 
-use crate::access::Rule;
+use crate::access::{Rule, Who};
 use crate::model::{AddressingStyle, ClientSecret, ObjectName, TrailingChecksums};
 use crate::s3::Permission;
 use crate::sigv4::SecretKey;
-use crate::table::{RouteTable, ServedRoute};
+use crate::table::bucket::{HostKey, Place};
+use crate::table::{RouteTable, ServedRoute, Upstream};
 
 /// SHA-256.
 pub(super) type Digest = [u8; 32];
@@ -67,10 +68,7 @@ impl Canonical {
     fn rules(&mut self, rules: &[Rule]) -> &mut Self {
         self.number(rules.len());
         for rule in rules {
-            match &rule.principal {
-                Some(principal) => self.text("client").name(principal.identity()),
-                None => self.text("everyone"),
-            };
+            self.text(&rule.name).who(&rule.who);
             for permission in [Permission::Read, Permission::List, Permission::Write, Permission::Delete] {
                 self.number(usize::from(rule.permissions.contains(permission)));
             }
@@ -82,9 +80,29 @@ impl Canonical {
         self
     }
 
+    fn who(&mut self, who: &Who) -> &mut Self {
+        match who {
+            Who::Everyone => self.text("everyone"),
+            Who::One(principal) => self.text("client").name(principal.identity()),
+            Who::These(selection) => {
+                self.text("clients").number(selection.len());
+                selection.iter().fold(self, |canonical, principal| canonical.name(principal.identity()))
+            }
+        }
+    }
+
     fn route(&mut self, route: &ServedRoute) -> &mut Self {
-        let (upstream, mapping) = (&route.upstream, &route.mapping);
+        let mapping = &route.mapping;
         self.name(&route.name).text(&mapping.backend_bucket).text(mapping.prefix.as_str());
+        self.upstream(&route.upstream).number(route.overrides.len());
+        for (rule, upstream) in &route.overrides {
+            self.number(*rule).upstream(upstream);
+        }
+        self.rules(&route.policy.allow).rules(&route.policy.deny)
+    }
+
+    fn upstream(&mut self, upstream: &Upstream) -> &mut Self {
+        self.text(&upstream.backend).name(&upstream.source);
         self.text(&upstream.endpoint.to_string()).text(&upstream.region);
         self.text(match upstream.addressing {
             AddressingStyle::Path => "path",
@@ -95,8 +113,7 @@ impl Canonical {
             TrailingChecksums::Drop => "drop",
         });
         // The pool group stands for the credential and the trust settings with all their contents.
-        self.bytes(&upstream.pool_group.to_be_bytes());
-        self.rules(&route.policy.allow).rules(&route.policy.deny)
+        self.bytes(&upstream.pool_group.to_be_bytes())
     }
 
     fn client(&mut self, client: &ClientSecret) -> &mut Self {
@@ -122,23 +139,31 @@ impl Canonical {
 pub(super) fn fingerprint(table: &RouteTable) -> u64 {
     let mut canonical = Canonical::new("route table");
     canonical.number(usize::from(table.some_bucket_unreadable));
-    for (bucket, route) in table.buckets.iter().collect::<BTreeMap<_, _>>() {
-        canonical.text("bucket").text(bucket.as_str());
-        match route {
-            Some(route) => canonical.text("served").route(route),
-            None => canonical.text("broken"),
-        };
+    for host in table.reserved_hosts.iter().collect::<BTreeSet<_>>() {
+        canonical.text("reserved host").text(host);
+    }
+    for (name, bucket) in table.buckets.iter().collect::<BTreeMap<_, _>>() {
+        canonical.text("bucket").text(name.as_str()).number(usize::from(bucket.unplaced));
+        for ((host, tenant, prefix), place) in bucket.places() {
+            match &host {
+                HostKey::Named(host) => canonical.text("named").text(host),
+                HostKey::Reserved(host) => canonical.text("reserved").text(host),
+                HostKey::Open => canonical.text("open"),
+            };
+            canonical.text(tenant.map_or("", |namespace| namespace)).text(prefix.as_str());
+            match place {
+                Place::Served(route) => canonical.text("served").route(route),
+                Place::Broken(grantees) => {
+                    canonical.text("broken").number(grantees.len());
+                    grantees.iter().fold(&mut canonical, |canonical, who| canonical.who(who))
+                }
+            };
+        }
     }
     for (key, clients) in table.clients.iter().collect::<BTreeMap<_, _>>() {
         canonical.text("access key").text(key.as_str()).number(clients.len());
         for client in clients {
             canonical.client(client);
-        }
-    }
-    for (principal, buckets) in table.visible.iter().collect::<BTreeMap<_, _>>() {
-        canonical.text("visible").name(principal.identity()).number(buckets.len());
-        for bucket in buckets {
-            canonical.text(bucket.as_str());
         }
     }
     canonical.short()

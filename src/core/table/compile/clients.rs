@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::credentials::value;
 use super::{Rejections, problem};
+use crate::Timestamp;
 use crate::access::Principal;
 use crate::model::{Client, ClientSecret, ObjectName, Problem, Reason, SecretRef, Snapshot};
 use crate::sigv4::{AccessKeyId, SecretKey};
@@ -11,17 +12,28 @@ use crate::sigv4::{AccessKeyId, SecretKey};
 /// A request is verified against every identity that has its key id; this bounds the work that one request can cause.
 const MAX_IDENTITIES_PER_KEY: usize = 4;
 
-/// The live secrets of every access key, in the order of `namespace/name`.
-pub(super) fn resolve(snapshot: &Snapshot, rejections: &mut Rejections) -> HashMap<AccessKeyId, Vec<ClientSecret>> {
-    let mut by_key: BTreeMap<AccessKeyId, Vec<ClientSecret>> = BTreeMap::new();
+/// The live secrets of every access key, those of the identities with precedence first.
+pub(super) fn resolve(
+    snapshot: &Snapshot,
+    rejections: &mut Rejections,
+    notices: &mut Rejections,
+) -> HashMap<AccessKeyId, Vec<ClientSecret>> {
+    let mut by_key: BTreeMap<AccessKeyId, Vec<Holder<'_>>> = BTreeMap::new();
     for (name, object) in &snapshot.clients {
         rejections.invalid("ClientIdentity", name, object);
         let Some(client) = object.valid() else { continue };
         for (key, secret) in live_secrets(name, client, snapshot, rejections) {
-            by_key.entry(key).or_default().push(secret);
+            by_key.entry(key).or_default().push(Holder { name, created: object.created, secret });
         }
     }
-    by_key.into_iter().map(|(key, secrets)| (key, bounded(secrets, rejections))).collect()
+    by_key.into_iter().map(|(key, holders)| (key, bounded(holders, rejections, notices))).collect()
+}
+
+/// An identity with one of its secrets.
+struct Holder<'a> {
+    name: &'a ObjectName,
+    created: Option<Timestamp>,
+    secret: ClientSecret,
 }
 
 /// Each Secret stands for itself: while a key is rotated, a missing one does not disable the other.
@@ -62,25 +74,40 @@ fn read(name: &ObjectName, reference: &SecretRef, snapshot: &Snapshot) -> Result
 
 /// Keeps the identities with precedence. Sharing a key id is a warning to all but the first, never a reason to disable
 /// one that was there before.
-fn bounded(mut secrets: Vec<ClientSecret>, rejections: &mut Rejections) -> Vec<ClientSecret> {
-    let identities: BTreeSet<ObjectName> = secrets.iter().map(|one| one.principal.identity().clone()).collect();
-    for (place, name) in identities.iter().enumerate().skip(1) {
-        let message = if place < MAX_IDENTITIES_PER_KEY {
-            "another ClientIdentity has the same access key id".to_owned()
+fn bounded(holders: Vec<Holder<'_>>, rejections: &mut Rejections, notices: &mut Rejections) -> Vec<ClientSecret> {
+    const FIELD: &str = "spec.accessKey.secretRefs";
+    let ranked = ranked(&holders);
+    for (place, name) in ranked.iter().enumerate().skip(1) {
+        if place < MAX_IDENTITIES_PER_KEY {
+            let message = "another ClientIdentity has the same access key id";
+            notices.add("ClientIdentity", name, "Ready", problem(FIELD, Reason::DuplicateAccessKey, message));
         } else {
-            format!(
+            let message = format!(
                 "{MAX_IDENTITIES_PER_KEY} other ClientIdentities have the same access key id: it is not accepted here"
-            )
-        };
-        rejections.add(
-            "ClientIdentity",
-            name,
-            "Ready",
-            problem("spec.accessKey.secretRefs", Reason::DuplicateAccessKey, message),
-        );
+            );
+            rejections.add("ClientIdentity", name, "Ready", problem(FIELD, Reason::DuplicateAccessKey, message));
+        }
     }
-    if let Some(first_dropped) = identities.iter().nth(MAX_IDENTITIES_PER_KEY) {
-        secrets.retain(|one| one.principal.identity() < first_dropped);
-    }
-    secrets
+    let kept = ranked.get(..MAX_IDENTITIES_PER_KEY).unwrap_or(&ranked);
+    let place = |holder: &Holder<'_>| kept.iter().position(|name| *name == holder.name);
+    let mut secrets: Vec<_> = holders.into_iter().filter_map(|holder| Some((place(&holder)?, holder.secret))).collect();
+    secrets.sort_by_key(|(place, _)| *place);
+    secrets.into_iter().map(|(_, secret)| secret).collect()
+}
+
+/// The identities in the order of precedence: the oldest of every namespace, then the second of every namespace, and so
+/// on. So no number of identities in one namespace, however old, displaces one of another namespace.
+fn ranked<'a>(holders: &[Holder<'a>]) -> Vec<&'a ObjectName> {
+    let by_age: BTreeSet<_> = holders.iter().map(|holder| (holder.created, holder.name)).collect();
+    let mut seen: HashMap<&str, usize> = HashMap::new();
+    let mut ranked: Vec<_> = by_age
+        .into_iter()
+        .map(|(created, name)| {
+            let rank = seen.entry(&name.namespace).or_default();
+            *rank += 1;
+            (*rank, created, name)
+        })
+        .collect();
+    ranked.sort_unstable();
+    ranked.into_iter().map(|(_, _, name)| name).collect()
 }

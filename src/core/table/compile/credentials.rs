@@ -11,6 +11,8 @@ use crate::sigv4::{AccessKeyId, SecretKey};
 /// A usable credential, shared by the routes that name it, with a digest of its contents.
 #[derive(Debug, Clone)]
 pub(super) struct Usable {
+    /// The document.
+    pub(super) source: ObjectName,
     pub(super) credential: Arc<BackendCredential>,
     pub(super) digest: Digest,
 }
@@ -24,7 +26,7 @@ pub(super) fn resolve<'a>(snapshot: &'a Snapshot, rejections: &mut Rejections) -
         match read(name, source, snapshot) {
             Ok(credential) => {
                 let digest = digest(&credential);
-                usable.insert(name, Usable { credential: Arc::new(credential), digest });
+                usable.insert(name, Usable { source: name.clone(), credential: Arc::new(credential), digest });
             }
             Err(problem) => rejections.add("CredentialSource", name, "Ready", problem),
         }

@@ -6,119 +6,225 @@ use std::sync::Arc;
 use super::canonical::Canonical;
 use super::certificates::{Bundles, Trusted};
 use super::credentials::{self, Usable};
-use super::{Grantees, Rejections, problem};
-use crate::access::{Policy, Principal, Rule};
+use super::references::{Missing, References};
+use super::{Rejections, problem};
+use crate::access::{Policy, Rule, Who};
 use crate::model::{
-    Backend, BackendCredential, Clients, ObjectName, Problem, Reason, Route, Snapshot, TrailingChecksums,
+    Backend, BackendCredential, CredentialOverride, ObjectName, Problem, Reason, Reference, Route, Snapshot,
+    TrailingChecksums,
 };
-use crate::s3::Mapping;
+use crate::s3::{KeyPrefix, Mapping, Permissions};
 use crate::table::{ServedRoute, Upstream};
 
-/// Follows the references of routes.
+/// Makes routes servable.
 #[derive(Debug)]
 pub(super) struct Resolver<'a> {
     snapshot: &'a Snapshot,
-    credentials: BTreeMap<&'a ObjectName, Usable>,
+    references: References<'a>,
+    usable: BTreeMap<&'a ObjectName, Usable>,
     bundles: Bundles<'a>,
 }
 
+/// What became of one route.
+#[derive(Debug)]
+pub(super) struct Resolved {
+    /// `None` when it is broken.
+    pub(super) served: Option<ServedRoute>,
+    /// Whoever has an access entry on it.
+    pub(super) grantees: Vec<Who>,
+}
+
+/// The entries of one list, with the overrides of each.
+type Granted<'a> = Vec<(Rule, &'a [CredentialOverride])>;
+
 impl<'a> Resolver<'a> {
     pub(super) fn new(snapshot: &'a Snapshot, rejections: &mut Rejections) -> Self {
-        Self { snapshot, credentials: credentials::resolve(snapshot, rejections), bundles: Bundles::default() }
+        Self {
+            snapshot,
+            references: References::new(snapshot),
+            usable: credentials::resolve(snapshot, rejections),
+            bundles: Bundles::default(),
+        }
     }
 
-    /// The usable route, `None` when it is broken, and whoever has an access entry on it.
-    pub(super) fn resolve(
-        &mut self,
-        name: &'a ObjectName,
-        route: &'a Route,
-        rejections: &mut Rejections,
-    ) -> (Option<ServedRoute>, Grantees) {
+    pub(super) fn resolve(&mut self, name: &'a ObjectName, route: &'a Route, rejections: &mut Rejections) -> Resolved {
         let mut reject = |problem| rejections.add("BucketRoute", name, "ResolvedRefs", problem);
-        let allow = self.allow_rules(name, route, &mut reject);
-        let grantees = allow.iter().filter_map(|rule| rule.principal.clone()).collect();
+        let granted = self.allow_rules(name, route, &mut reject);
+        let grantees = granted.iter().map(|(rule, _)| rule.who.clone()).collect();
         // All of them before the first `?`, so that every problem is reported at once.
         let deny = self.deny_rules(name, route, &mut reject);
-        let credential = self.credential(name, &route.backend).map_err(&mut reject).ok();
-        let trusted = self.bundles.trust(name, &route.backend, self.snapshot).map_err(&mut reject).ok();
+        let backend = &route.backend;
+        let credential = self.credential(name, backend, &backend.credential);
+        let credential = credential.map_err(|wrong| reject(wrong.at("spec.backends[0].credentialRef"))).ok();
+        let trusted = self.bundles.trust(name, backend, self.snapshot).map_err(&mut reject).ok();
+        let is_allowed = self.process_allows(backend).map_err(&mut reject).ok();
         let served = || {
-            let (policy, upstream) = (Policy { allow, deny: deny? }, upstream(&route.backend, &credential?, trusted?));
+            let trusted = trusted?;
+            let (allow, overrides) = self.overrides(granted, &trusted, name, backend);
             let mapping = Mapping {
                 client_bucket: route.matches.bucket.clone(),
-                backend_bucket: route.backend.bucket.clone(),
-                prefix: route.backend.prefix.clone(),
+                client_prefix: route.matches.prefix.clone(),
+                backend_bucket: backend.bucket.clone(),
+                prefix: backend.prefix.clone(),
             };
-            Some(ServedRoute { name: name.clone(), mapping: Arc::new(mapping), upstream, policy })
+            is_allowed?;
+            Some(ServedRoute {
+                name: name.clone(),
+                mapping: Arc::new(mapping),
+                upstream: upstream(backend, &credential?, trusted),
+                policy: Policy { allow, deny: deny? },
+                overrides,
+            })
         };
-        (served(), grantees)
+        Resolved { served: served(), grantees }
     }
 
-    /// An access entry whose client is missing grants nothing; the others stay.
-    fn allow_rules(&self, name: &ObjectName, route: &Route, reject: &mut impl FnMut(Problem)) -> Vec<Rule> {
-        let mut rules = Vec::with_capacity(route.access.len());
+    /// An access entry whose client or credential is missing grants nothing; the others stay.
+    fn allow_rules(&mut self, name: &'a ObjectName, route: &'a Route, reject: &mut impl FnMut(Problem)) -> Granted<'a> {
+        const CONSEQUENCE: &str = "this entry grants nothing";
+        let mut granted = Vec::with_capacity(route.access.len());
         for (index, entry) in route.access.iter().enumerate() {
-            match self.principal(name, &entry.clients) {
-                Some(principal) => rules.push(Rule {
-                    principal: Some(principal),
-                    permissions: entry.permissions,
-                    prefixes: entry.prefixes.clone(),
-                }),
-                None => reject(client_not_found("access", index, "this entry grants nothing")),
+            let who = self.references.clients(name, &entry.clients);
+            let who = who.map_err(|missing| reject(client_missing("access", index, missing, CONSEQUENCE))).ok();
+            let mut are_usable = true;
+            for (place, other) in entry.credentials.iter().enumerate() {
+                if let Err(wrong) = self.credential(name, &route.backend, &other.credential) {
+                    let problem = wrong.at(&format!("spec.access[{index}].credentials[{place}].credentialRef"));
+                    reject(Problem { message: format!("{}: {CONSEQUENCE}", problem.message), ..problem });
+                    are_usable = false;
+                }
+            }
+            if let Some(who) = who.filter(|_| are_usable) {
+                granted.push((rule(&entry.name, who, entry.permissions, &entry.prefixes), &*entry.credentials));
             }
         }
-        rules
+        granted
     }
 
     /// A deny entry whose client is missing cannot be enforced, so the route is broken (`None`): leaving it out would
     /// let that client in.
-    fn deny_rules(&self, name: &ObjectName, route: &Route, reject: &mut impl FnMut(Problem)) -> Option<Vec<Rule>> {
+    fn deny_rules(
+        &mut self,
+        name: &'a ObjectName,
+        route: &'a Route,
+        reject: &mut impl FnMut(Problem),
+    ) -> Option<Vec<Rule>> {
         let mut rules = Some(Vec::with_capacity(route.deny.len()));
         for (index, entry) in route.deny.iter().enumerate() {
-            let principal = entry.clients.as_ref().map(|clients| self.principal(name, clients));
-            if principal == Some(None) {
-                reject(client_not_found("deny", index, "the route is not served, because this deny cannot hold"));
-                rules = None;
-            } else if let Some(rules) = &mut rules {
-                rules.push(Rule {
-                    principal: principal.flatten(),
-                    permissions: entry.permissions,
-                    prefixes: entry.prefixes.clone(),
-                });
+            let who = match &entry.clients {
+                None => Ok(Who::Everyone),
+                Some(clients) => self.references.clients(name, clients),
+            };
+            match (who, &mut rules) {
+                (Ok(who), Some(rules)) => rules.push(rule(&entry.name, who, entry.permissions, &entry.prefixes)),
+                (Ok(_), None) => {}
+                (Err(missing), _) => {
+                    let consequence = "the route is not served, because this deny cannot hold";
+                    reject(client_missing("deny", index, missing, consequence));
+                    rules = None;
+                }
             }
         }
         rules
     }
 
-    fn principal(&self, route: &ObjectName, clients: &Clients) -> Option<Principal> {
-        let Clients::One(reference) = clients else { return None };
-        let identity = reference.target(route);
-        let is_valid = self.snapshot.clients.get(&identity).is_some_and(|object| object.valid().is_some());
-        (is_valid && reference.namespace.is_none()).then(|| Principal::new(identity))
+    /// What a backend may be signed for with: consent, health and endpoint of the source agree.
+    fn credential(&self, name: &ObjectName, backend: &Backend, reference: &Reference) -> Result<Usable, Wrong> {
+        let (found, source) = self.references.credential(name, reference).map_err(Wrong::Missing)?;
+        let is_shared = found.namespace != name.namespace;
+        let allowed = &source.allowed_endpoints;
+        // A credential that is shared must say where it may be sent: the route's author chooses the endpoint.
+        let anywhere = allowed.is_empty() && !is_shared;
+        if !anywhere && !allowed.iter().any(|one| one.is_of(&backend.endpoint)) {
+            return Err(Wrong::Endpoint);
+        }
+        self.usable.get(&found).cloned().ok_or(Wrong::Missing(Missing::NotFound))
     }
 
-    fn credential(&self, route: &ObjectName, backend: &Backend) -> Result<Usable, Problem> {
-        self.credentials.get(&backend.credential.target(route)).cloned().ok_or_else(|| {
-            problem(
-                "spec.backends[0].credentialRef.name",
-                Reason::CredentialNotFound,
-                "there is no usable CredentialSource of this name in this namespace",
-            )
-        })
+    fn process_allows(&self, backend: &Backend) -> Result<(), Problem> {
+        let allowed = &self.snapshot.process.allowed_endpoints;
+        if allowed.is_empty() || allowed.iter().any(|one| one.is_of(&backend.endpoint)) {
+            return Ok(());
+        }
+        let message = "this gateway does not connect there";
+        Err(problem("spec.backends[0].endpoint", Reason::EndpointNotAllowed, message))
+    }
+
+    /// The rules, and the other upstreams that some of them lead to.
+    fn overrides(
+        &self,
+        granted: Granted<'_>,
+        trusted: &Trusted,
+        name: &ObjectName,
+        backend: &Backend,
+    ) -> (Vec<Rule>, BTreeMap<usize, Upstream>) {
+        let mut others = BTreeMap::new();
+        for (index, (_, credentials)) in granted.iter().enumerate() {
+            let other = credentials.iter().find(|other| other.backend == backend.name);
+            let usable = other.and_then(|other| self.credential(name, backend, &other.credential).ok());
+            if let Some(usable) = usable {
+                others.insert(index, upstream(backend, &usable, trusted.clone()));
+            }
+        }
+        (granted.into_iter().map(|(rule, _)| rule).collect(), others)
     }
 }
 
-fn client_not_found(list: &str, index: usize, consequence: &str) -> Problem {
-    problem(
-        format!("spec.{list}[{index}].clientRef.name"),
-        Reason::ClientNotFound,
-        format!("there is no valid ClientIdentity of this name in this namespace: {consequence}"),
-    )
+/// Why a credential cannot be used.
+#[derive(Debug)]
+enum Wrong {
+    Missing(Missing),
+    Endpoint,
+}
+
+impl Wrong {
+    /// The problem of the reference at this place.
+    fn at(&self, field: &str) -> Problem {
+        match self {
+            Self::Missing(Missing::NotPermitted) => not_permitted(field),
+            Self::Missing(Missing::NotFound) => problem(
+                format!("{field}.name"),
+                Reason::CredentialNotFound,
+                "there is no usable CredentialSource of this name",
+            ),
+            Self::Endpoint => {
+                let message = "the endpoint is not among the allowedEndpoints of the CredentialSource";
+                problem(field, Reason::EndpointNotAllowed, message)
+            }
+        }
+    }
+}
+
+/// Says nothing about the other side: not even whether it is there.
+fn not_permitted(field: &str) -> Problem {
+    problem(field, Reason::RefNotPermitted, "not permitted")
+}
+
+fn client_missing(list: &str, index: usize, missing: Missing, consequence: &str) -> Problem {
+    let field = format!("spec.{list}[{index}].clientRef");
+    match missing {
+        Missing::NotPermitted => {
+            let problem = not_permitted(&field);
+            Problem { message: format!("{}: {consequence}", problem.message), ..problem }
+        }
+        Missing::NotFound => problem(
+            format!("{field}.name"),
+            Reason::ClientNotFound,
+            format!("there is no valid ClientIdentity of this name in this namespace: {consequence}"),
+        ),
+    }
+}
+
+fn rule(name: &str, who: Who, permissions: Permissions, prefixes: &[KeyPrefix]) -> Rule {
+    Rule { name: name.to_owned(), who, permissions, prefixes: prefixes.to_vec() }
 }
 
 fn upstream(backend: &Backend, usable: &Usable, trusted: Trusted) -> Upstream {
     let mut group = Canonical::new("pool group");
     group.text(&backend.endpoint.to_string()).bytes(&trusted.digest).bytes(&usable.digest);
     Upstream {
+        backend: backend.name.clone(),
+        source: usable.source.clone(),
         endpoint: backend.endpoint.clone(),
         region: backend.region.clone(),
         addressing: backend.addressing,

@@ -1,0 +1,206 @@
+//! Which routes an operation touches, and whether their policies allow it: the one decision of OSP. The request path
+//! turns a yes into a permit ([`super::Question`]); `osp explain` only tells of it ([`super::explain`]). Nothing here can
+//! be forwarded with.
+
+use std::sync::Arc;
+
+use super::{Principal, Verdict};
+use crate::Denial;
+use crate::s3::{BucketName, Needs, Operation, Permission, Query, Resource};
+use crate::table::{Asker, Lookup, Part, RouteTable, ServedRoute, Upstream};
+
+/// Who asks, and by which base host.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asking<'a> {
+    pub(super) principal: &'a Principal,
+    pub(super) host: Option<&'a Arc<str>>,
+}
+
+/// What an operation touches.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// No bucket.
+    Service,
+    /// A bucket as a whole, with the route that is for all of it, if there is one.
+    Whole(Part, Option<Arc<ServedRoute>>),
+    /// One route, and the one of a copy's source.
+    Named(Arc<ServedRoute>, Option<Arc<ServedRoute>>),
+}
+
+/// An allowed operation.
+#[derive(Debug)]
+pub(super) enum Judged {
+    /// `ListBuckets`.
+    Buckets,
+    /// `GetBucketLocation`.
+    Location,
+    /// `HeadBucket` of a bucket of which only parts have routes.
+    Exists,
+    /// `DeleteObjects`: the keys are yet to be decided.
+    Batch,
+    /// Goes to the backend.
+    Forward(Granted),
+}
+
+/// A route with the rule that allows.
+#[derive(Debug, Clone)]
+pub(super) struct Granted {
+    pub(super) route: Arc<ServedRoute>,
+    pub(super) rule: usize,
+}
+
+/// One (permission, resource) pair that was asked of one route.
+#[derive(Debug)]
+pub(super) struct Asked<'a> {
+    pub(super) route: &'a Arc<ServedRoute>,
+    pub(super) permission: Permission,
+    pub(super) resource: &'a Resource,
+    pub(super) verdict: Verdict,
+}
+
+impl Granted {
+    /// Where it goes.
+    pub(super) fn upstream(&self) -> &Upstream {
+        self.route.upstream_for(self.rule)
+    }
+}
+
+/// Finds the routes. Says nothing yet about whether it is allowed.
+///
+/// # Errors
+/// [`Denial::NoSuchBucket`], [`Denial::RouteBroken`], [`Denial::NotReady`]; [`Denial::AccessDenied`] for a part of a bucket
+/// that no route is for.
+pub(super) fn find(
+    asking: Asking<'_>,
+    operation: &Operation,
+    query: &Query,
+    table: &RouteTable,
+) -> Result<Found, Denial> {
+    let Some(bucket) = operation.bucket() else { return Ok(Found::Service) };
+    match operation {
+        Operation::HeadBucket { .. } | Operation::GetBucketLocation { .. } | Operation::DeleteObjects { .. } => {
+            whole(asking, bucket, table)
+        }
+        _ => {
+            let listed = || query.get("prefix").unwrap_or_default();
+            let text = operation.key().map_or_else(listed, |key| key.as_str());
+            let target = one(asking, bucket, text, table)?;
+            let source = operation.copy_source();
+            let source = source.map(|source| one(asking, &source.bucket, source.key.as_str(), table)).transpose()?;
+            Ok(Found::Named(target, source))
+        }
+    }
+}
+
+fn whole(asking: Asking<'_>, bucket: &BucketName, table: &RouteTable) -> Result<Found, Denial> {
+    let nothing = |lookup: Lookup| match lookup {
+        Lookup::Absent => Denial::NoSuchBucket(bucket.to_string()),
+        Lookup::Unknown => Denial::NotReady,
+        _ => Denial::RouteBroken,
+    };
+    let part = table.part(asking.host, asking.principal, bucket).ok_or_else(|| nothing(table.absent()))?;
+    let route = match part.view().lookup("") {
+        Lookup::Served(route) => Some(route),
+        Lookup::Absent => return Err(nothing(table.absent())),
+        _ if part.view().is_empty() => return Err(Denial::RouteBroken),
+        _ => None,
+    };
+    Ok(Found::Whole(part, route))
+}
+
+fn one(asking: Asking<'_>, bucket: &BucketName, text: &str, table: &RouteTable) -> Result<Arc<ServedRoute>, Denial> {
+    let namespace = &asking.principal.identity().namespace;
+    let asker = Asker { host: asking.host.map(|host| &**host), namespace };
+    match table.lookup(asker, bucket, text) {
+        Lookup::Served(route) => Ok(route),
+        Lookup::Broken => Err(Denial::RouteBroken),
+        Lookup::Elsewhere => Err(Denial::AccessDenied),
+        Lookup::Unknown => Err(Denial::NotReady),
+        Lookup::Absent => Err(Denial::NoSuchBucket(bucket.to_string())),
+    }
+}
+
+/// Decides: every needed pair must be allowed. `tell` hears of everything that was asked, in order.
+///
+/// # Errors
+/// [`Denial::AccessDenied`]; [`Denial::RouteBroken`] when only a broken route could allow it; [`Denial::NotImplemented`] for
+/// an allowed copy between two backends.
+pub(super) fn decide(
+    principal: &Principal,
+    operation: &Operation,
+    query: &Query,
+    found: &Found,
+    mut tell: impl FnMut(&Asked<'_>),
+) -> Result<Judged, Denial> {
+    let mut ask = |route: &Arc<ServedRoute>, permission: Permission, resource: &Resource| {
+        let verdict = route.policy.decide(principal, permission, resource);
+        tell(&Asked { route, permission, resource, verdict });
+        match verdict {
+            Verdict::Allowed(rule) => Some(Granted { route: Arc::clone(route), rule }),
+            Verdict::Denied(_) | Verdict::NotGranted => None,
+        }
+    };
+    match (found, operation.needs(query)) {
+        (Found::Service, _) if *operation == Operation::ListBuckets => Ok(Judged::Buckets),
+        (Found::Service, _) => Err(Denial::Internal("an operation without a route was to be decided")),
+        (Found::Whole(part, route), _) => decide_whole(operation, part, route.as_ref(), &mut ask),
+        (Found::Named(target, source), Needs::All(pairs)) => {
+            let (mut to, mut from) = (None, None);
+            for (permission, resource) in &pairs {
+                // of a copy, the source is what is read and the target what is written
+                match source.as_ref().filter(|_| *permission == Permission::Read) {
+                    Some(source) => from = Some(ask(source, *permission, resource).ok_or(Denial::AccessDenied)?),
+                    None => to = Some(ask(target, *permission, resource).ok_or(Denial::AccessDenied)?),
+                }
+            }
+            let to = to.ok_or(Denial::AccessDenied)?;
+            match (source, from) {
+                (None, None) => Ok(Judged::Forward(to)),
+                (Some(_), Some(from)) => one_backend(from.upstream(), to.upstream()).map(|()| Judged::Forward(to)),
+                _ => Err(Denial::AccessDenied),
+            }
+        }
+        (Found::Named(..), Needs::Nothing | Needs::EachKey(_)) => Err(Denial::AccessDenied),
+    }
+}
+
+/// A bucket as a whole: any route of it that the caller may use says yes.
+fn decide_whole(
+    operation: &Operation,
+    part: &Part,
+    route: Option<&Arc<ServedRoute>>,
+    ask: &mut impl FnMut(&Arc<ServedRoute>, Permission, &Resource) -> Option<Granted>,
+) -> Result<Judged, Denial> {
+    let bucket = operation.bucket().ok_or(Denial::AccessDenied)?;
+    let (permission, yes) = match operation {
+        Operation::HeadBucket { .. } => (Permission::List, Judged::Exists),
+        Operation::GetBucketLocation { .. } => (Permission::List, Judged::Location),
+        Operation::DeleteObjects { .. } => (Permission::Delete, Judged::Batch),
+        _ => return Err(Denial::Internal("a part of a bucket was taken for the whole")),
+    };
+    let resource = Resource::Bucket(bucket.clone());
+    if let (Judged::Exists, Some(route)) = (&yes, route)
+        && let Some(granted) = ask(route, permission, &resource)
+    {
+        return Ok(Judged::Forward(granted));
+    }
+    let is_asked = |other: &Arc<ServedRoute>| {
+        matches!(yes, Judged::Exists) && route.is_some_and(|route| Arc::ptr_eq(route, other))
+    };
+    if part.view().routes().filter(|other| !is_asked(other)).any(|other| ask(other, permission, &resource).is_some()) {
+        Ok(yes)
+    } else if part.view().has_broken() {
+        Err(Denial::RouteBroken)
+    } else {
+        Err(Denial::AccessDenied)
+    }
+}
+
+/// A copy within one backend is the backend's work; between two it would need the gateway to stream (501).
+fn one_backend(from: &Upstream, to: &Upstream) -> Result<(), Denial> {
+    if from.endpoint == to.endpoint && from.credential == to.credential {
+        Ok(())
+    } else {
+        Err(Denial::NotImplemented("a copy between two storage backends".to_owned()))
+    }
+}

@@ -1,0 +1,289 @@
+//! One client-facing bucket name: which route serves which part of it, on which host, for whom.
+//!
+//! Lookups are on the path of every request and allocate nothing.
+
+use std::borrow::Borrow;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use super::{Lookup, ServedRoute};
+use crate::access::{Principal, Who};
+use crate::s3::KeyPrefix;
+
+/// From where a request asks: what of it, beside the names, decides about the route.
+#[derive(Debug, Clone, Copy)]
+pub struct Asker<'a> {
+    /// The base host that it came by; `None` for any other host.
+    pub host: Option<&'a str>,
+    /// The namespace of the client.
+    pub namespace: &'a str,
+}
+
+/// What stands in one place of a bucket.
+#[derive(Debug, Clone)]
+pub(super) enum Place {
+    /// This route serves it.
+    Served(Arc<ServedRoute>),
+    /// Its route is broken; these have grants on it.
+    Broken(Arc<[Who]>),
+}
+
+/// The places of one host and scope, by key prefix.
+#[derive(Debug, Default)]
+pub(super) struct Prefixes(pub(super) BTreeMap<KeyPrefix, Place>);
+
+/// The places of one host, by scope.
+#[derive(Debug, Default)]
+pub(super) struct Scopes {
+    /// Of routes with `clientScope: SameNamespace`, by namespace.
+    pub(super) tenants: HashMap<Arc<str>, Prefixes>,
+    /// Of the others.
+    pub(super) any: Prefixes,
+}
+
+/// Where a route stands, as far as hosts go.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum HostKey {
+    /// On a host that it names.
+    Named(Arc<str>),
+    /// It names none: on a host that only some namespaces may use, this being one of them.
+    Reserved(Arc<str>),
+    /// It names none: on every host that is nobody's in particular.
+    Open,
+}
+
+/// Everything about one bucket name.
+#[derive(Debug, Default)]
+pub(crate) struct Bucket {
+    named: HashMap<Arc<str>, Scopes>,
+    reserved: HashMap<Arc<str>, Scopes>,
+    open: Scopes,
+    /// A route claims the name and has no place here: who finds nothing is told 503, not 404.
+    pub(super) unplaced: bool,
+}
+
+/// The part of a bucket that one asker can see: in the order of precedence.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct View<'a> {
+    groups: [Option<&'a Prefixes>; 4],
+    unplaced: bool,
+}
+
+impl Prefixes {
+    /// The longest prefix that `text` begins with.
+    fn longest(&self, text: &str) -> Option<&Place> {
+        let mut bound = text;
+        loop {
+            // Prefixes of `text` sort before it, longer ones later; what sorts between the longest one and `text` begins
+            // with it, too. So whatever is no prefix of `text` shortens the search to what both have in common.
+            let (prefix, place) = self.0.range::<str, _>((Bound::Unbounded, Bound::Included(bound))).next_back()?;
+            if text.starts_with(prefix.as_str()) {
+                return Some(place);
+            }
+            bound = common_start(prefix.as_str(), bound);
+        }
+    }
+}
+
+fn common_start<'a>(one: &str, other: &'a str) -> &'a str {
+    let same = one.chars().zip(other.char_indices()).find(|(left, (_, right))| left != right);
+    let end = same.map_or(one.len().min(other.len()), |(_, (at, _))| at);
+    other.get(..end).unwrap_or_default()
+}
+
+impl Borrow<str> for KeyPrefix {
+    fn borrow(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl Scopes {
+    fn group(&mut self, tenant: Option<&Arc<str>>) -> &mut Prefixes {
+        match tenant {
+            Some(namespace) => self.tenants.entry(Arc::clone(namespace)).or_default(),
+            None => &mut self.any,
+        }
+    }
+
+    fn find(&self, tenant: Option<&Arc<str>>) -> Option<&Prefixes> {
+        match tenant {
+            Some(namespace) => self.tenants.get(namespace),
+            None => Some(&self.any),
+        }
+    }
+}
+
+impl Bucket {
+    /// What stands in exactly this place.
+    pub(super) fn place(&self, host: &HostKey, tenant: Option<&Arc<str>>, prefix: &KeyPrefix) -> Option<&Place> {
+        let scopes = match host {
+            HostKey::Named(host) => self.named.get(host)?,
+            HostKey::Reserved(host) => self.reserved.get(host)?,
+            HostKey::Open => &self.open,
+        };
+        scopes.find(tenant)?.0.get(prefix)
+    }
+
+    /// Puts something in a place.
+    pub(super) fn put(&mut self, host: &HostKey, tenant: Option<&Arc<str>>, prefix: &KeyPrefix, place: Place) {
+        let scopes = match host {
+            HostKey::Named(host) => self.named.entry(Arc::clone(host)).or_default(),
+            HostKey::Reserved(host) => self.reserved.entry(Arc::clone(host)).or_default(),
+            HostKey::Open => &mut self.open,
+        };
+        scopes.group(tenant).0.insert(prefix.clone(), place);
+    }
+
+    /// What this asker sees; `is_reserved` says whether the host is for some namespaces only.
+    pub(super) fn view(&self, asker: Asker<'_>, is_reserved: bool) -> View<'_> {
+        let named = asker.host.and_then(|host| self.named.get(host));
+        let rest = match asker.host {
+            Some(host) if is_reserved => self.reserved.get(host),
+            _ => Some(&self.open),
+        };
+        View {
+            groups: [
+                named.and_then(|scopes| scopes.tenants.get(asker.namespace)),
+                named.map(|scopes| &scopes.any),
+                rest.and_then(|scopes| scopes.tenants.get(asker.namespace)),
+                rest.map(|scopes| &scopes.any),
+            ],
+            unplaced: self.unplaced,
+        }
+    }
+
+    /// True when something in it answers 503.
+    pub(super) fn is_broken(&self) -> bool {
+        let places = self.places();
+        places.values().any(|place| matches!(place, Place::Broken(_))) || (places.is_empty() && self.unplaced)
+    }
+
+    /// Everything that stands anywhere in it, with its place: in the order of places.
+    pub(super) fn places(&self) -> BTreeMap<(HostKey, Option<&Arc<str>>, &KeyPrefix), &Place> {
+        let hosts = self.named.iter().map(|(host, scopes)| (HostKey::Named(Arc::clone(host)), scopes));
+        let reserved = self.reserved.iter().map(|(host, scopes)| (HostKey::Reserved(Arc::clone(host)), scopes));
+        let all = hosts.chain(reserved).chain([(HostKey::Open, &self.open)]);
+        all.flat_map(|(host, scopes)| {
+            let tenants = scopes.tenants.iter().map(|(namespace, prefixes)| (Some(namespace), prefixes));
+            tenants.chain([(None, &scopes.any)]).flat_map(move |(tenant, prefixes)| {
+                let host = host.clone();
+                prefixes.0.iter().map(move |(prefix, place)| ((host.clone(), tenant, prefix), place))
+            })
+        })
+        .collect()
+    }
+}
+
+impl<'a> View<'a> {
+    fn groups(&self) -> impl Iterator<Item = &'a Prefixes> + '_ {
+        self.groups.iter().flatten().copied()
+    }
+
+    /// The route of a key, or of a listing of everything that begins with `text`: the first group in the order of
+    /// precedence that has one, and in it the longest prefix.
+    pub(crate) fn lookup(&self, text: &str) -> Lookup {
+        match self.groups().find_map(|prefixes| prefixes.longest(text)) {
+            Some(Place::Served(route)) => Lookup::Served(Arc::clone(route)),
+            Some(Place::Broken(_)) => Lookup::Broken,
+            None if self.groups().any(|prefixes| !prefixes.0.is_empty()) => Lookup::Elsewhere,
+            None if self.unplaced => Lookup::Broken,
+            None => Lookup::Absent,
+        }
+    }
+
+    /// Everything that the asker can reach in the bucket: what a place with precedence covers is not reached.
+    pub(super) fn reachable(self) -> impl Iterator<Item = &'a Place> {
+        self.groups.into_iter().enumerate().flat_map(move |(index, prefixes)| {
+            prefixes.into_iter().flat_map(|prefixes| &prefixes.0).filter_map(move |(prefix, place)| {
+                let mut before = self.groups.iter().take(index).flatten();
+                (!before.any(|group| group.longest(prefix.as_str()).is_some())).then_some(place)
+            })
+        })
+    }
+
+    /// The usable routes that the asker can reach.
+    pub(crate) fn routes(self) -> impl Iterator<Item = &'a Arc<ServedRoute>> {
+        self.reachable().filter_map(|place| match place {
+            Place::Served(route) => Some(route),
+            Place::Broken(_) => None,
+        })
+    }
+
+    /// True when the asker sees no place at all.
+    pub(crate) fn is_empty(self) -> bool {
+        self.reachable().next().is_none()
+    }
+
+    /// True when some route that the asker could reach is broken.
+    pub(crate) fn has_broken(self) -> bool {
+        self.reachable().any(|place| matches!(place, Place::Broken(_)))
+    }
+
+    /// True when the bucket shows in the list of this principal: some entry grants something, on a route that can be
+    /// reached. A broken one shows, too: leaving it out would tell its users that it is gone.
+    pub(super) fn shows(self, principal: &Principal) -> bool {
+        self.reachable().any(|place| match place {
+            Place::Served(route) => route.policy.allow.iter().any(|rule| rule.who.includes(principal)),
+            Place::Broken(grantees) => grantees.iter().any(|who| who.includes(principal)),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prefixes(texts: &[&str]) -> Prefixes {
+        let place = |text: &&str| {
+            let who = Principal::new(crate::model::ObjectName::new("team", text));
+            (KeyPrefix::parse(text).unwrap(), Place::Broken(Arc::new([Who::One(who)])))
+        };
+        Prefixes(texts.iter().map(place).collect())
+    }
+
+    fn longest(prefixes: &Prefixes, text: &str) -> Option<String> {
+        prefixes.longest(text).map(|place| match place {
+            Place::Broken(who) => match &who[..] {
+                [Who::One(who)] => who.identity().name.to_string(),
+                _ => unreachable!(),
+            },
+            Place::Served(_) => unreachable!(),
+        })
+    }
+
+    #[test]
+    fn p05_the_longest_literal_prefix_is_found() {
+        let some = prefixes(&["raw/", "raw/2026/", "raw/2026/11", "rb", "é/", "ê"]);
+        for (text, expected) in [
+            ("raw/x", Some("raw/")),
+            ("raw/2026/12", Some("raw/2026/")),
+            ("raw/2026/11/22", Some("raw/2026/11")),
+            ("raw/2026/", Some("raw/2026/")),
+            ("raw/2026", Some("raw/")),
+            ("raw", None),
+            ("", None),
+            ("s", None),
+            ("rbx", Some("rb")),
+            ("é/x", Some("é/")),
+            ("éx", None),
+            ("ë", None),
+        ] {
+            assert_eq!(longest(&some, text).as_deref(), expected, "{text}");
+        }
+        assert_eq!(longest(&prefixes(&["", "b"]), "a").as_deref(), Some(""));
+        assert_eq!(longest(&prefixes(&[]), "a"), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_longest_prefix_is_what_trying_all_of_them_finds(
+            some in proptest::collection::btree_set("[abé]{0,4}", 0..12), text in "[abcé]{0,6}",
+        ) {
+            let texts: Vec<&str> = some.iter().map(String::as_str).collect();
+            let expected = texts.iter().filter(|prefix| text.starts_with(**prefix)).max_by_key(|prefix| prefix.len());
+            let found = longest(&prefixes(&texts), &text);
+            proptest::prop_assert_eq!(found.as_deref(), expected.copied());
+        }
+    }
+}

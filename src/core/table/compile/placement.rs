@@ -1,0 +1,217 @@
+//! Who owns which name, and which route stands where (kubernetes.md 2.4): ownership before precedence, oldest first.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::problem;
+use crate::access::Who;
+use crate::model::{ClientScope, Labels, ObjectName, Problem, ProcessRules, Reason, RouteMatch, Snapshot};
+use crate::s3::{BucketName, KeyPrefix};
+use crate::table::bucket::{Bucket, HostKey, Place};
+
+/// Routes of other namespaces are never named: whoever reads it need not know them.
+const CLAIMED: &str = "claimed by another route";
+
+/// Seats routes, one after another, the oldest first.
+#[derive(Debug)]
+pub(super) struct Placement<'a> {
+    process: &'a ProcessRules,
+    namespaces: &'a BTreeMap<Arc<str>, Labels>,
+    /// Base hosts, and whether a rule reserves them.
+    hosts: BTreeMap<&'a str, (Arc<str>, bool)>,
+    /// What routes without hosts stand on, by namespace.
+    everywhere: HashMap<Arc<str>, Arc<[HostKey]>>,
+    /// Which namespaces own what of a bucket.
+    owners: HashMap<BucketName, Vec<Owner>>,
+    buckets: HashMap<BucketName, Bucket>,
+    /// What is broken wherever nobody else has a place: decided when everybody has one.
+    leftovers: Vec<(BucketName, Seat)>,
+}
+
+/// A namespace, and the hosts on which a bucket is its own.
+type Owner = (Arc<str>, Arc<[HostKey]>);
+
+/// Where one route stands.
+#[derive(Debug, Clone)]
+pub(super) struct Seat {
+    hosts: Arc<[HostKey]>,
+    tenant: Option<Arc<str>>,
+    prefix: KeyPrefix,
+}
+
+/// What became of a claim.
+#[derive(Debug)]
+pub(super) enum Standing {
+    /// It has its place.
+    Seated(Seat),
+    /// It has its place, and is broken there.
+    Unusable(Seat, Problem),
+    /// It has none.
+    Refused(Problem),
+}
+
+impl<'a> Placement<'a> {
+    pub(super) fn new(snapshot: &'a Snapshot) -> Self {
+        let process = &snapshot.process;
+        let is_reserved = |host: &str| process.hosts.iter().any(|rule| rule.host == host);
+        let hosts =
+            process.base_hosts.iter().map(|host| (host.as_str(), (Arc::from(host.as_str()), is_reserved(host))));
+        Self {
+            process,
+            namespaces: &snapshot.namespaces,
+            hosts: hosts.collect(),
+            everywhere: HashMap::new(),
+            owners: HashMap::new(),
+            buckets: HashMap::new(),
+            leftovers: Vec::new(),
+        }
+    }
+
+    /// Gives a route the place that its `match` asks for, or says why not.
+    pub(super) fn seat(&mut self, name: &ObjectName, matches: &RouteMatch) -> Standing {
+        let bucket = &matches.bucket;
+        let hosts = match self.hosts_of(name, matches) {
+            Ok(hosts) => hosts,
+            Err(problem) => {
+                self.bucket(bucket).unplaced = true;
+                return Standing::Refused(problem);
+            }
+        };
+        let tenant = match matches.scope {
+            ClientScope::Any => None,
+            ClientScope::SameNamespace => Some(Arc::clone(&name.namespace)),
+        };
+        if tenant.is_none() && !self.own(bucket, &name.namespace, &hosts) {
+            self.bucket(bucket).unplaced = true;
+            return Standing::Refused(problem("spec.match.bucket", Reason::Conflicted, CLAIMED));
+        }
+        let seat = Seat { hosts, tenant, prefix: matches.prefix.clone() };
+        let places = self.bucket(bucket);
+        if seat.hosts.iter().any(|host| places.place(host, seat.tenant.as_ref(), &seat.prefix).is_some()) {
+            // The places that the winner leaves are this route's, and it is broken.
+            self.leftovers.push((bucket.clone(), seat));
+            return Standing::Refused(problem("spec.match.bucket", Reason::Conflicted, CLAIMED));
+        }
+        match self.host_conflict(bucket, &seat.hosts) {
+            Some(problem) => Standing::Unusable(seat, problem),
+            None => Standing::Seated(seat),
+        }
+    }
+
+    /// Notes that a route of this namespace claims something of a bucket, and nobody knows what: what is nobody else's is
+    /// broken.
+    pub(super) fn somewhere(&mut self, name: &ObjectName, bucket: &BucketName) {
+        let hosts = self.everywhere(&name.namespace);
+        if self.own(bucket, &name.namespace, &hosts) {
+            self.leftovers.push((bucket.clone(), Seat { hosts, tenant: None, prefix: KeyPrefix::default() }));
+        }
+        self.bucket(bucket).unplaced = true;
+    }
+
+    /// Puts a route, or its ruins, where it belongs.
+    pub(super) fn put(&mut self, bucket: &BucketName, seat: &Seat, place: &Place) {
+        let places = self.bucket(bucket);
+        for host in seat.hosts.iter() {
+            places.put(host, seat.tenant.as_ref(), &seat.prefix, place.clone());
+        }
+    }
+
+    /// Every bucket, when every route has its place.
+    pub(super) fn finish(mut self) -> HashMap<BucketName, Arc<Bucket>> {
+        let nobody: Arc<[Who]> = Arc::new([]);
+        for (bucket, Seat { hosts, tenant, prefix }) in std::mem::take(&mut self.leftovers) {
+            let places = self.bucket(&bucket);
+            for host in hosts.iter() {
+                if places.place(host, tenant.as_ref(), &prefix).is_none() {
+                    places.put(host, tenant.as_ref(), &prefix, Place::Broken(Arc::clone(&nobody)));
+                }
+            }
+        }
+        self.buckets.into_iter().map(|(name, bucket)| (name, Arc::new(bucket))).collect()
+    }
+
+    fn bucket(&mut self, bucket: &BucketName) -> &mut Bucket {
+        if !self.buckets.contains_key(bucket) {
+            self.buckets.insert(bucket.clone(), Bucket::default());
+        }
+        self.buckets.entry(bucket.clone()).or_default()
+    }
+
+    /// The hosts that a route stands on.
+    fn hosts_of(&mut self, name: &ObjectName, matches: &RouteMatch) -> Result<Arc<[HostKey]>, Problem> {
+        if matches.hosts.is_empty() {
+            return Ok(self.everywhere(&name.namespace));
+        }
+        let wrong = |message| problem("spec.match.hosts", Reason::HostNotAllowed, message);
+        let mut hosts = Vec::with_capacity(matches.hosts.len());
+        for host in &matches.hosts {
+            let (known, is_reserved) = self
+                .hosts
+                .get(host.as_str())
+                .ok_or_else(|| wrong(format!("{host} is no base host of this gateway")))?;
+            if *is_reserved && !self.may_use(&name.namespace, host) {
+                return Err(wrong(format!("{host} is not assigned to this namespace")));
+            }
+            hosts.push(HostKey::Named(Arc::clone(known)));
+        }
+        Ok(hosts.into())
+    }
+
+    /// What a route of this namespace stands on that names no hosts.
+    fn everywhere(&mut self, namespace: &Arc<str>) -> Arc<[HostKey]> {
+        if let Some(known) = self.everywhere.get(namespace) {
+            return Arc::clone(known);
+        }
+        let reserved = self.hosts.values().filter(|(host, is_reserved)| *is_reserved && self.may_use(namespace, host));
+        let hosts: Arc<[HostKey]> =
+            reserved.map(|(host, _)| HostKey::Reserved(Arc::clone(host))).chain([HostKey::Open]).collect();
+        self.everywhere.insert(Arc::clone(namespace), Arc::clone(&hosts));
+        hosts
+    }
+
+    fn may_use(&self, namespace: &str, host: &str) -> bool {
+        let labels = self.namespaces.get(namespace);
+        let mut rules = self.process.hosts.iter().filter(|rule| rule.host == host);
+        rules.any(|rule| rule.namespaces.selects_namespace(namespace, labels))
+    }
+
+    /// True when the bucket belongs to this namespace on all of these hosts: from now on, if nobody had it before.
+    fn own(&mut self, bucket: &BucketName, namespace: &Arc<str>, hosts: &Arc<[HostKey]>) -> bool {
+        let owners = self.owners.entry(bucket.clone()).or_default();
+        let is_open = |host: &Arc<str>| self.hosts.get(&**host).is_none_or(|(_, is_reserved)| !is_reserved);
+        let meet = |one: &HostKey, other: &HostKey| match (one, other) {
+            (HostKey::Open, HostKey::Open) => true,
+            (HostKey::Open, HostKey::Named(host)) | (HostKey::Named(host), HostKey::Open) => is_open(host),
+            (HostKey::Open, HostKey::Reserved(_)) | (HostKey::Reserved(_), HostKey::Open) => false,
+            (HostKey::Named(one) | HostKey::Reserved(one), HostKey::Named(other) | HostKey::Reserved(other)) => {
+                one == other
+            }
+        };
+        let overlap = |others: &Arc<[HostKey]>| hosts.iter().any(|one| others.iter().any(|other| meet(one, other)));
+        if owners.iter().any(|(owner, theirs)| owner != namespace && overlap(theirs)) {
+            return false;
+        }
+        if !owners.iter().any(|(owner, theirs)| owner == namespace && theirs == hosts) {
+            owners.push((Arc::clone(namespace), Arc::clone(hosts)));
+        }
+        true
+    }
+
+    /// `X.H` is a base host: on `H`, nobody could tell it from the bucket `X` in virtual-host style.
+    fn host_conflict(&self, bucket: &BucketName, hosts: &[HostKey]) -> Option<Problem> {
+        let label = bucket.as_str();
+        let conflicts = |host: &str| {
+            let taken = self.hosts.keys().find(|base| {
+                base.strip_prefix(label).and_then(|rest| rest.strip_prefix('.')).is_some_and(|rest| rest == host)
+            })?;
+            let message = format!("the gateway's own host {taken} reads like this bucket on {host}");
+            Some(problem("spec.match.bucket", Reason::HostConflict, message))
+        };
+        hosts.iter().find_map(|host| match host {
+            HostKey::Named(host) | HostKey::Reserved(host) => conflicts(host),
+            HostKey::Open => {
+                self.hosts.iter().filter(|(_, (_, is_reserved))| !is_reserved).find_map(|(host, _)| conflicts(host))
+            }
+        })
+    }
+}

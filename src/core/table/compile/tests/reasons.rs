@@ -1,0 +1,120 @@
+//! K-API-2: every reason that compiling can give is given here, by a snapshot that differs from a good one in one thing.
+
+use super::*;
+use crate::model::{Origin, ProcessRules};
+
+/// A reason, the snapshot that leads to it, and where it shows.
+fn cases() -> Vec<(Reason, Snapshot, &'static str)> {
+    [of_routes(), of_references(), of_secrets()].concat()
+}
+
+fn changed(change: fn(&mut Snapshot)) -> Snapshot {
+    let mut snapshot = complete();
+    change(&mut snapshot);
+    snapshot
+}
+
+fn of_routes() -> Vec<(Reason, Snapshot, &'static str)> {
+    vec![
+        (
+            Reason::Conflicted,
+            changed(|s| drop(s.routes.insert(name("z"), valid(route("data", &[]))))),
+            "BucketRoute default/z Accepted spec.match.bucket",
+        ),
+        (
+            Reason::HostConflict,
+            changed(|s| s.process.base_hosts = vec!["s3.example".into(), "data.s3.example".into()]),
+            "BucketRoute default/data Accepted spec.match.bucket",
+        ),
+        (
+            Reason::HostNotAllowed,
+            edit(|route| route.matches.hosts = vec!["s3.example".into()]),
+            "BucketRoute default/data Accepted spec.match.hosts",
+        ),
+    ]
+}
+
+fn of_references() -> Vec<(Reason, Snapshot, &'static str)> {
+    let foreign = Reference { namespace: Some("other".into()), name: "keys".into() };
+    vec![
+        (
+            Reason::CredentialNotFound,
+            changed(|s| s.credentials.clear()),
+            "BucketRoute default/data ResolvedRefs spec.backends[0].credentialRef.name",
+        ),
+        (
+            Reason::ClientNotFound,
+            changed(|s| s.clients.clear()),
+            "BucketRoute default/data ResolvedRefs spec.access[0].clientRef.name",
+        ),
+        (
+            Reason::RefNotPermitted,
+            edit(|route| route.backend.credential = foreign),
+            "BucketRoute default/data ResolvedRefs spec.backends[0].credentialRef",
+        ),
+        (
+            Reason::EndpointNotAllowed,
+            changed(|s| {
+                let allowed_endpoints = vec![crate::model::HostPort::parse("elsewhere:1").unwrap()];
+                s.process = ProcessRules { allowed_endpoints, ..ProcessRules::default() };
+            }),
+            "BucketRoute default/data ResolvedRefs spec.backends[0].endpoint",
+        ),
+        (
+            Reason::InvalidCertificateRef,
+            with_ca("no pem", CaRefKind::ConfigMap),
+            "BucketRoute default/data ResolvedRefs spec.backends[0].tls.caCertificateRefs[0]",
+        ),
+    ]
+}
+
+fn of_secrets() -> Vec<(Reason, Snapshot, &'static str)> {
+    vec![
+        (
+            Reason::SecretNotFound,
+            changed(|s| drop(s.secrets.remove(&name("backend")))),
+            "CredentialSource default/keys Ready spec.secret.name",
+        ),
+        (
+            Reason::KeyMissing,
+            changed(|s| drop(s.secrets.insert(name("demo-1"), BTreeMap::new()))),
+            "ClientIdentity default/demo Ready spec.accessKey.secretRefs[0].accessKeyIDKey",
+        ),
+        (
+            Reason::DuplicateAccessKey,
+            changed(|s| {
+                s.clients.insert(name("twin"), client(&["twin-1"]));
+                s.secrets.insert(name("twin-1"), secret("AKIADEMO", "another"));
+            }),
+            "ClientIdentity default/twin Ready spec.accessKey.secretRefs",
+        ),
+        (
+            Reason::InsecureBackend,
+            edit(|route| {
+                route.backend.endpoint = Endpoint::parse("https://s3.example.com").unwrap();
+                route.backend.verification = TlsVerification::Insecure;
+            }),
+            "BucketRoute default/data InsecureBackend spec.backends[0].tls.verification",
+        ),
+    ]
+}
+
+#[test]
+fn k_api_2_each_case_gives_its_reason_and_the_good_one_gives_none() {
+    assert_eq!(said(&compile(&complete())), Vec::<String>::new());
+    for (reason, snapshot, expected) in cases() {
+        let compiled = compile(&snapshot);
+        let all = [said(&compiled), lines(&compiled.notices)].concat();
+        assert!(all.contains(&format!("{expected} {reason}")), "{reason}: {all:?}");
+    }
+}
+
+/// With one backend no route can be served in part.
+const NOT_YET: [Reason; 1] = [Reason::PartiallyProgrammed];
+
+#[test]
+fn k_api_2_no_reason_is_without_a_case() {
+    let covered: BTreeSet<Reason> = cases().into_iter().map(|(reason, ..)| reason).chain(NOT_YET).collect();
+    let given: BTreeSet<Reason> = Reason::ALL.into_iter().filter(|reason| reason.origin() == Origin::Compile).collect();
+    assert_eq!(covered, given);
+}

@@ -1,0 +1,40 @@
+//! Which principals have entries where: for `ListBuckets`.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::access::{Principal, Who};
+use crate::s3::BucketName;
+use crate::table::route_table::Visible;
+
+type Selection = Arc<BTreeSet<Principal>>;
+
+/// A [`Visible`] in the making.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    by_name: HashMap<Principal, BTreeSet<BucketName>>,
+    /// By the address of the selection: one selector of one namespace has one.
+    by_selection: HashMap<*const BTreeSet<Principal>, (Selection, BTreeSet<BucketName>)>,
+}
+
+impl Index {
+    /// These have entries on a route of this bucket.
+    pub(super) fn note(&mut self, bucket: &BucketName, grantees: &[Who]) {
+        for who in grantees {
+            let buckets = match who {
+                // Grants are never everyone's.
+                Who::Everyone => continue,
+                Who::One(principal) => self.by_name.entry(principal.clone()).or_default(),
+                Who::These(selection) => {
+                    let new = || (Arc::clone(selection), BTreeSet::new());
+                    &mut self.by_selection.entry(Arc::as_ptr(selection)).or_insert_with(new).1
+                }
+            };
+            buckets.insert(bucket.clone());
+        }
+    }
+
+    pub(super) fn finish(self) -> Visible {
+        Visible { by_name: self.by_name, by_selection: self.by_selection.into_values().collect() }
+    }
+}
