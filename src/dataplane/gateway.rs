@@ -12,6 +12,7 @@ use osp_core::s3::{self, Addressing, BucketName, Framing, ListBucketsPage, RawHe
 use osp_core::table::{Reader, RouteTable};
 use osp_core::{Denial, Timestamp};
 use pingora_core::connectors::http::Connector;
+use pingora_core::modules::http::HttpModules;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_error::{Error, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
@@ -95,7 +96,8 @@ impl Gateway {
         let asked = (&head, &target);
         let decision = authorize::decide(verified, asked, content_length, &table, &mut flight.facts)?;
         if !matches!(decision, Decision::Answer(_)) && listener::expects_continue(&head) {
-            invite_body(session).await?;
+            // boxed like everything else that few requests need: pingora moves this future by value
+            Box::pin(invite_body(session)).await?;
         }
         match decision {
             Decision::Forward(permit) => Ok(Admitted::Forward(permit)),
@@ -126,7 +128,7 @@ impl Gateway {
     /// before the proof.
     async fn forward(&self, session: &mut Session, flight: &mut Flight, permit: Permit) -> Result<bool> {
         let proved = if permit.proves_before_sending() {
-            exchange::proved_body(session, permit.gate(), flight).await.map(|_| true)
+            Box::pin(exchange::proved_body(session, permit.gate(), flight)).await.map(|_| true)
         } else {
             Ok(false)
         };
@@ -134,7 +136,7 @@ impl Gateway {
         match proved.and_then(|proved| Ok((proved, flight.passage()?))) {
             Ok((true, passage)) => passage.is_proved_before_sending(),
             Ok((false, _)) => {}
-            Err(denial) => return respond::deny(session, flight, denial, &self.observer).await,
+            Err(denial) => return Box::pin(respond::deny(session, flight, denial, &self.observer)).await,
         }
         Ok(false)
     }
@@ -160,6 +162,9 @@ impl ProxyHttp for Proxy {
         Box::new(self.0.observer.arrive())
     }
 
+    // pingora's one module would compress answers; OSP passes bodies on as they are
+    fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
+
     fn on_connection_reuse(
         &self,
         _session: &mut Session,
@@ -181,9 +186,9 @@ impl ProxyHttp for Proxy {
         }
         match gateway.admit(session, flight).await {
             Ok(Admitted::Forward(permit)) => gateway.forward(session, flight, permit).await,
-            Ok(Admitted::Batch(batch)) => gateway.delete(session, flight, batch).await,
-            Ok(Admitted::Answer(answer)) => respond::answer(session, flight, answer, &gateway.observer).await,
-            Err(denial) => respond::deny(session, flight, denial, &gateway.observer).await,
+            Ok(Admitted::Batch(batch)) => Box::pin(gateway.delete(session, flight, batch)).await,
+            Ok(Admitted::Answer(answer)) => Box::pin(respond::answer(session, flight, answer, &gateway.observer)).await,
+            Err(denial) => Box::pin(respond::deny(session, flight, denial, &gateway.observer)).await,
         }
     }
 

@@ -26,7 +26,8 @@ pub async fn head(
     let (head, length) = match flight.received.take() {
         Some((head, Framing::Length(length))) => (head, Some(length)),
         Some((head, Framing::Chunked)) => (head, None),
-        None if session.is_http2() => http2_head(session).await?,
+        // boxed: HTTP/1 is not to carry its future
+        None if session.is_http2() => Box::pin(http2_head(session)).await?,
         None => return Err(Denial::Internal("a head did not come through the front")),
     };
     describe(session, &head, &mut flight.facts, settings);
