@@ -31,7 +31,7 @@ pub enum Framing {
     Chunked,
 }
 
-/// One header field: positions in the head's bytes; the name is lower-case.
+/// One header field: where its name is in the names, and its value in the bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Field {
     name: Range<usize>,
@@ -44,6 +44,8 @@ pub struct RawHead {
     bytes: Bytes,
     method: Method,
     target: Range<usize>,
+    /// All field names, in lower case, one after the other: text once and for all, since every stage asks for them.
+    names: String,
     fields: Vec<Field>,
     protocol: Protocol,
 }
@@ -100,13 +102,13 @@ impl RawHead {
     /// All fields in order of arrival: lower-case name, value without surrounding white space. HTTP/2 heads show
     /// `:authority` as `host`.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.raw_fields().map(|(name, value)| (std::str::from_utf8(name).unwrap_or_default(), value))
+        self.fields.iter().map(|field| (self.name(field), self.at(&field.value)))
     }
 
     /// The first field of this lower-case name.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&[u8]> {
-        self.raw_fields().find(|(present, _)| *present == name.as_bytes()).map(|(_, value)| value)
+        self.fields.iter().find(|field| self.name(field) == name).map(|field| self.at(&field.value))
     }
 
     /// The first field of this lower-case name as text; `None` also when it is not UTF-8.
@@ -115,8 +117,8 @@ impl RawHead {
         std::str::from_utf8(self.field(name)?).ok()
     }
 
-    fn raw_fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.fields.iter().map(|field| (self.at(&field.name), self.at(&field.value)))
+    fn name(&self, field: &Field) -> &str {
+        self.names.get(field.name.clone()).unwrap_or_default()
     }
 
     fn at(&self, range: &Range<usize>) -> &[u8] {

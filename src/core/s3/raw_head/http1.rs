@@ -5,6 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use http::Method;
 
+use super::rules::Names;
 use super::{Field, Framing, Protocol, RawHead, rules};
 use crate::Denial;
 
@@ -15,9 +16,10 @@ pub(super) fn parse(head: &[u8]) -> Result<(RawHead, Framing), Denial> {
     }
     let mut lines = Lines { head, at: 0 };
     let (method, target) = request_line(&lines.next()?)?;
-    let mut bytes = head.to_vec();
-    let fields = fields(&mut lines, &mut bytes)?;
-    let mut head = RawHead { bytes: Bytes::from(bytes), method, target, fields, protocol: Protocol::Http1 };
+    let mut names = Names::default();
+    let fields = fields(&mut lines, &mut names)?;
+    let bytes = Bytes::copy_from_slice(head);
+    let mut head = RawHead { bytes, method, target, names: names.into_text()?, fields, protocol: Protocol::Http1 };
     rules::check_head(&head)?;
     head.target = origin_form(&head)?;
     rules::check_target(head.target())?;
@@ -64,8 +66,8 @@ fn request_line(line: &Line<'_>) -> Result<(Method, Range<usize>), Denial> {
     Ok((method, line.start + method_end + 1..line.start + target_end))
 }
 
-/// Reads the fields up to the empty line, which must end the head, and lower-cases their names in `bytes`, the copy.
-fn fields(lines: &mut Lines<'_>, bytes: &mut [u8]) -> Result<Vec<Field>, Denial> {
+/// Reads the fields up to the empty line, which must end the head.
+fn fields(lines: &mut Lines<'_>, names: &mut Names) -> Result<Vec<Field>, Denial> {
     let mut fields = Vec::with_capacity(24);
     loop {
         let line = lines.next()?;
@@ -77,16 +79,13 @@ fn fields(lines: &mut Lines<'_>, bytes: &mut [u8]) -> Result<Vec<Field>, Denial>
         }
         // A folded line (obs-fold) has a space in its name, or no colon: no token either way.
         let colon = memchr::memchr(b':', line.text).ok_or(Denial::MalformedHead("a header line has no colon"))?;
-        let name = line.start..line.start + colon;
-        if let Some(name) = bytes.get_mut(name.clone()) {
-            name.make_ascii_lowercase();
-        }
+        let (name, range) = names.push(line.text.get(..colon).unwrap_or_default())?;
         let after = line.text.get(colon + 1..).unwrap_or_default();
         let blanks = after.len() - rules::trim_start(after).len();
         let value = rules::trim(after);
-        rules::check_field(bytes.get(name.clone()).unwrap_or_default(), value)?;
+        rules::check_field(name, value)?;
         let start = line.start + colon + 1 + blanks;
-        fields.push(Field { name, value: start..start + value.len() });
+        fields.push(Field { name: range, value: start..start + value.len() });
     }
     if lines.at == lines.head.len() { Ok(fields) } else { Err(Denial::MalformedHead("bytes follow the empty line")) }
 }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::Method;
 
+use super::rules::Names;
 use super::{Field, Protocol, RawHead, rules};
 use crate::Denial;
 
@@ -21,7 +22,7 @@ pub(super) fn assemble<'a>(
         return Err(Denial::MethodNotAllowed);
     }
     rules::check_target(target)?;
-    let mut parts = Parts { bytes: target.to_vec(), fields: Vec::with_capacity(24) };
+    let mut parts = Parts { bytes: target.to_vec(), names: Names::default(), fields: Vec::with_capacity(24) };
     parts.push("host", authority.as_bytes())?;
     for (name, value) in fields {
         check_http2_field(name, value, authority)?;
@@ -33,6 +34,7 @@ pub(super) fn assemble<'a>(
         bytes: Bytes::from(parts.bytes),
         method,
         target: 0..target.len(),
+        names: parts.names.into_text()?,
         fields: parts.fields,
         protocol: Protocol::Http2,
     };
@@ -45,22 +47,22 @@ pub(super) fn assemble<'a>(
 
 struct Parts {
     bytes: Vec<u8>,
+    names: Names,
     fields: Vec<Field>,
 }
 
 impl Parts {
     fn push(&mut self, name: &str, value: &[u8]) -> Result<(), Denial> {
         let value = rules::trim(value);
-        rules::check_field(name.as_bytes(), value)?;
-        let name_at = self.bytes.len();
-        let value_at = name_at + name.len();
-        let end = value_at + value.len();
-        if self.fields.len() == rules::MAX_FIELDS || end > rules::MAX_HEAD_BYTES {
+        let (name, range) = self.names.push(name.as_bytes())?;
+        rules::check_field(name, value)?;
+        let start = self.bytes.len();
+        let end = start + value.len();
+        if self.fields.len() == rules::MAX_FIELDS || range.end + end > rules::MAX_HEAD_BYTES {
             return Err(Denial::HeadTooLarge);
         }
-        self.bytes.extend_from_slice(name.as_bytes());
         self.bytes.extend_from_slice(value);
-        self.fields.push(Field { name: name_at..value_at, value: value_at..end });
+        self.fields.push(Field { name: range, value: start..end });
         Ok(())
     }
 }

@@ -1,5 +1,7 @@
 //! What every head must obey, whichever protocol it came by (security.md 1, SIG-16).
 
+use std::ops::Range;
+
 use super::RawHead;
 use crate::Denial;
 use crate::s3::outgoing::is_passed_on;
@@ -15,17 +17,66 @@ pub(super) const MAX_FIELDS: usize = 100;
 const MAX_CONNECTION_OPTIONS: usize = 8;
 
 /// Headers beside `x-amz-*` that must not be repeated, because two readers could pick different ones.
-const SINGLETONS: [&[u8]; 9] = [
-    b"host",
-    b"authorization",
-    b"content-length",
-    b"transfer-encoding",
-    b"content-md5",
-    b"content-type",
-    b"date",
-    b"range",
-    b"expect",
+const SINGLETONS: [&str; 9] = [
+    "host",
+    "authorization",
+    "content-length",
+    "transfer-encoding",
+    "content-md5",
+    "content-type",
+    "date",
+    "range",
+    "expect",
 ];
+
+/// The lower-case form of every byte that a header name may have (a token of RFC 9110, 5.6.2); 0 for all others. A table,
+/// because every byte of every name is looked up.
+const NAME_BYTES: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        if is_token_byte(byte) {
+            #[expect(clippy::indexing_slicing, reason = "a constant: out of bounds would not compile")]
+            {
+                table[byte as usize] = byte.to_ascii_lowercase();
+            }
+        }
+        byte += 1;
+    }
+    table
+};
+
+/// What a head's field names usually need.
+const USUAL_NAMES_BYTES: usize = 256;
+
+/// The field names of a head in lower case, collected one after the other.
+pub(super) struct Names(Vec<u8>);
+
+impl Default for Names {
+    fn default() -> Self {
+        Self(Vec::with_capacity(USUAL_NAMES_BYTES))
+    }
+}
+
+impl Names {
+    /// Appends a name, in any case; returns it in lower case and where it is.
+    pub(super) fn push(&mut self, name: &[u8]) -> Result<(&[u8], Range<usize>), Denial> {
+        let start = self.0.len();
+        self.0.extend(name.iter().map(|&byte| NAME_BYTES.get(usize::from(byte)).copied().unwrap_or(0)));
+        let pushed = self.0.get(start..).unwrap_or_default();
+        if pushed.is_empty() || memchr::memchr(0, pushed).is_some() {
+            return Err(NO_TOKEN);
+        }
+        Ok((pushed, start..start + pushed.len()))
+    }
+
+    /// All of them.
+    pub(super) fn into_text(self) -> Result<String, Denial> {
+        String::from_utf8(self.0).map_err(|_| NO_TOKEN)
+    }
+}
+
+const NO_TOKEN: Denial = Denial::MalformedHead("a header name is not a token");
 
 /// Checks bytes of a request target: visible characters and obs-text, no fragment, origin form.
 pub(super) fn check_target(target: &[u8]) -> Result<(), Denial> {
@@ -44,11 +95,8 @@ pub(super) fn check_target(target: &[u8]) -> Result<(), Denial> {
         .map_err(|_| Denial::MalformedHead("the request target holds a character that must be percent-encoded"))
 }
 
-/// Checks one field by itself; `name` is already lower-case.
+/// Checks one field by itself; `name` is a token in lower case.
 pub(super) fn check_field(name: &[u8], value: &[u8]) -> Result<(), Denial> {
-    if name.is_empty() || !all(name, is_token_byte) {
-        return Err(Denial::MalformedHead("a header name is not a token"));
-    }
     let is_amz = name.starts_with(b"x-amz-");
     // Backends that speak CGI read `x_amz_acl` as `x-amz-acl`; keys of user metadata may have underscores.
     if !name.starts_with(b"x-amz-meta-") && name.contains(&b'_') {
@@ -71,11 +119,11 @@ fn all(bytes: &[u8], passes: impl Fn(u8) -> bool) -> bool {
 
 /// Checks the fields of a head against each other.
 pub(super) fn check_head(head: &RawHead) -> Result<(), Denial> {
-    for (index, (name, value)) in head.raw_fields().enumerate() {
-        if is_singleton(name) && head.raw_fields().take(index).any(|(earlier, _)| earlier == name) {
-            return Err(Denial::DuplicateHeader(String::from_utf8_lossy(name).into_owned()));
+    for (index, (name, value)) in head.fields().enumerate() {
+        if is_singleton(name) && head.fields.iter().take(index).any(|earlier| head.name(earlier) == name) {
+            return Err(Denial::DuplicateHeader(name.to_owned()));
         }
-        if name == b"connection" {
+        if name == "connection" {
             check_connection(value)?;
         }
     }
@@ -110,9 +158,9 @@ pub(super) fn trim_start(mut value: &[u8]) -> &[u8] {
 }
 
 /// `x-amz-*` headers are singletons as a rule; user metadata may be repeated and is joined by commas.
-fn is_singleton(name: &[u8]) -> bool {
-    match name.strip_prefix(b"x-amz-") {
-        Some(rest) => !rest.starts_with(b"meta-"),
+fn is_singleton(name: &str) -> bool {
+    match name.strip_prefix("x-amz-") {
+        Some(rest) => !rest.starts_with("meta-"),
         None => SINGLETONS.contains(&name),
     }
 }
@@ -126,8 +174,7 @@ fn check_connection(value: &[u8]) -> Result<(), Denial> {
             || option.starts_with(b"x-forwarded-")
             || option == b"forwarded"
             || index >= MAX_CONNECTION_OPTIONS
-            || SINGLETONS.contains(&option.as_slice())
-            || std::str::from_utf8(&option).is_ok_and(is_passed_on);
+            || std::str::from_utf8(&option).is_ok_and(|option| SINGLETONS.contains(&option) || is_passed_on(option));
         if names_ours && option != b"transfer-encoding" {
             return Err(Denial::MalformedHead("Connection names a header that belongs to the request"));
         }
@@ -165,7 +212,7 @@ fn split_once(text: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
     Some((before, after.get(1..)?))
 }
 
-fn is_token_byte(byte: u8) -> bool {
+const fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(
             byte,
