@@ -71,39 +71,27 @@ impl Timestamp {
     /// `YYYYMMDDTHHMMSSZ`, the form of `x-amz-date`.
     #[must_use]
     pub fn amz(self) -> String {
-        let c = self.civil();
-        let (h, m, s) = c.clock();
-        let mut out = String::with_capacity(16);
-        c.push_date("", &mut out);
-        out.push('T');
-        for number in [h, m, s] {
-            push_digits(number, 2, &mut out);
-        }
-        out.push('Z');
-        out
+        let civil = self.civil();
+        let ([y1, y2], [y3, y4], [o1, o2], [d1, d2]) = civil.date_digits();
+        let ([h1, h2], [m1, m2], [s1, s2]) = civil.clock_digits();
+        text(&[y1, y2, y3, y4, o1, o2, d1, d2, b'T', h1, h2, m1, m2, s1, s2, b'Z'])
     }
 
     /// `YYYYMMDD`, the date of a credential scope.
     #[must_use]
     pub fn scope_date(self) -> String {
-        let mut out = String::with_capacity(8);
-        self.civil().push_date("", &mut out);
-        out
+        let ([y1, y2], [y3, y4], [o1, o2], [d1, d2]) = self.civil().date_digits();
+        text(&[y1, y2, y3, y4, o1, o2, d1, d2])
     }
 
     /// `YYYY-MM-DDTHH:MM:SS.000Z`, the form of dates in S3 XML bodies.
     #[must_use]
     pub fn iso8601(self) -> String {
-        let c = self.civil();
-        let (h, m, s) = c.clock();
-        let mut out = String::with_capacity(24);
-        c.push_date("-", &mut out);
-        for (separator, number) in [('T', h), (':', m), (':', s)] {
-            out.push(separator);
-            push_digits(number, 2, &mut out);
-        }
-        out.push_str(".000Z");
-        out
+        let civil = self.civil();
+        let ([y1, y2], [y3, y4], [o1, o2], [d1, d2]) = civil.date_digits();
+        let ([h1, h2], [m1, m2], [s1, s2]) = civil.clock_digits();
+        let (date, time) = ([y1, y2, y3, y4, b'-', o1, o2, b'-', d1, d2], [h1, h2, b':', m1, m2, b':', s1, s2]);
+        text(&[&date[..], b"T", &time, b".000Z"].concat())
     }
 
     /// `Sun, 06 Nov 1994 08:49:37 GMT`, the form of the `Date` header (RFC 9110, IMF-fixdate).
@@ -129,13 +117,15 @@ impl Timestamp {
 }
 
 impl Civil {
-    /// Year, month and day with this between them.
-    fn push_date(&self, separator: &str, out: &mut String) {
-        push_digits(self.year, 4, out);
-        out.push_str(separator);
-        push_digits(self.month, 2, out);
-        out.push_str(separator);
-        push_digits(self.day, 2, out);
+    /// Century, year within it, month and day.
+    fn date_digits(&self) -> ([u8; 2], [u8; 2], [u8; 2], [u8; 2]) {
+        (two_digits(self.year / 100 % 100), two_digits(self.year % 100), two_digits(self.month), two_digits(self.day))
+    }
+
+    /// Hour, minute and second.
+    fn clock_digits(&self) -> ([u8; 2], [u8; 2], [u8; 2]) {
+        let (hour, minute, second) = self.clock();
+        (two_digits(hour), two_digits(minute), two_digits(second))
     }
 
     fn clock(&self) -> (i64, i64, i64) {
@@ -143,12 +133,14 @@ impl Civil {
     }
 }
 
-/// Decimal digits with leading zeros: every request writes dates, and `format!` costs ten times as much.
-fn push_digits(number: i64, width: u32, out: &mut String) {
-    for place in (0..width).rev() {
-        let digit = number / 10_i64.pow(place) % 10;
-        out.push(char::from_digit(u32::try_from(digit).unwrap_or(0), 10).unwrap_or('0'));
-    }
+/// A number below 100: every request writes dates, and `format!` costs ten times as much.
+fn two_digits(number: i64) -> [u8; 2] {
+    let number = u8::try_from(number).unwrap_or(0);
+    [b'0' + number / 10, b'0' + number % 10]
+}
+
+fn text(ascii: &[u8]) -> String {
+    std::str::from_utf8(ascii).unwrap_or_default().to_owned()
 }
 
 /// Days since the epoch of a proleptic Gregorian date (month 1..=12), counted in 400-year eras that start in March.

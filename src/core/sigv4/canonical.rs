@@ -7,6 +7,9 @@ use super::signing_key::push_hex;
 use crate::s3::{Query, decode, encode_key, encode_query};
 use crate::{Denial, Timestamp};
 
+/// Algorithm, date, a scope with a region of usual length, and a hash.
+const USUAL_STRING_TO_SIGN_BYTES: usize = 160;
+
 /// The parts of a canonical request, already canonical one by one.
 #[derive(Debug, Clone)]
 pub struct CanonicalRequest<'a> {
@@ -49,7 +52,7 @@ impl CanonicalRequest<'_> {
     /// `a;b;c`: the signed header names.
     #[must_use]
     pub fn signed_headers(&self) -> String {
-        let mut list = String::new();
+        let mut list = String::with_capacity(128);
         for (name, _) in self.headers {
             if !list.is_empty() {
                 list.push(';');
@@ -63,22 +66,32 @@ impl CanonicalRequest<'_> {
 /// `AWS4-HMAC-SHA256 \n date \n scope \n hex(sha256(canonical request))`.
 #[must_use]
 pub fn string_to_sign(date: Timestamp, scope: &Scope, canonical_request: &[u8]) -> String {
-    let mut buffer = canonical_request.to_vec();
-    replace_by_string_to_sign(&mut buffer, date.amz().as_bytes(), scope);
-    String::from_utf8(buffer).unwrap_or_default()
+    let mut text = Vec::with_capacity(USUAL_STRING_TO_SIGN_BYTES);
+    push_string_to_sign(&sha256(canonical_request), date.amz().as_bytes(), scope, &mut text);
+    String::from_utf8(text).unwrap_or_default()
 }
 
 /// The same in place: `buffer` holds the canonical request before and the string to sign after. `date` is
 /// `YYYYMMDDTHHMMSSZ`.
 pub(super) fn replace_by_string_to_sign(buffer: &mut Vec<u8>, date: &[u8], scope: &Scope) {
-    let hash = ring::digest::digest(&ring::digest::SHA256, buffer);
+    let hash = sha256(buffer);
     buffer.clear();
-    buffer.extend_from_slice(b"AWS4-HMAC-SHA256\n");
-    buffer.extend_from_slice(date);
-    buffer.push(b'\n');
-    scope.render(buffer);
-    buffer.push(b'\n');
-    push_hex(hash.as_ref(), buffer);
+    push_string_to_sign(&hash, date, scope, buffer);
+}
+
+fn push_string_to_sign(hash: &[u8; 32], date: &[u8], scope: &Scope, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"AWS4-HMAC-SHA256\n");
+    out.extend_from_slice(date);
+    out.push(b'\n');
+    scope.render(out);
+    out.push(b'\n');
+    push_hex(hash, out);
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, bytes).as_ref());
+    hash
 }
 
 /// The canonical URI of a raw path: decoded once, encoded once, never normalised (SIG-2, SIG-3).

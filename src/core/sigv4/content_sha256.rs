@@ -1,5 +1,6 @@
 //! `x-amz-content-sha256`: what the signature says of the body (s3-protocol.md 1.3).
 
+use super::signing_key::decode_sha256;
 use crate::Denial;
 
 /// The declared payload, with the literal that the canonical request ends in.
@@ -37,8 +38,7 @@ impl<'a> ContentSha256<'a> {
                 return Err(Denial::NotImplemented(literal.to_owned()));
             }
             digits => {
-                let mut hash = [0; 32];
-                hex::decode_to_slice(digits, &mut hash).map_err(|_| Denial::InvalidContentSha256)?;
+                let hash = decode_sha256(digits.as_bytes()).ok_or(Denial::InvalidContentSha256)?;
                 PayloadKind::Sha256(hash)
             }
         };

@@ -1,5 +1,7 @@
 //! Credential scopes.
 
+use super::authorization::cut_last;
+
 /// `date/region/service/aws4_request` of a credential, without the access key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Scope {
@@ -45,12 +47,14 @@ impl Scope {
     ///
     /// Splits from the right, so that an access key may contain `/` (SIG-10).
     pub(super) fn split_credential(credential: &str) -> Result<(&str, Self), CredentialFault> {
-        let mut parts = credential.rsplitn(5, '/');
-        let (Some(terminator), Some(service), Some(region), Some(date), Some(access_key)) =
-            (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return Err(CredentialFault::SHAPE);
+        let parts = || {
+            let (rest, terminator) = cut_last(credential, b'/')?;
+            let (rest, service) = cut_last(rest, b'/')?;
+            let (rest, region) = cut_last(rest, b'/')?;
+            let (access_key, date) = cut_last(rest, b'/')?;
+            Some((access_key, date, region, service, terminator))
         };
+        let (access_key, date, region, service, terminator) = parts().ok_or(CredentialFault::SHAPE)?;
         // Only printable regions: the scope becomes a line of the string to sign, which must stay one line.
         if access_key.is_empty() || region.is_empty() || !region.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(CredentialFault::SHAPE);

@@ -56,10 +56,40 @@ impl SigningKey {
 /// A signature as sent: 64 lower-case hexadecimal digits. Upper case is refused, so that one signature has one text
 /// (whoever counts uses of a presigned URL counts by that text).
 pub(super) fn parse_signature(text: &[u8]) -> Option<[u8; 32]> {
-    let mut signature = [0; 32];
-    let lower_case = !text.iter().any(u8::is_ascii_uppercase);
-    (lower_case && hex::decode_to_slice(text, &mut signature).is_ok()).then_some(signature)
+    decode_sha256(text).filter(|_| !text.iter().any(u8::is_ascii_uppercase))
 }
+
+/// What 64 hexadecimal digits, in any case, stand for.
+pub(super) fn decode_sha256(digits: &[u8]) -> Option<[u8; 32]> {
+    let digits: &[u8; 64] = digits.try_into().ok()?;
+    let mut bytes = [0; 32];
+    let mut invalid = 0;
+    for (byte, pair) in bytes.iter_mut().zip(digits.as_chunks::<2>().0) {
+        let [high, low] = pair.map(|digit| HEX_VALUES.get(usize::from(digit)).copied().unwrap_or(NO_DIGIT));
+        *byte = high << 4 | low & 0xf;
+        invalid |= high | low;
+    }
+    (invalid & NO_DIGIT == 0).then_some(bytes)
+}
+
+/// In [`HEX_VALUES`]: more than any digit's value.
+const NO_DIGIT: u8 = 0x80;
+
+/// The value of every hexadecimal digit, [`NO_DIGIT`] for all other bytes. A table: two of 64 digits come with every
+/// request.
+const HEX_VALUES: [u8; 256] = {
+    let mut table = [NO_DIGIT; 256];
+    let mut value = 0_u8;
+    while value < 16 {
+        #[expect(clippy::indexing_slicing, reason = "a constant: out of bounds would not compile")]
+        {
+            table[b"0123456789abcdef"[value as usize] as usize] = value;
+            table[b"0123456789ABCDEF"[value as usize] as usize] = value;
+        }
+        value += 1;
+    }
+    table
+};
 
 /// Compares in constant time (SIG-14). What could not be read as a signature equals nothing.
 pub(super) fn same_signature(sent: Option<&[u8; 32]>, computed: &[u8; 32]) -> bool {
@@ -68,13 +98,14 @@ pub(super) fn same_signature(sent: Option<&[u8; 32]>, computed: &[u8; 32]) -> bo
 }
 
 /// Appends 64 lower-case hexadecimal digits.
-pub(super) fn push_hex(bytes: &[u8], out: &mut Vec<u8>) {
+pub(super) fn push_hex(bytes: &[u8; 32], out: &mut Vec<u8>) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for byte in bytes {
-        for nibble in [byte >> 4, byte & 0xf] {
-            out.push(DIGITS.get(usize::from(nibble)).copied().unwrap_or_default());
-        }
+    let digit = |nibble: u8| DIGITS.get(usize::from(nibble & 0xf)).copied().unwrap_or_default();
+    let mut digits = [[0; 2]; 32];
+    for (pair, byte) in digits.iter_mut().zip(bytes) {
+        *pair = [digit(byte >> 4), digit(*byte)];
     }
+    out.extend_from_slice(digits.as_flattened());
 }
 
 #[cfg(test)]

@@ -50,7 +50,7 @@ fn check(name: &str, case: &Value, form: &Value) {
     let headers = signed_headers::collect(&request.head, &list).unwrap();
     let body = if case["sign_body"] == true { request.body } else { "" };
     let mut payload = Vec::new();
-    push_hex(ring::digest::digest(&ring::digest::SHA256, body.as_bytes()).as_ref(), &mut payload);
+    push_hex(&sha256(body.as_bytes()), &mut payload);
     let canonical = CanonicalRequest {
         method: request.method,
         uri: &path,
