@@ -174,6 +174,19 @@ pub(super) struct Expected {
     pub(super) md5: Option<[u8; 16]>,
 }
 
+/// SHA-256 of nothing.
+const EMPTY_SHA256: [u8; 32] = [
+    0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24, 0x27, 0xae, 0x41,
+    0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
+];
+
+impl Expected {
+    /// True when a body of no bytes is plainly right: whoever asks for anything but its SHA-256 has to compute it.
+    pub(super) fn is_met_by_nothing(&self) -> bool {
+        self.checksum.is_none() && self.md5.is_none() && self.payload_sha256.is_none_or(|sha256| sha256 == EMPTY_SHA256)
+    }
+}
+
 /// The checksum of one body.
 #[derive(Debug, Clone)]
 pub(super) struct Checksum {

@@ -33,8 +33,15 @@ pub fn encode_query(text: &[u8], out: &mut String) {
 
 fn encode(text: &[u8], out: &mut String, keep_slash: bool) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    let stays = |byte: u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') || (keep_slash && byte == b'/')
+    };
+    // most keys have nothing to encode
+    if let Some(plain) = std::str::from_utf8(text).ok().filter(|_| text.iter().all(|&byte| stays(byte))) {
+        return out.push_str(plain);
+    }
     for &byte in text {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') || (keep_slash && byte == b'/') {
+        if stays(byte) {
             out.push(char::from(byte));
         } else {
             out.push('%');

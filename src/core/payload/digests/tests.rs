@@ -94,3 +94,17 @@ fn rs7_a_checksum_of_an_object_may_count_parts() {
         assert_eq!(check(value), Err(Denial::InvalidDigest("CRC32")), "{value}");
     }
 }
+
+#[test]
+fn rs_8_nothing_meets_its_own_hash_and_no_other() {
+    let hash = |body: &[u8]| {
+        let mut sha256 = [0; 32];
+        sha256.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, body).as_ref());
+        Expected { payload_sha256: Some(sha256), ..Expected::default() }
+    };
+    assert!(hash(b"").is_met_by_nothing() && Expected::default().is_met_by_nothing());
+    assert!(!hash(b"a").is_met_by_nothing());
+    let checksum = Checksum { algorithm: ChecksumAlgorithm::Crc32, digest: None };
+    assert!(!Expected { checksum: Some(checksum), ..hash(b"") }.is_met_by_nothing());
+    assert!(!Expected { md5: Some([0; 16]), ..hash(b"") }.is_met_by_nothing());
+}
