@@ -14,44 +14,68 @@ const MAX_ENTRIES: usize = 4096;
 /// comes with a new table, never meets an old key.
 #[derive(Debug, Default)]
 pub struct SigningKeys {
-    entries: RwLock<HashMap<u64, Arc<Entry>>>,
+    entries: RwLock<HashMap<u64, Arc<BackendKey>>>,
 }
 
-struct Entry {
+/// A derived key with the scope that it is for.
+pub struct BackendKey {
+    /// Date, region and service that it signs for.
+    pub scope: Scope,
     credential: Arc<BackendCredential>,
-    scope: Scope,
     key: Vec<u8>,
 }
 
-impl std::fmt::Debug for Entry {
+impl std::fmt::Debug for BackendKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Entry").field("scope", &self.scope).finish_non_exhaustive()
+        f.debug_struct("BackendKey").field("scope", &self.scope).finish_non_exhaustive()
+    }
+}
+
+impl BackendKey {
+    /// Signs `string_to_sign` and returns the signature in lower-case hex.
+    #[must_use]
+    pub fn sign(&self, string_to_sign: &[u8]) -> String {
+        #[expect(clippy::disallowed_methods, reason = "the one place that signs, for stage/sign.rs")]
+        aws_sigv4::sign::v4::calculate_signature(&self.key, string_to_sign)
     }
 }
 
 impl SigningKeys {
-    /// Signs `string_to_sign` and returns the signature in lower-case hex. `slot` tells backends apart.
+    /// The key of a credential for one day (`YYYYMMDD`) and region: the one in memory, or derived now. `slot` tells backends
+    /// apart.
     #[must_use]
-    pub fn sign(
+    pub fn key(
         &self,
         slot: u64,
         (credential, secret): (&Arc<BackendCredential>, &SecretKey),
-        scope: &Scope,
-        string_to_sign: &[u8],
-    ) -> String {
+        (date, region): (&str, &str),
+    ) -> Arc<BackendKey> {
         let known = self.entries.read().get(&slot).cloned();
-        let entry = match known {
-            Some(entry) if Arc::ptr_eq(&entry.credential, credential) && entry.scope == *scope => entry,
-            _ => self.derive(slot, credential, secret, scope),
-        };
-        #[expect(clippy::disallowed_methods, reason = "the one place that signs, for stage/sign.rs")]
-        aws_sigv4::sign::v4::calculate_signature(&entry.key, string_to_sign)
+        match known {
+            Some(known)
+                if Arc::ptr_eq(&known.credential, credential)
+                    && known.scope.date == date
+                    && known.scope.region == region =>
+            {
+                known
+            }
+            _ => {
+                let scope = Scope { date: date.to_owned(), region: region.to_owned(), service: "s3".to_owned() };
+                self.derive(slot, credential, secret, scope)
+            }
+        }
     }
 
-    fn derive(&self, slot: u64, credential: &Arc<BackendCredential>, secret: &SecretKey, scope: &Scope) -> Arc<Entry> {
+    fn derive(
+        &self,
+        slot: u64,
+        credential: &Arc<BackendCredential>,
+        secret: &SecretKey,
+        scope: Scope,
+    ) -> Arc<BackendKey> {
         #[expect(clippy::disallowed_methods, reason = "the secret is needed to derive its key, once a day")]
-        let key = secret.with_exposed(|secret| derive_key(secret, scope));
-        let entry = Arc::new(Entry { credential: Arc::clone(credential), scope: scope.clone(), key });
+        let key = secret.with_exposed(|secret| derive_key(secret, &scope));
+        let entry = Arc::new(BackendKey { scope, credential: Arc::clone(credential), key });
         let mut entries = self.entries.write();
         if entries.len() >= MAX_ENTRIES {
             entries.clear();
