@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderName, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use osp_core::Denial;
 use osp_core::s3::{ErrorBody, ErrorContext, Operation, ResponseNames, ResponseXml, XmlDocument};
 use pingora_http::ResponseHeader;
@@ -53,18 +53,11 @@ pub fn translate_head(
     let (status, permit) = (head.status, &passage.permit);
     let is_head = matches!(permit.operation(), Operation::HeadObject { .. } | Operation::HeadBucket { .. });
     refuse_impossible(status, is_head, passage)?;
-    keep_only_known(head);
+    keep_only_known(head, &id, &settings.server_name)?;
     // the phrase, too, is the backend's
     head.set_reason_phrase(None).map_err(|_| Denial::Internal("a reason phrase could not be reset"))?;
-    let set = |head: &mut ResponseHeader, name: &'static str, value: &str| {
-        head.insert_header(HeaderName::from_static(name), value)
-            .map_err(|_| Denial::Internal("an answer header could not be written"))
-    };
-    set(head, "x-amz-request-id", &id)?;
-    set(head, "x-amz-id-2", &id)?;
-    set(head, "server", &settings.server_name)?;
     if matches!(permit.operation(), Operation::HeadBucket { .. }) {
-        set(head, "x-amz-bucket-region", &settings.region)?;
+        set(head, "x-amz-bucket-region", value(&settings.region)?)?;
     }
     let document = XmlDocument::of(permit.operation());
     let bodiless = is_head || status == StatusCode::NOT_MODIFIED;
@@ -89,7 +82,7 @@ pub fn translate_head(
         // an error in the middle then shows as a missing last chunk, never as a clean end
         head.remove_header(&header::CONTENT_LENGTH);
         head.remove_header("content-md5");
-        set(head, "content-type", "application/xml")?;
+        set(head, "content-type", HeaderValue::from_static("application/xml"))?;
     }
     Ok(())
 }
@@ -225,12 +218,33 @@ fn refuse_absent_body(head: &ResponseHeader, status: StatusCode, passage: &Passa
     }
 }
 
-fn keep_only_known(head: &mut ResponseHeader) {
-    let unknown: Vec<HeaderName> = head.headers.keys().filter(|name| !is_known(name.as_str())).cloned().collect();
+/// Headers that OSP puts its own values into, whatever the backend sent.
+const OWN: [&str; 3] = ["x-amz-request-id", "x-amz-id-2", "server"];
+
+/// Removes what clients may not see and writes [`OWN`] over the backend's.
+fn keep_only_known(head: &mut ResponseHeader, id: &str, server_name: &str) -> Result<(), Denial> {
+    let keeps = |name: &&HeaderName| is_known(name.as_str()) || OWN.contains(&name.as_str());
+    let unknown: Vec<HeaderName> = head.headers.keys().filter(|name| !keeps(name)).cloned().collect();
     for name in unknown {
         head.remove_header(&name);
     }
+    let id = value(id)?;
+    for (name, value) in OWN.into_iter().zip([id.clone(), id, value(server_name)?]) {
+        set(head, name, value)?;
+    }
+    Ok(())
 }
+
+/// Names are given as text: pingora reads a [`HeaderName`] anew all the same, after it has copied it.
+fn set(head: &mut ResponseHeader, name: &'static str, value: HeaderValue) -> Result<(), Denial> {
+    head.insert_header(name, value).map_err(|_| UNWRITABLE)
+}
+
+fn value(text: &str) -> Result<HeaderValue, Denial> {
+    HeaderValue::from_str(text).map_err(|_| UNWRITABLE)
+}
+
+const UNWRITABLE: Denial = Denial::Internal("an answer header could not be written");
 
 fn join(first: Bytes, second: Bytes) -> Bytes {
     if first.is_empty() {
@@ -256,6 +270,7 @@ mod tests {
             ("etag", "\"a\""),
             ("x-amz-meta-a", "b"),
             ("x-amz-id-2", "secret"),
+            ("server", "secret"),
             ("set-cookie", "a=b"),
             ("x-rgw-object-type", "Normal"),
             ("location", "http://backend/"),
@@ -264,12 +279,16 @@ mod tests {
             ("x-amz-server-side-encryption-aws-kms-key-id", "arn:aws:kms:eu-de:1:key/2"),
             ("x-amz-checksum-crc32", "AAAAAA=="),
             ("alt-svc", "h3"),
+            ("server", "secret again"),
         ] {
             head.append_header(name, value).unwrap();
         }
-        keep_only_known(&mut head);
+        keep_only_known(&mut head, "ID", "OSP").unwrap();
         let mut left: Vec<&str> = head.headers.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
-        assert_eq!(left, ["etag", "x-amz-checksum-crc32", "x-amz-meta-a"]);
+        assert_eq!(left, ["etag", "server", "x-amz-checksum-crc32", "x-amz-id-2", "x-amz-meta-a", "x-amz-request-id"]);
+        for (own, value) in [("server", "OSP"), ("x-amz-id-2", "ID"), ("x-amz-request-id", "ID")] {
+            assert_eq!(head.headers.get_all(own).iter().collect::<Vec<_>>(), [value], "none of the backend's {own}");
+        }
     }
 }
