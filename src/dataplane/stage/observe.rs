@@ -1,6 +1,7 @@
 //! What is remembered of a request: one log line, its metrics. The only writer of both.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use osp_core::Denial;
 use osp_core::s3::BucketName;
@@ -60,7 +61,7 @@ impl Observer {
     fn finish(&self, flight: &Flight, outcome: &Outcome) {
         let facts = &flight.facts;
         let now = self.clock.monotonic();
-        let seconds = now.saturating_sub(flight.started).as_secs_f64();
+        let duration = now.saturating_sub(flight.started);
         if let Some(answered) = facts.backend_answered {
             self.metrics.until_backend_head.observe(answered.saturating_sub(flight.started).as_secs_f64());
             self.metrics.answer.observe(now.saturating_sub(answered).as_secs_f64());
@@ -74,25 +75,24 @@ impl Observer {
             presigned: facts.presigned,
             bytes_in: outcome.bytes_in,
             bytes_out: outcome.bytes_out,
-            seconds,
+            seconds: duration.as_secs_f64(),
         });
-        if !self.log.push(self.line(flight, outcome, seconds)) {
+        if !self.log.push(&self.line(flight, outcome, duration)) {
             self.metrics.log_dropped.inc();
         }
     }
 
-    fn line(&self, flight: &Flight, outcome: &Outcome, seconds: f64) -> AccessRecord {
+    fn line<'f>(&self, flight: &'f Flight, outcome: &Outcome, duration: Duration) -> AccessRecord<'f> {
         let facts = &flight.facts;
         let row = flight.denial.as_ref().map(Denial::row);
         AccessRecord {
-            log: "access",
-            time: self.clock.now().iso8601(),
-            request_id: flight.id.clone(),
-            client: facts.client.map(|client| client.to_string()),
-            principal: facts.principal.as_ref().map(ToString::to_string),
+            time: self.clock.now(),
+            request_id: &flight.id,
+            client: facts.client,
+            principal: facts.principal.as_ref(),
             method: facts.method,
             operation: facts.operation,
-            bucket: facts.bucket.as_ref().map(ToString::to_string),
+            bucket: facts.bucket.as_ref().map(BucketName::as_str),
             decision: if facts.allowed && !flight.is_refused() { "allow" } else { "deny" },
             status: outcome.status,
             code: row.map(|row| row.code),
@@ -100,7 +100,7 @@ impl Observer {
             blame: row.map(|row| blame_label(row.blame)),
             bytes_in: outcome.bytes_in,
             bytes_out: outcome.bytes_out,
-            duration_ms: (seconds * 1e6).round() / 1e3,
+            duration,
             attempts: flight.attempts,
         }
     }
