@@ -168,23 +168,25 @@ fn human_line(record: &AccessRecord<'_>, out: &mut Vec<u8>) {
 fn json_line(record: &AccessRecord<'_>, out: &mut Vec<u8>) {
     // tells these lines from other JSON lines of the log
     out.extend_from_slice(b"{\"log\":\"access\"");
-    text(",\"time\":\"", &[&record.time.iso8601()], out);
-    text(",\"request_id\":\"", &[record.request_id], out);
+    quoted(",\"time\":\"", &[&record.time.iso8601()], out);
+    quoted(",\"request_id\":\"", &[record.request_id], out);
     if let Some(client) = record.client {
         address(",\"client\":\"", client, out);
     }
     if let Some(identity) = record.principal.map(Principal::identity) {
-        text(",\"principal\":\"", &[&identity.namespace, "/", &identity.name], out);
+        escaped(",\"principal\":\"", &[&identity.namespace, "/", &identity.name], out);
     }
-    text(",\"method\":\"", &[record.method], out);
-    let known = |prefix: &str, value: Option<&str>, out: &mut Vec<u8>| {
+    quoted(",\"method\":\"", &[record.method], out);
+    let known = |prefix: &str, value: Option<&'static str>, out: &mut Vec<u8>| {
         if let Some(value) = value {
-            text(prefix, &[value], out);
+            quoted(prefix, &[value], out);
         }
     };
     known(",\"operation\":\"", record.operation, out);
-    known(",\"bucket\":\"", record.bucket, out);
-    text(",\"decision\":\"", &[record.decision], out);
+    if let Some(bucket) = record.bucket {
+        escaped(",\"bucket\":\"", &[bucket], out);
+    }
+    quoted(",\"decision\":\"", &[record.decision], out);
     number(",\"status\":", u64::from(record.status), out);
     known(",\"code\":\"", record.code, out);
     known(",\"reason\":\"", record.reason, out);
@@ -196,9 +198,17 @@ fn json_line(record: &AccessRecord<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b"}\n");
 }
 
-/// `prefix` ends in a quotation mark. Names and buckets are clients' text: whatever is not plain ASCII is escaped by
-/// `serde_json`.
-fn text(prefix: &str, parts: &[&str], out: &mut Vec<u8>) {
+/// OSP's own words, which need no escaping. `prefix` ends in a quotation mark.
+fn quoted(prefix: &str, parts: &[&str], out: &mut Vec<u8>) {
+    out.extend_from_slice(prefix.as_bytes());
+    for part in parts {
+        out.extend_from_slice(part.as_bytes());
+    }
+    out.push(b'"');
+}
+
+/// Text of clients and operators: whatever is not plain ASCII is escaped by `serde_json`.
+fn escaped(prefix: &str, parts: &[&str], out: &mut Vec<u8>) {
     out.extend_from_slice(prefix.as_bytes());
     for part in parts {
         if part.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')) {
@@ -221,7 +231,7 @@ fn address(prefix: &str, address: IpAddr, out: &mut Vec<u8>) {
             }
             out.push(b'"');
         }
-        IpAddr::V6(address) => text(prefix, &[&address.to_string()], out),
+        IpAddr::V6(address) => quoted(prefix, &[&address.to_string()], out),
     }
 }
 

@@ -164,7 +164,7 @@ fn canonical_query(operation: &Operation, query: &Query, mapping: &Mapping) -> R
 }
 
 fn passed_on(semantics: &Semantics<'_>) -> Result<OutgoingHeaders, Denial> {
-    let mut headers = OutgoingHeaders::with_capacity(16);
+    let mut headers = OutgoingHeaders::with_capacity(8);
     for (name, value) in semantics.headers() {
         let value = match fate(name, value)? {
             Some(Fate::PassedOn) => HeaderValue::from_bytes(value).ok(),

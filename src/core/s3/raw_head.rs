@@ -108,13 +108,18 @@ impl RawHead {
     /// The first field of this lower-case name.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&[u8]> {
-        self.fields.iter().find(|field| self.name(field) == name).map(|field| self.at(&field.value))
+        self.fields.iter().find(|field| self.is_named(field, name)).map(|field| self.at(&field.value))
     }
 
     /// The first field of this lower-case name as text; `None` also when it is not UTF-8.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
         std::str::from_utf8(self.field(name)?).ok()
+    }
+
+    /// Most names differ in length, which needs no look at the text.
+    fn is_named(&self, field: &Field, name: &str) -> bool {
+        field.name.len() == name.len() && self.name(field) == name
     }
 
     fn name(&self, field: &Field) -> &str {

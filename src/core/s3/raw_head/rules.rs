@@ -64,7 +64,7 @@ impl Names {
         let start = self.0.len();
         self.0.extend(name.iter().map(|&byte| NAME_BYTES.get(usize::from(byte)).copied().unwrap_or(0)));
         let pushed = self.0.get(start..).unwrap_or_default();
-        if pushed.is_empty() || memchr::memchr(0, pushed).is_some() {
+        if pushed.is_empty() || !all(pushed, |byte| byte != 0) {
             return Err(NO_TOKEN);
         }
         Ok((pushed, start..start + pushed.len()))
@@ -120,7 +120,7 @@ fn all(bytes: &[u8], passes: impl Fn(u8) -> bool) -> bool {
 /// Checks the fields of a head against each other.
 pub(super) fn check_head(head: &RawHead) -> Result<(), Denial> {
     for (index, (name, value)) in head.fields().enumerate() {
-        if is_singleton(name) && head.fields.iter().take(index).any(|earlier| head.name(earlier) == name) {
+        if is_singleton(name) && head.fields.iter().take(index).any(|earlier| head.is_named(earlier, name)) {
             return Err(Denial::DuplicateHeader(name.to_owned()));
         }
         if name == "connection" {
