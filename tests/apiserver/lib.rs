@@ -54,6 +54,14 @@ impl ApiServer {
         self.change(|state| state.apply(document))
     }
 
+    /// Somebody else writes a status.
+    ///
+    /// # Panics
+    /// There is no such object.
+    pub fn spoil_status(&self, kind: &str, namespace: &str, name: &str, status: Value) {
+        self.change(|state| state.set_status(kind, namespace, name, status));
+    }
+
     /// Deletes an object, if it is there.
     pub fn delete(&self, kind: &str, namespace: &str, name: &str) {
         self.change(|state| state.delete(kind, namespace, name));

@@ -114,6 +114,12 @@ impl State {
         self.store(key, object)
     }
 
+    pub fn set_status(&mut self, kind: &str, namespace: &str, name: &str, status: Value) {
+        let mut object = self.object(kind, namespace, name).expect("an object");
+        object["status"] = status;
+        self.store((plural(kind).to_owned(), namespace.to_owned(), name.to_owned()), object);
+    }
+
     pub fn delete(&mut self, kind: &str, namespace: &str, name: &str) {
         let key = (plural(kind).to_owned(), namespace.to_owned(), name.to_owned());
         if let Some(mut before) = self.objects.remove(&key) {

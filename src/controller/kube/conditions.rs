@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use osp_core::Timestamp;
+use osp_core::model::{Kind, Reason};
 use osp_core::table::Rejection;
 use serde_json::{Map, Value, json};
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::pin_mut;
 use kube::Client;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 
 use super::election::{Election, leads};
@@ -28,9 +28,9 @@ pub struct Stop {
     pub released: watch::Sender<bool>,
 }
 
-/// The running parts; none when this process writes no statuses.
+/// The running parts, which end with this value; none when this process writes no statuses.
 #[derive(Debug)]
-pub struct Statuses(Option<JoinHandle<()>>);
+pub struct Statuses(JoinSet<()>);
 
 impl Statuses {
     /// Starts them.
@@ -43,21 +43,24 @@ impl Statuses {
     ) -> Self {
         let Some(lease) = &settings.statuses else {
             let _ = stop.released.send(true);
-            return Self(None);
+            return Self(JoinSet::new());
         };
         let (election, leadership) = Election::new(client.clone(), lease, Arc::clone(wall));
         let writer =
             Writer::new(client.clone(), &settings.process.class, &lease.identity, leadership.clone(), metrics.clone());
         let board = Arc::clone(board);
-        Self(Some(tokio::spawn(async move {
+        let mut parts = JoinSet::new();
+        parts.spawn(async move {
             let Stop { mut draining, released } = stop;
             let (end, ending) = watch::channel(false);
-            let mut electing = tokio::spawn(election.run(ending));
+            // A set of one: it ends with this task.
+            let mut electing = JoinSet::new();
+            electing.spawn(election.run(ending));
             let writing = writer.run(&board);
             pin_mut!(writing);
             tokio::select! {
                 () = &mut writing => {}
-                ended = &mut electing => pass_on(ended),
+                Some(ended) = electing.join_next() => pass_on(ended),
                 _ = draining.wait_for(|draining| *draining) => {}
             }
             let flushed = async {
@@ -71,11 +74,12 @@ impl Statuses {
                 _ = flushed => {}
             }
             let _ = end.send(true);
-            pass_on(electing.await);
+            electing.join_next().await.into_iter().for_each(pass_on);
             let _ = released.send(true);
             // The rest of the process goes on for as long as it drains.
             std::future::pending::<()>().await;
-        })))
+        });
+        Self(parts)
     }
 
     /// Returns when they have ended on their own, which they must not.
@@ -83,14 +87,14 @@ impl Statuses {
     /// # Panics
     /// Passes on a panic.
     pub async fn ended(&mut self) {
-        match &mut self.0 {
-            Some(task) => pass_on(task.await),
+        match self.0.join_next().await {
+            Some(ended) => pass_on(ended),
             None => std::future::pending().await,
         }
     }
 }
 
-fn pass_on(ended: Result<(), tokio::task::JoinError>) {
+fn pass_on(ended: Result<(), JoinError>) {
     if let Err(error) = ended
         && error.is_panic()
     {

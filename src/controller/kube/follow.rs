@@ -5,13 +5,13 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{DynamicObject, PartialObjectMeta};
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client};
+use osp_core::model::Kind;
 use tokio::sync::mpsc;
 
 use super::client::listening;
 use super::object::{Object, resource};
 use super::resilient::{resilient, status_code};
 use super::scope::Scope;
-use osp_core::model::Kind;
 
 /// What one watch tells.
 #[derive(Debug)]

@@ -5,11 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use osp_core::model::ObjectName;
+use osp_core::model::{Kind, ObjectName};
 use serde_json::Value;
 
 use super::object::{Object, is_ours};
-use osp_core::model::Kind;
 
 /// What this object refers to; always in its own namespace.
 #[must_use]

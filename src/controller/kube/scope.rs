@@ -5,11 +5,10 @@ use std::fmt;
 use std::time::Duration;
 
 use kube::runtime::watcher;
-use osp_core::model::ObjectName;
+use osp_core::model::{Kind, ObjectName};
 use tokio::time::Instant;
 
 use super::object::{OURS, Object};
-use osp_core::model::Kind;
 
 /// Only objects with this label are read: it limits memory, not permission.
 pub const WATCH_LABEL: &str = "osp.flexworks.eu/watch=true";

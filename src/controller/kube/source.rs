@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::Client;
+use osp_core::model::Kind;
 use osp_core::table::Publisher;
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet, spawn_blocking};
@@ -22,7 +23,6 @@ use super::status::Board;
 use super::store::{Change, Key, Store};
 use super::{Applied, Settings, WallClock, disk};
 use crate::debounce::Debounce;
-use osp_core::model::Kind;
 
 /// Messages on their way from all watches; a full queue slows the reading of watches and loses nothing.
 const QUEUE: usize = 1024;
@@ -288,10 +288,8 @@ impl Following {
         incomplete: bool,
         job: impl FnOnce(&Store, &Publisher, &Settings) -> Built + Send + 'static,
     ) -> Built {
-        let Some((mut store, publisher)) = self.work.take() else {
-            // Only this function takes it, and it gives it back.
-            unreachable!("a rebuild inside a rebuild");
-        };
+        // Only this function takes it, and it gives it back.
+        let Some((mut store, publisher)) = self.work.take() else { return std::future::pending().await };
         let settings = self.settings.clone();
         let done = spawn_blocking(move || {
             store.set_incomplete(incomplete);
@@ -309,6 +307,7 @@ impl Following {
 
     fn report(&self, built: &Built) {
         let Built { fingerprint, served, broken, problems, .. } = built;
+        self.measure(Instant::now());
         self.metrics.swapped(built.took, (self.wall)());
         if let Some((store, _)) = &self.work {
             for (kind, count) in store.counts() {
@@ -344,6 +343,16 @@ impl Following {
         }
     }
 
+    fn measure(&self, now: Instant) {
+        let age = self.scopes.values().map(|(progress, _)| progress.age(now)).max();
+        self.metrics.age(age.unwrap_or_default());
+        let mut in_step: BTreeMap<Kind, bool> = BTreeMap::new();
+        for (scope, (progress, _)) in &self.scopes {
+            *in_step.entry(scope.kind).or_insert(true) &= progress.synced();
+        }
+        in_step.into_iter().for_each(|(kind, synced)| self.metrics.synced(kind, synced));
+    }
+
     /// What time alone changes.
     async fn look(&mut self) -> Option<Applied> {
         let now = Instant::now();
@@ -357,13 +366,7 @@ impl Following {
         if news {
             self.debounce.event(now);
         }
-        let age = self.scopes.values().map(|(progress, _)| progress.age(now)).max();
-        self.metrics.age(age.unwrap_or_default());
-        let mut in_step: BTreeMap<Kind, bool> = BTreeMap::new();
-        for (scope, (progress, _)) in &self.scopes {
-            *in_step.entry(scope.kind).or_insert(true) &= progress.synced();
-        }
-        in_step.into_iter().for_each(|(kind, synced)| self.metrics.synced(kind, synced));
+        self.measure(now);
         if now.duration_since(self.compared) >= COMPARE {
             self.compare_all();
         }

@@ -193,8 +193,11 @@ impl Writer {
             // A newer version, or none: the watch brings it, and then it is compared again.
             "conflict" | "gone" => board.done(&key),
             _ => {
-                let error = outcome.err().map_or_else(String::new, |late| late.to_string());
-                tracing::warn!(kind = resource.kind, name = %key.1, result, error, "a status cannot be written");
+                let error = match outcome {
+                    Ok(written) => written.err().map(|error| error.to_string()),
+                    Err(late) => Some(late.to_string()),
+                };
+                tracing::warn!(kind = resource.kind, name = %key.1, error, "a status cannot be written");
                 board.retry(key, due, Instant::now());
             }
         }

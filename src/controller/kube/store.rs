@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use osp_core::model::{ObjectName, Problem, ProcessRules, Snapshot};
+use osp_core::model::{Kind, ObjectName, Problem, ProcessRules, Snapshot};
 use ring::digest::{Context, SHA256};
 
 use super::conditions::Observed;
@@ -13,7 +13,6 @@ use super::object::{Object, is_ours};
 use super::references::references;
 use super::scope::Scope;
 use crate::lower;
-use osp_core::model::Kind;
 
 /// Which object.
 pub type Key = (Kind, ObjectName);

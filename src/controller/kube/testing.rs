@@ -1,10 +1,9 @@
 //! Objects for tests.
 
-use osp_core::model::ObjectName;
+use osp_core::model::{Kind, ObjectName};
 use serde_json::{Map, Value};
 
 use super::object::{Object, is_ours};
-use osp_core::model::Kind;
 
 /// An object whose contents are `spec`, or `data` for kinds without one.
 pub fn object(kind: Kind, namespace: &str, name: &str, contents: Value) -> Object {
