@@ -25,7 +25,7 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve S3 requests until told to stop
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Look for problems in a directory of documents, without serving it
     ///
     /// Prints every problem with its file, document, field and reason, and exits with 1. Exits with 0 when `osp serve`
@@ -99,37 +99,37 @@ pub struct Serve {
 #[command(next_help_heading = "With --kubernetes")]
 pub struct Cluster {
     /// How to reach the API server [default: $KUBECONFIG, ~/.kube/config, or the service account of the pod]
-    #[arg(long, value_name = "FILE", requires = "kubernetes")]
+    #[arg(long, value_name = "FILE", conflicts_with = "config_dir")]
     pub kubeconfig: Option<PathBuf>,
 
     /// What this process does: `all`, `proxy` (never writes to the cluster) or `controller` (writes statuses, serves no
     /// requests) [default: all]
-    #[arg(long, value_name = "MODE", requires = "kubernetes")]
+    #[arg(long, value_name = "MODE", conflicts_with = "config_dir")]
     pub mode: Option<String>,
 
     /// Which Secrets and ConfigMaps are watched: `Namespaces` or `Cluster` (those with the label
     /// osp.flexworks.eu/watch=true), or `Named` (those that are referred to, one by one) [default: Namespaces]
-    #[arg(long, value_name = "MODE", requires = "kubernetes")]
+    #[arg(long, value_name = "MODE", conflicts_with = "config_dir")]
     pub watch_mode: Option<String>,
 
     /// The namespaces to watch, for `Namespaces` and `Named`
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "kubernetes")]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', conflicts_with = "config_dir")]
     pub watch_namespaces: Vec<String>,
 
     /// Watch the labels of Namespaces: for selectors on more than a namespace's name
-    #[arg(long, requires = "kubernetes")]
+    #[arg(long, conflicts_with = "config_dir")]
     pub namespace_labels: bool,
 
     /// Name of the Lease whose holder writes statuses [default: osp-CLASS-leader]
-    #[arg(long, value_name = "NAME", requires = "kubernetes")]
+    #[arg(long, value_name = "NAME", conflicts_with = "config_dir")]
     pub lease_name: Option<String>,
 
     /// Namespace of that Lease [default: the one of the pod or of the kubeconfig]
-    #[arg(long, value_name = "NAME", requires = "kubernetes")]
+    #[arg(long, value_name = "NAME", conflicts_with = "config_dir")]
     pub lease_namespace: Option<String>,
 
     /// Keep the last good documents here, Secrets included, for a start while the API server is away: a volume in memory
-    #[arg(long, value_name = "DIR", requires = "kubernetes")]
+    #[arg(long, value_name = "DIR", conflicts_with = "config_dir")]
     pub snapshot_dir: Option<PathBuf>,
 }
 

@@ -200,7 +200,7 @@ fn kubernetes(config: Config) -> Kubernetes {
 fn a_cluster_is_described_by_flags_or_by_the_file() {
     let config = cluster(
         "class: blue\nmode: proxy\nwatchMode: Named\nwatchNamespaces: [team-a, team-b]\nnamespaceLabels: true\n\
-         leaseName: mine\nleaseNamespace: system\nkubeconfig: k\nsnapshotDir: /run/osp\n",
+         leaseName: mine\nleaseNamespace: system\nkubeconfig: k\nsnapshotDir: /run/osp\ntlsCert: c\ntlsKey: k\n",
     );
     let read = kubernetes(config.clone().unwrap());
     assert_eq!(read.watch, WatchMode::Named(["team-a".to_owned(), "team-b".to_owned()].into()));

@@ -22,7 +22,7 @@ pub(super) enum DocumentSource {
     /// Read once already: its first table is in force.
     Directory(Box<Configurator>, Told),
     /// Not asked yet.
-    Cluster(Box<Source>, Cluster, Told),
+    Cluster(Box<(Source, Cluster)>, Told),
 }
 
 /// Whoever hears of new tables.
@@ -62,7 +62,7 @@ impl DocumentSource {
                 let wall = Arc::clone(clock);
                 let source =
                     Source::new(kube_settings(config, wanted), publisher, metrics, Arc::new(move || wall.now()));
-                Ok(Self::Cluster(Box::new(source), cluster, told))
+                Ok(Self::Cluster(Box::new((source, cluster)), told))
             }
         }
     }
@@ -78,7 +78,8 @@ impl DocumentSource {
                     configurator.run(move |outcome| told.note(outcome)).await;
                 })
             }
-            Self::Cluster(source, cluster, told) => Box::pin(async move {
+            Self::Cluster(parts, told) => Box::pin(async move {
+                let (source, cluster) = *parts;
                 let tell = move |applied: &kube::Applied| {
                     told.applied(&applied.hash, applied.served, applied.broken, applied.problems);
                     if let Err(error) = announcement.write() {

@@ -19,6 +19,7 @@ mod disk;
 mod election;
 mod farewell;
 mod follow;
+mod following;
 mod lease;
 mod metrics;
 mod object;
