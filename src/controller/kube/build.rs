@@ -1,7 +1,6 @@
 //! Store -> table in force and the statuses that go with it. Runs beside the event loop: nothing here waits.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::time::Duration;
 
 use osp_core::Timestamp;
@@ -11,10 +10,10 @@ use osp_core::table::{Publisher, Rejection, compile};
 use tokio::time::Instant;
 
 use super::conditions::{Desired, Verdict, conditions};
-use super::disk;
 use super::object::is_ours;
 use super::status::Due;
 use super::store::{Key, Store};
+use super::{Settings, WatchMode, disk};
 
 /// What came of a rebuild.
 #[derive(Debug)]
@@ -37,9 +36,9 @@ pub struct Built {
     pub took: Duration,
 }
 
-/// Compiles what is known and puts it in force; before that, the inputs are written to `keep`, when there is one.
-pub fn build(store: &Store, publisher: &Publisher, keep: Option<&Path>) -> Built {
-    if let Some(dir) = keep
+/// Compiles what is known and puts it in force; before that, the inputs are written to disk, if they are kept.
+pub fn build(store: &Store, publisher: &Publisher, settings: &Settings) -> Built {
+    if let Some(dir) = &settings.snapshot_dir
         && let Err(error) = disk::save(dir, &store.snapshot().process.class, store.objects())
     {
         tracing::error!(%error, dir = %dir.display(), "the last good inputs cannot be written");
@@ -51,6 +50,7 @@ pub fn build(store: &Store, publisher: &Publisher, keep: Option<&Path>) -> Built
     let broken = compiled.table.broken().count();
     // Before anybody may say that it is programmed.
     publisher.publish(compiled.table);
+    let labelled = !matches!(settings.watch, WatchMode::Named(_));
     let (rejections, notices) = (by_object(&compiled.rejections), by_object(&compiled.notices));
     let mut rejected: BTreeMap<Kind, usize> = BTreeMap::new();
     for (kind, _) in rejections.keys() {
@@ -66,6 +66,7 @@ pub fn build(store: &Store, publisher: &Publisher, keep: Option<&Path>) -> Built
                 rejections: rejections.get(&mine).map_or(&[][..], Vec::as_slice),
                 notices: notices.get(&mine).map_or(&[][..], Vec::as_slice),
                 in_table: served.contains(&key.1),
+                labelled,
             };
             let fields = fields(key, store.snapshot());
             (key.clone(), Desired { generation: known.generation(), conditions: conditions(&verdict), fields })

@@ -11,6 +11,8 @@ use osp_core::model::{Kind, Reason};
 use osp_core::table::Rejection;
 use serde_json::{Map, Value, json};
 
+use super::scope::WATCH_LABEL;
+
 /// Problems that one message names; the rest is a number.
 const MOST_PROBLEMS: usize = 8;
 /// Longest message in characters; the API allows 32768 bytes.
@@ -46,6 +48,8 @@ pub struct Verdict<'a> {
     pub notices: &'a [&'a Rejection],
     /// Of a route: whether the table serves it.
     pub in_table: bool,
+    /// True when only Secrets with the label are seen, so that one that exists may be missing here.
+    pub labelled: bool,
 }
 
 /// A status that an object should have.
@@ -134,7 +138,7 @@ fn of_route(verdict: &Verdict<'_>) -> Vec<Wanted> {
         condition: "InsecureBackend",
         status: "True",
         reason: notice.problem.reason,
-        message: told(&[notice]),
+        message: told(verdict, &[notice]),
     });
     [Some(accepted), Some(resolved), Some(programmed), insecure, Some(ready)].into_iter().flatten().collect()
 }
@@ -150,7 +154,7 @@ fn accepted(verdict: &Verdict<'_>) -> Wanted {
 fn refused(verdict: &Verdict<'_>, condition: &str) -> Option<(Reason, String)> {
     let mine: Vec<&Rejection> = verdict.rejections.iter().filter(|one| one.condition == condition).copied().collect();
     let first = mine.first()?;
-    Some((first.problem.reason, told(&mine)))
+    Some((first.problem.reason, told(verdict, &mine)))
 }
 
 /// All of them are true, or the first that is not.
@@ -171,7 +175,7 @@ fn yes(condition: &'static str, verdict: &Verdict<'_>) -> Wanted {
         _ => Reason::Ready,
     };
     let reason = mine.first().map_or(plain, |first| first.problem.reason);
-    Wanted { condition, status: "True", reason, message: told(&mine) }
+    Wanted { condition, status: "True", reason, message: told(verdict, &mine) }
 }
 
 fn no(condition: &'static str, reason: Reason, message: String) -> Wanted {
@@ -183,7 +187,7 @@ fn unknown(condition: &'static str) -> Wanted {
 }
 
 /// `field: message`, one line each, bounded.
-fn told(problems: &[&Rejection]) -> String {
+fn told(verdict: &Verdict<'_>, problems: &[&Rejection]) -> String {
     let mut text = String::new();
     for one in problems.iter().take(MOST_PROBLEMS) {
         if !text.is_empty() {
@@ -194,9 +198,12 @@ fn told(problems: &[&Rejection]) -> String {
             text.push_str(": ");
         }
         text.push_str(&one.problem.message);
+        if one.problem.reason == Reason::SecretNotFound && verdict.labelled {
+            // Writing to a String does not fail.
+            let _ = write!(text, " (among those labelled {WATCH_LABEL})");
+        }
     }
     if problems.len() > MOST_PROBLEMS {
-        // Writing to a String does not fail.
         let _ = write!(text, "\nand {} more", problems.len() - MOST_PROBLEMS);
     }
     text.chars().take(LONGEST_MESSAGE).collect()

@@ -207,11 +207,7 @@ impl Following {
     pub async fn rebuild(&mut self) -> Option<Applied> {
         self.debounce = Debounce::default();
         let incomplete = self.incomplete();
-        let built = self
-            .with_work(incomplete, |store, publisher, settings| {
-                build(store, publisher, settings.snapshot_dir.as_deref())
-            })
-            .await?;
+        let built = self.with_work(incomplete, build).await?;
         self.in_force = InForce::Cluster;
         self.report(&built);
         let applied = applied(&built);
@@ -334,7 +330,7 @@ impl Following {
                 }
                 // Routes that were made since then are not in it.
                 store.set_incomplete(true);
-                build(&store, publisher, None)
+                build(&store, publisher, &Settings { snapshot_dir: None, ..settings.clone() })
             })
             .await?;
         self.in_force = InForce::Disk;

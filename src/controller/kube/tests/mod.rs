@@ -21,7 +21,7 @@ use osp_core::access::Principal;
 use osp_core::model::{ObjectName, ProcessRules};
 use osp_core::s3::BucketName;
 use osp_core::sigv4::AccessKeyId;
-use osp_core::table::{Lookup, Reader, RouteTable, live};
+use osp_core::table::{Asker, Lookup, Reader, RouteTable, live};
 use osp_fake_apiserver::{ApiServer, custom, secret};
 use prometheus::Registry;
 use serde_json::{Value, json};
@@ -158,10 +158,15 @@ async fn pass(seconds: u64) {
     sleep(Duration::from_secs(seconds)).await;
 }
 
+fn look_up(table: &RouteTable, bucket: &str) -> Lookup {
+    table.lookup(Asker { host: None, namespace: "team-a" }, &BucketName::parse(bucket).unwrap(), "")
+}
+
 fn says(table: &RouteTable, bucket: &str) -> &'static str {
-    match table.lookup(&BucketName::parse(bucket).unwrap()) {
+    match look_up(table, bucket) {
         Lookup::Served(_) => "served",
         Lookup::Broken => "broken",
+        Lookup::Elsewhere => "elsewhere",
         Lookup::Unknown => "unknown",
         Lookup::Absent => "absent",
     }
@@ -169,7 +174,7 @@ fn says(table: &RouteTable, bucket: &str) -> &'static str {
 
 /// How many may do something in a bucket.
 fn grants(table: &RouteTable, bucket: &str) -> usize {
-    match table.lookup(&BucketName::parse(bucket).unwrap()) {
+    match look_up(table, bucket) {
         Lookup::Served(route) => route.policy.allow.len(),
         _ => 0,
     }
@@ -180,7 +185,7 @@ fn knows_key(table: &RouteTable, key: &str) -> bool {
 }
 
 fn visible(table: &RouteTable, namespace: &str, client: &str) -> usize {
-    table.visible_to(&Principal::new(ObjectName::new(namespace, client))).len()
+    table.visible_to(None, &Principal::new(ObjectName::new(namespace, client))).len()
 }
 
 fn route_spec(bucket: &str) -> Value {
