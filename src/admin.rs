@@ -17,7 +17,7 @@ use hyper::body::Bytes;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use osp_core::table::Reader;
+use osp_core::table::{Reader, ServedRoute};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -134,16 +134,33 @@ fn metrics(admin: &Admin) -> Response<Full<Bytes>> {
     }
 }
 
-/// Settings, and of the table its fingerprint and the names of its usable routes. Nothing here is secret, but where the
-/// gateway's parts are is nobody else's business.
+/// Settings, and of the table its fingerprint, its usable routes and the buckets of which something is broken. Nothing
+/// here is secret, but where the gateway's parts are is nobody else's business.
 fn configuration(admin: &Admin) -> Response<Full<Bytes>> {
     let table = admin.table.pin().map(|table| {
-        let mut routes: Vec<_> = table.routes().map(|route| route.name.to_string()).collect();
-        routes.sort_unstable();
-        json!({ "hash": format!("{:016x}", table.fingerprint()), "routes": routes })
+        let mut broken: Vec<_> = table.broken().map(|bucket| bucket.as_str()).collect();
+        broken.sort_unstable();
+        json!({
+            "hash": format!("{:016x}", table.fingerprint()),
+            "routes": table.routes().map(|route| shown(route)).collect::<Vec<_>>(),
+            "broken": broken,
+        })
     });
     let body = json!({ "settings": *admin.settings, "table": table });
     respond(StatusCode::OK, JSON, format!("{body:#}\n"))
+}
+
+fn shown(route: &ServedRoute) -> Value {
+    let mapping = &route.mapping;
+    json!({
+        "name": route.name.to_string(),
+        "bucket": mapping.client_bucket.as_str(),
+        "prefix": mapping.client_prefix.as_str(),
+        "backendBucket": mapping.backend_bucket,
+        "backendPrefix": mapping.prefix.as_str(),
+        "accessEntries": route.policy.allow.len(),
+        "denyEntries": route.policy.deny.len(),
+    })
 }
 
 fn method_not_allowed() -> Response<Full<Bytes>> {

@@ -25,7 +25,7 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve S3 requests until told to stop
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Look for problems in a directory of documents, without serving it
     ///
     /// Prints every problem with its file, document, field and reason, and exits with 1. Exits with 0 when `osp serve`
@@ -54,8 +54,16 @@ SIGTERM drains: /readyz turns 503, new requests are still served for drainDelay,
 drainTimeout to end. Ctrl-C ends it at once.")]
 pub struct Serve {
     /// Directory of YAML documents: routes, credentials, clients, secrets. Watched: an edit is in force within a second
-    #[arg(long, value_name = "DIR")]
-    pub config_dir: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "kubernetes", conflicts_with = "kubernetes")]
+    pub config_dir: Option<PathBuf>,
+
+    /// Watch the same documents in a Kubernetes cluster instead of a directory
+    #[arg(long)]
+    pub kubernetes: bool,
+
+    /// What `--kubernetes` needs to know.
+    #[command(flatten)]
+    pub cluster: Cluster,
 
     /// Settings of the process itself (listeners, region, drain times), as YAML
     #[arg(long, value_name = "FILE")]
@@ -84,6 +92,45 @@ pub struct Serve {
     /// Where to answer /livez, /readyz, /metrics and /config, or `off` [default: 127.0.0.1:9090]
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub admin_listen: Option<String>,
+}
+
+/// Flags of `osp serve --kubernetes`.
+#[derive(Debug, Clone, Default, ClapArgs)]
+#[command(next_help_heading = "With --kubernetes")]
+pub struct Cluster {
+    /// How to reach the API server [default: $KUBECONFIG, ~/.kube/config, or the service account of the pod]
+    #[arg(long, value_name = "FILE", conflicts_with = "config_dir")]
+    pub kubeconfig: Option<PathBuf>,
+
+    /// What this process does: `all`, `proxy` (never writes to the cluster) or `controller` (writes statuses, serves no
+    /// requests) [default: all]
+    #[arg(long, value_name = "MODE", conflicts_with = "config_dir")]
+    pub mode: Option<String>,
+
+    /// Which Secrets and ConfigMaps are watched: `Namespaces` or `Cluster` (those with the label
+    /// osp.flexworks.eu/watch=true), or `Named` (those that are referred to, one by one) [default: Namespaces]
+    #[arg(long, value_name = "MODE", conflicts_with = "config_dir")]
+    pub watch_mode: Option<String>,
+
+    /// The namespaces to watch, for `Namespaces` and `Named`
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', conflicts_with = "config_dir")]
+    pub watch_namespaces: Vec<String>,
+
+    /// Watch the labels of Namespaces: for selectors on more than a namespace's name
+    #[arg(long, conflicts_with = "config_dir")]
+    pub namespace_labels: bool,
+
+    /// Name of the Lease whose holder writes statuses [default: osp-CLASS-leader]
+    #[arg(long, value_name = "NAME", conflicts_with = "config_dir")]
+    pub lease_name: Option<String>,
+
+    /// Namespace of that Lease [default: the one of the pod or of the kubeconfig]
+    #[arg(long, value_name = "NAME", conflicts_with = "config_dir")]
+    pub lease_namespace: Option<String>,
+
+    /// Keep the last good documents here, Secrets included, for a start while the API server is away: a volume in memory
+    #[arg(long, value_name = "DIR", conflicts_with = "config_dir")]
+    pub snapshot_dir: Option<PathBuf>,
 }
 
 /// Flags of `osp check`.
@@ -182,7 +229,7 @@ mod tests {
     fn flags_of_serve_are_kept_as_typed() {
         let typed = Args::try_parse_from(["osp", "serve", "--config-dir", "d", "--http-listen", "nonsense"]).unwrap();
         let Command::Serve(serve) = typed.command else { panic!("not serve") };
-        assert_eq!(serve.config_dir, PathBuf::from("d"));
+        assert_eq!(serve.config_dir, Some(PathBuf::from("d")));
         assert_eq!(serve.http_listen.as_deref(), Some("nonsense"), "what it means is decided in config.rs");
         assert_eq!(serve.admin_listen, None);
     }
@@ -194,6 +241,16 @@ mod tests {
         assert!(Args::try_parse_from(["osp", "check"]).is_err());
         assert!(Args::try_parse_from(["osp", "check", "d"]).is_ok());
         assert!(Args::try_parse_from(["osp", "crds"]).is_ok());
+    }
+
+    #[test]
+    fn documents_come_from_one_place_and_flags_of_the_other_one_are_refused() {
+        let parse = |flags: &[&str]| Args::try_parse_from([&["osp", "serve"], flags].concat()).is_ok();
+        assert!(parse(&["--kubernetes"]) && parse(&["--config-dir", "d"]));
+        assert!(!parse(&["--kubernetes", "--config-dir", "d"]));
+        assert!(parse(&["--kubernetes", "--watch-namespaces", "a,b", "--mode", "proxy"]));
+        assert!(!parse(&["--config-dir", "d", "--mode", "proxy"]));
+        assert!(!parse(&["--config-dir", "d", "--watch-namespaces", "a"]));
     }
 
     #[test]

@@ -2,9 +2,10 @@
 //!
 //! Two sources, one result: [`Config::resolve`] takes what was typed ([`crate::args::Serve`]) and what the file says
 //! ([`File`]), lets flags win, and reports **all** mistakes of both at once. Routes and keys are no settings of the
-//! process: they are documents in `config_dir`, read by the controller.
+//! process: they are documents, read by the controller.
 
 mod duration;
+mod kubernetes;
 mod settings;
 mod tenancy;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use osp_core::model::{DEFAULT_CLASS, HostPort, HostRule, ProcessRules};
 use serde_json::json;
 
 pub use self::duration::{format_duration, parse_duration};
+pub use self::kubernetes::{Documents, Kubernetes, Mode};
 pub use self::settings::File;
 use self::settings::Settings;
 use crate::args::Serve;
@@ -49,8 +51,8 @@ const LARGEST_THREADS: usize = 1024;
 /// Every setting of the process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// Directory of YAML documents.
-    pub config_dir: PathBuf,
+    /// Where routes, credentials, clients and secrets come from.
+    pub documents: Documents,
     /// Documents with this `spec.className` are served.
     pub class: String,
     /// Where plain HTTP is served; port 0 picks a free one.
@@ -127,11 +129,11 @@ impl Config {
     pub fn resolve(typed: &Serve, file: File) -> Result<Self, Vec<ConfigError>> {
         let mut settings = Settings::new(file);
         let base_hosts = settings.list("baseHosts", value::host_name);
-        let config = Self {
-            config_dir: typed.config_dir.clone(),
-            class: settings.flag_or_parsed(("class", "--class"), typed.class.as_deref(), value::class, || {
-                DEFAULT_CLASS.to_owned()
-            }),
+        let class = settings
+            .flag_or_parsed(("class", "--class"), typed.class.as_deref(), value::label, || DEFAULT_CLASS.to_owned());
+        let mut config = Self {
+            documents: Documents::read(&mut settings, typed, &class),
+            class,
             http: settings.listener("httpListen", "--http-listen", typed.http_listen.as_deref(), Some(DEFAULT_HTTP)),
             https: https(&mut settings, typed),
             admin: settings.listener(
@@ -155,7 +157,9 @@ impl Config {
         if !errors.is_empty() {
             return Err(errors);
         }
-        if config.http.is_none() && config.https.is_none() {
+        if !config.documents.serves_requests() {
+            (config.http, config.https) = (None, None);
+        } else if config.http.is_none() && config.https.is_none() {
             return Err(vec![ConfigError::new("--http-listen, --https-listen", "both are off: one must listen")]);
         }
         Ok(config)
@@ -177,8 +181,7 @@ impl Config {
     #[must_use]
     pub fn effective(&self) -> serde_json::Value {
         let listen = |address: Option<SocketAddr>| address.map_or("off".to_owned(), |address| address.to_string());
-        json!({
-            "configDir": self.config_dir,
+        let mut settings = json!({
             "class": self.class,
             "httpListen": listen(self.http),
             "httpsListen": listen(self.https.as_ref().map(|https| https.listen)),
@@ -198,7 +201,14 @@ impl Config {
             "drainTimeout": format_duration(self.drain_timeout),
             "serverName": self.server_name,
             "maxAttempts": self.max_attempts,
-        })
+        });
+        if let Some(settings) = settings.as_object_mut() {
+            match &self.documents {
+                Documents::Directory(dir) => drop(settings.insert("configDir".to_owned(), json!(dir))),
+                Documents::Kubernetes(cluster) => settings.extend(cluster.effective()),
+            }
+        }
+        settings
     }
 }
 

@@ -27,7 +27,7 @@ struct Asked {
 /// # Errors
 /// [`Failure::Config`] for everything that was typed wrongly, [`Failure::Documents`] when the directory cannot be read.
 pub fn explain(typed: &Explain) -> Result<String, Failure> {
-    let serve = Serve { config_dir: typed.config_dir.clone(), config: typed.config.clone(), ..Serve::default() };
+    let serve = Serve { config_dir: Some(typed.config_dir.clone()), config: typed.config.clone(), ..Serve::default() };
     let config = Config::read(&serve)?;
     let asked = Asked::read(typed, &config)?;
     let loaded = osp_controller::load(&typed.config_dir, &config.process_rules())

@@ -70,7 +70,7 @@ mod wiring;
 use std::io::Write;
 use std::path::Path;
 
-pub use args::{Args, Check, Command, Crds, Explain, Keygen, Serve};
+pub use args::{Args, Check, Cluster, Command, Crds, Explain, Keygen, Serve};
 pub use config::{Config, ConfigError};
 pub use explain::explain;
 pub use keygen::keygen;
@@ -112,7 +112,7 @@ pub fn run(config: Config) -> Result<(), Failure> {
 /// [`Failure::Documents`] with every problem: file, document, field and reason. [`Failure::Config`] for mistakes in the
 /// settings.
 pub fn check(typed: &Check) -> Result<(), Failure> {
-    let serve = Serve { config_dir: typed.dir.clone(), config: typed.config.clone(), ..Serve::default() };
+    let serve = Serve { config_dir: Some(typed.dir.clone()), config: typed.config.clone(), ..Serve::default() };
     wiring::check(&typed.dir, &Config::read(&serve)?.process_rules())
 }
 

@@ -4,4 +4,4 @@ mod logging;
 mod metrics;
 
 pub use logging::start_logging;
-pub use metrics::{ConfigMetrics, Metrics};
+pub use metrics::{ConfigMetrics, InForce, Metrics};

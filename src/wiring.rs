@@ -1,13 +1,15 @@
 //! The only file that names all crates: joins configuration, controller, data plane, admin listener and shutdown.
 
+mod documents;
+
 use std::fmt::Display;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use osp_controller::{Configurator, Outcome};
+use osp_controller::kube::Stop;
 use osp_core::model::ProcessRules;
 use osp_core::s3::BaseHosts;
 use osp_core::table;
@@ -19,9 +21,11 @@ use pingora_core::server::{RunArgs, Server, ShutdownWatch};
 use pingora_core::services::background::{BackgroundService, background_service};
 use pingora_proxy::http_proxy;
 use serde_json::json;
+use tokio::sync::watch;
 
+use self::documents::{Announcement, DocumentSource, Following};
 use crate::admin::{self, Admin};
-use crate::telemetry::{ConfigMetrics, Metrics};
+use crate::telemetry::Metrics;
 use crate::{Config, ConfigError, Failure};
 
 /// Exit code when a part of the process ended that must not: whoever runs OSP starts it anew.
@@ -32,12 +36,7 @@ pub(crate) fn serve(config: Config) -> Result<(), Failure> {
     let metrics = Metrics::new().map_err(failure)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let (publisher, reader) = table::live();
-    let mut configurator = Configurator::new(config.config_dir.clone(), config.process_rules(), publisher);
-    let first = configurator.reload();
-    note(&first, metrics.config(), &*clock);
-    if let Outcome::Refused(error) = first {
-        return Err(Failure::Documents(error.errors.iter().map(ToString::to_string).collect()));
-    }
+    let documents = DocumentSource::open(&config, publisher, &metrics, &clock)?;
     let sockets = Sockets::bind(&config)?;
     let observer = observer(&config, &metrics, &clock)?;
     let active = observer.metrics.active_connections.clone();
@@ -51,15 +50,17 @@ pub(crate) fn serve(config: Config) -> Result<(), Failure> {
         metrics: metrics.clone(),
         settings: Arc::new(config.effective()),
     };
+    let draining = watch.draining.clone();
     let resolver = Box::new(SystemResolver::new(Arc::clone(&clock)));
     let gateway = Gateway::new(settings, reader, Arc::clone(&observer), resolver, watch.draining.clone());
     let proxy = http_proxy(&server.configuration, Proxy(gateway));
     let front = Front::new(proxy, Arc::clone(&observer), watch);
     let announcement = sockets.announcement();
     sockets.start(&mut server, front, admin)?;
-    server.add_service(background_service("configuration", Configuration::new(configurator, metrics, clock)));
-    announce(&announcement)?;
-    server.run(RunArgs { shutdown_signal: Box::new(drain) });
+    let (released, release) = watch::channel(false);
+    let following = documents.follow(Announcement(Some(announcement)), Stop { draining, released })?;
+    server.add_service(background_service("configuration", Configuration(Mutex::new(Some(following)))));
+    server.run(RunArgs { shutdown_signal: Box::new(drain.and_wait_for(release)) });
     observer.log.close();
     Ok(())
 }
@@ -159,26 +160,15 @@ impl Sockets {
     }
 }
 
-/// Follows the directory. Its end, a panic included, ends the process: a gateway that no longer hears of revoked keys
+/// Follows the documents. Its end, a panic included, ends the process: a gateway that no longer hears of revoked keys
 /// must not go on.
-struct Configuration {
-    configurator: Mutex<Option<Configurator>>,
-    metrics: Metrics,
-    clock: Arc<dyn Clock>,
-}
-
-impl Configuration {
-    fn new(configurator: Configurator, metrics: Metrics, clock: Arc<dyn Clock>) -> Self {
-        Self { configurator: Mutex::new(Some(configurator)), metrics, clock }
-    }
-}
+struct Configuration(Mutex<Option<Following>>);
 
 #[async_trait]
 impl BackgroundService for Configuration {
     async fn start(&self, mut shutdown: ShutdownWatch) {
-        let Some(configurator) = taken(&self.configurator) else { return };
-        let (metrics, clock) = (self.metrics.config().clone(), Arc::clone(&self.clock));
-        let following = tokio::spawn(configurator.run(move |outcome| note(outcome, &metrics, &*clock)));
+        let Some(following) = taken(&self.0) else { return };
+        let following = tokio::spawn(following);
         tokio::select! {
             ended = following => {
                 tracing::error!(panicked = ended.is_err(), "the configuration is no longer followed: stopping");
@@ -243,26 +233,6 @@ fn observer(config: &Config, metrics: &Metrics, clock: &Arc<dyn Clock>) -> Resul
     }))
 }
 
-fn note(outcome: &Outcome, metrics: &ConfigMetrics, clock: &dyn Clock) {
-    match outcome {
-        Outcome::Applied(applied) => {
-            metrics.applied(applied.fingerprint, applied.served, applied.broken, applied.findings.len());
-            metrics.read_at(clock.now());
-        }
-        Outcome::Unchanged => {
-            metrics.unchanged();
-            metrics.read_at(clock.now());
-        }
-        Outcome::Refused(_) => metrics.refused(),
-    }
-}
-
-/// Standard output carries this one line and nothing else.
-fn announce(line: &str) -> Result<(), Failure> {
-    let mut out = std::io::stdout();
-    writeln!(out, "{line}").and_then(|()| out.flush()).map_err(failure)
-}
-
-fn failure(error: impl Display) -> Failure {
+pub(crate) fn failure(error: impl Display) -> Failure {
     Failure::Serve(error.to_string())
 }

@@ -81,7 +81,7 @@ async fn it_answers_over_the_wire_and_stops_when_told() {
     let config = over_the_wire(address, "GET /config HTTP/1.1\r\nHost: x\r\n\r\n").await;
     let body: Value = serde_json::from_str(config.split_once("\r\n\r\n").unwrap().1).unwrap();
     assert_eq!(body["settings"]["region"], "eu-de");
-    assert_eq!(body["table"], json!({ "hash": "0000000000000000", "routes": [] }));
+    assert_eq!(body["table"], json!({ "hash": "0000000000000000", "routes": [], "broken": [] }));
 
     stop.send(true).unwrap();
     server.await.unwrap().unwrap();

@@ -163,6 +163,11 @@ impl Settings {
         })
     }
 
+    /// True when the flag was typed or the file says so.
+    pub(super) fn flag_or_switch(&mut self, key: &str, typed: bool) -> bool {
+        self.take::<bool>(key).unwrap_or_default() || typed
+    }
+
     fn take<T: DeserializeOwned>(&mut self, key: &str) -> Option<T> {
         let value = self.file.values.remove(key)?;
         match serde_yaml::from_value(value) {

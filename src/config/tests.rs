@@ -1,7 +1,10 @@
+use osp_controller::kube::WatchMode;
+
 use super::*;
+use crate::args::Cluster;
 
 fn typed() -> Serve {
-    Serve { config_dir: "routes".into(), ..Serve::default() }
+    Serve { config_dir: Some("routes".into()), ..Serve::default() }
 }
 
 fn file(text: &str) -> File {
@@ -19,7 +22,8 @@ fn places(result: Result<Config, Vec<ConfigError>>) -> Vec<String> {
 #[test]
 fn nothing_but_a_directory_gives_the_documented_defaults() {
     let config = resolve("").unwrap();
-    assert_eq!(config.config_dir, PathBuf::from("routes"));
+    assert_eq!(config.documents, Documents::Directory("routes".into()));
+    assert_eq!(config.class, "osp");
     assert_eq!(config.http, Some("0.0.0.0:6190".parse().unwrap()));
     assert_eq!(config.https, None);
     assert_eq!(config.admin, Some("127.0.0.1:9090".parse().unwrap()));
@@ -179,4 +183,59 @@ fn the_documented_settings_are_the_defaults() {
     for key in resolve("").unwrap().effective().as_object().unwrap().keys().filter(|key| *key != "configDir") {
         assert!(page.contains(&format!("\n{key}:")) || page.contains(&format!("`{key}`")), "{key} is not documented");
     }
+}
+
+fn cluster(text: &str) -> Result<Config, Vec<ConfigError>> {
+    Config::resolve(&Serve { kubernetes: true, ..Serve::default() }, file(text))
+}
+
+fn kubernetes(config: Config) -> Kubernetes {
+    match config.documents {
+        Documents::Kubernetes(cluster) => cluster,
+        Documents::Directory(_) => panic!("a directory"),
+    }
+}
+
+#[test]
+fn a_cluster_is_described_by_flags_or_by_the_file() {
+    let config = cluster(
+        "class: blue\nmode: proxy\nwatchMode: Named\nwatchNamespaces: [team-a, team-b]\nnamespaceLabels: true\n\
+         leaseName: mine\nleaseNamespace: system\nkubeconfig: k\nsnapshotDir: /run/osp\ntlsCert: c\ntlsKey: k\n",
+    );
+    let read = kubernetes(config.clone().unwrap());
+    assert_eq!(read.watch, WatchMode::Named(["team-a".to_owned(), "team-b".to_owned()].into()));
+    assert_eq!((read.mode, read.namespace_labels, read.lease_name.as_str()), (Mode::Proxy, true, "mine"));
+    assert_eq!(read.lease_namespace.as_deref(), Some("system"));
+    assert_eq!((read.kubeconfig, read.snapshot_dir), (Some("k".into()), Some("/run/osp".into())));
+    assert_eq!(cluster(&config.clone().unwrap().effective().to_string()), config, "it reads back");
+
+    let flags = Cluster { watch_mode: Some("Cluster".to_owned()), ..Cluster::default() };
+    let typed = Serve { kubernetes: true, cluster: flags, ..Serve::default() };
+    let read = kubernetes(Config::resolve(&typed, file("class: blue\nwatchMode: Named")).unwrap());
+    assert_eq!((read.watch, read.mode), (WatchMode::Cluster, Mode::All));
+    assert_eq!(read.lease_name, "osp-blue-leader");
+}
+
+#[test]
+fn mistakes_about_a_cluster_are_errors() {
+    for (text, place) in [
+        ("", "--watch-namespaces"),
+        ("watchNamespaces: [A]", "osp.yaml: watchNamespaces[0]"),
+        ("watchMode: Cluster\nwatchNamespaces: [a]", "--watch-namespaces"),
+        ("watchMode: All\nwatchNamespaces: [a]", "osp.yaml: watchMode"),
+        ("watchMode: Cluster\nmode: both", "osp.yaml: mode"),
+        ("watchMode: Cluster\nleaseName: a_b", "osp.yaml: leaseName"),
+        ("watchMode: Cluster\nclass: A", "osp.yaml: class"),
+    ] {
+        assert_eq!(places(cluster(text)).first().map(String::as_str), Some(place), "{text}");
+    }
+    assert!(cluster("watchMode: Cluster").is_ok());
+}
+
+#[test]
+fn a_controller_serves_no_requests() {
+    let config = cluster("watchMode: Cluster\nmode: controller").unwrap();
+    assert_eq!((config.http, config.https), (None, None));
+    let config = cluster("watchMode: Cluster\nmode: proxy").unwrap();
+    assert!(config.http.is_some());
 }

@@ -42,8 +42,8 @@ pub(super) fn host_name(text: &str) -> Result<String, String> {
     Err(format!("{text:?} is no host name (such as s3.example.com, without scheme, port and wildcard)"))
 }
 
-/// The class of a process: a DNS label.
-pub(super) fn class(text: &str) -> Result<String, String> {
+/// A DNS label (RFC 1123): a class, the name of a namespace.
+pub(super) fn label(text: &str) -> Result<String, String> {
     let edge = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     let bytes = text.as_bytes();
     let fits = (1..=LONGEST_LABEL).contains(&bytes.len())
@@ -51,8 +51,16 @@ pub(super) fn class(text: &str) -> Result<String, String> {
         && edge(bytes.first())
         && edge(bytes.last());
     fits.then(|| text.to_owned()).ok_or_else(|| {
-        format!("{text:?} is no class: 1 to {LONGEST_LABEL} of a-z 0-9 -, with a letter or digit at both ends")
+        format!("{text:?}: must be 1 to {LONGEST_LABEL} of a-z 0-9 -, with a letter or digit at both ends")
     })
+}
+
+/// The name of a Kubernetes object: labels with dots between them.
+pub(super) fn object_name(text: &str) -> Result<String, String> {
+    if text.len() <= LONGEST_HOST && text.split('.').all(|part| label(part).is_ok()) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("{text:?} is no name of an object: a-z 0-9 - . with letters or digits at both ends of each part"))
 }
 
 /// Where backends may be.

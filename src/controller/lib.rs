@@ -22,12 +22,14 @@
 #![forbid(unsafe_code)]
 
 mod collect;
+mod debounce;
 mod lower;
 
 pub mod check;
 pub mod crd;
 pub mod files;
 pub mod finding;
+pub mod kube;
 pub mod publish;
 pub mod watch;
 

@@ -9,13 +9,8 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until};
 
+use crate::debounce::Debounce;
 use crate::files::{Stamp, stamp};
-
-/// Quiet time after the last event: an editor writes several times, a `ConfigMap` update swaps several links.
-const QUIET: Duration = Duration::from_millis(50);
-
-/// Longest wait after the first event: a directory that never gets quiet is read all the same.
-const LONGEST: Duration = Duration::from_millis(500);
 
 /// Looks at the files' times this often, for edits that no event tells of (network mounts, links out of the directory, a
 /// directory that was replaced). With the quiet time it keeps an edit within one second.
@@ -102,23 +97,6 @@ fn may_be_a_change(kind: EventKind) -> bool {
     match kind {
         EventKind::Access(access) => access == AccessKind::Close(AccessMode::Write),
         _ => true,
-    }
-}
-
-/// When to act on a series of events: a value of (event, now), with no clock in it.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-struct Debounce {
-    first_and_last: Option<(Instant, Instant)>,
-}
-
-impl Debounce {
-    fn event(&mut self, now: Instant) {
-        let first = self.first_and_last.map_or(now, |(first, _)| first);
-        self.first_and_last = Some((first, now));
-    }
-
-    fn due(self) -> Option<Instant> {
-        self.first_and_last.map(|(first, last)| (last + QUIET).min(first + LONGEST))
     }
 }
 

@@ -11,6 +11,9 @@ use tokio::sync::watch;
 /// How often the end of running connections is looked for.
 const POLL: Duration = Duration::from_millis(50);
 
+/// Beyond the drain itself, for the other parts of the process.
+const SETTLE: Duration = Duration::from_secs(8);
+
 /// What the rest of the process sees of a shutdown.
 #[derive(Debug, Clone)]
 pub struct DrainWatch {
@@ -30,6 +33,8 @@ pub struct Drain {
     /// Then wait this long for running transfers.
     timeout: Duration,
     active: IntGauge,
+    /// Turns true when another part of the process has put its things in order.
+    settled: Option<watch::Receiver<bool>>,
 }
 
 impl Drain {
@@ -39,7 +44,14 @@ impl Drain {
         let (draining, draining_watch) = watch::channel(false);
         let (last_call, last_call_watch) = watch::channel(false);
         let watch = DrainWatch { draining: draining_watch, last_call: last_call_watch };
-        (Self { draining, last_call, delay, timeout, active }, watch)
+        (Self { draining, last_call, delay, timeout, active, settled: None }, watch)
+    }
+
+    /// Ends no sooner than `settled` turns true (or its sender is gone), within a bound of its own.
+    #[must_use]
+    pub fn and_wait_for(mut self, settled: watch::Receiver<bool>) -> Self {
+        self.settled = Some(settled);
+        self
     }
 
     async fn run(&self) {
@@ -54,6 +66,10 @@ impl Drain {
         };
         if tokio::time::timeout(self.timeout, waiting).await.is_err() {
             tracing::warn!(connections = self.active.get(), "drain time-out: connections are cut");
+        }
+        if let Some(mut settled) = self.settled.clone() {
+            // Late or gone: what it had to do is not worth a longer wait.
+            let _ = tokio::time::timeout(SETTLE, settled.wait_for(|settled| *settled)).await;
         }
         tracing::info!("drained");
     }

@@ -22,11 +22,26 @@ pub struct Metrics {
 #[derive(Debug, Clone)]
 pub struct ConfigMetrics {
     hash: IntGaugeVec,
-    shown_hash: Arc<Mutex<Option<String>>>,
+    shown_hash: Arc<Mutex<Option<[String; 2]>>>,
     reloads: IntCounterVec,
     last_success: IntGauge,
     problems: IntGauge,
     routes: IntGaugeVec,
+}
+
+/// What there is to say of a table.
+#[derive(Debug, Clone, Copy)]
+pub struct InForce<'a> {
+    /// Of the process.
+    pub class: &'a str,
+    /// Equal on replicas that agree.
+    pub hash: &'a str,
+    /// Number of routes that are served.
+    pub served: usize,
+    /// Number of routes that answer 503.
+    pub broken: usize,
+    /// Number of problems in the documents.
+    pub problems: usize,
 }
 
 impl Metrics {
@@ -79,8 +94,11 @@ impl ConfigMetrics {
     fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
         let metrics = Self {
             hash: IntGaugeVec::new(
-                Opts::new("osp_config_hash_info", "Always 1; the label is the fingerprint of the table in force."),
-                &["hash"],
+                Opts::new(
+                    "osp_config_hash_info",
+                    "Always 1; the hash is of what the table in force was made of: equal on replicas that agree.",
+                ),
+                &["class", "hash"],
             )?,
             shown_hash: Arc::default(),
             reloads: IntCounterVec::new(
@@ -112,18 +130,18 @@ impl ConfigMetrics {
         Ok(metrics)
     }
 
-    /// A new table is in force, with so many routes of each kind and so many problems in the documents.
-    pub fn applied(&self, fingerprint: u64, served: usize, broken: usize, problems: usize) {
+    /// A new table is in force.
+    pub fn applied(&self, table: &InForce<'_>) {
         self.reloads.with_label_values(&["applied"]).inc();
-        self.problems.set(gauge(problems));
-        self.routes.with_label_values(&["served"]).set(gauge(served));
-        self.routes.with_label_values(&["broken"]).set(gauge(broken));
-        let hash = format!("{fingerprint:016x}");
+        self.problems.set(gauge(table.problems));
+        self.routes.with_label_values(&["served"]).set(gauge(table.served));
+        self.routes.with_label_values(&["broken"]).set(gauge(table.broken));
+        let labels = [table.class.to_owned(), table.hash.to_owned()];
         let mut shown = self.shown_hash.lock().unwrap_or_else(PoisonError::into_inner);
-        self.hash.with_label_values(&[&hash]).set(1);
-        if let Some(previous) = shown.replace(hash.clone()).filter(|previous| *previous != hash) {
+        self.hash.with_label_values(&labels).set(1);
+        if let Some(previous) = shown.replace(labels.clone()).filter(|previous| *previous != labels) {
             // The series is there: it was made above or by the call before. Nothing to do if not.
-            let _ = self.hash.remove_label_values(&[&previous]);
+            let _ = self.hash.remove_label_values(&previous);
         }
     }
 
@@ -154,6 +172,10 @@ fn resident_bytes(statm: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn in_force(hash: &str, served: usize, broken: usize, problems: usize) -> InForce<'_> {
+        InForce { class: "osp", hash, served, broken, problems }
+    }
 
     fn text(metrics: &Metrics) -> String {
         String::from_utf8(metrics.encode().unwrap()).unwrap()
@@ -190,11 +212,11 @@ mod tests {
     #[test]
     fn a_new_table_replaces_what_is_said_of_the_old_one() {
         let metrics = Metrics::new().unwrap();
-        metrics.config().applied(1, 3, 1, 2);
-        metrics.config().applied(0xabc, 4, 0, 0);
-        metrics.config().applied(0xabc, 5, 0, 0);
-        assert_eq!(value(&metrics, "osp_config_hash_info{hash=\"0000000000000001\"}"), None);
-        assert_eq!(value(&metrics, "osp_config_hash_info{hash=\"0000000000000abc\"}"), Some(1.0));
+        metrics.config().applied(&in_force("0001", 3, 1, 2));
+        metrics.config().applied(&in_force("0abc", 4, 0, 0));
+        metrics.config().applied(&in_force("0abc", 5, 0, 0));
+        assert_eq!(value(&metrics, "osp_config_hash_info{class=\"osp\",hash=\"0001\"}"), None);
+        assert_eq!(value(&metrics, "osp_config_hash_info{class=\"osp\",hash=\"0abc\"}"), Some(1.0));
         assert_eq!(value(&metrics, "osp_routes{state=\"served\"}"), Some(5.0));
         assert_eq!(value(&metrics, "osp_routes{state=\"broken\"}"), Some(0.0));
         assert_eq!(value(&metrics, "osp_config_problems"), Some(0.0));
@@ -204,7 +226,7 @@ mod tests {
     #[test]
     fn a_refused_change_leaves_the_rest_alone() {
         let metrics = Metrics::new().unwrap();
-        metrics.config().applied(1, 3, 1, 2);
+        metrics.config().applied(&in_force("0001", 3, 1, 2));
         metrics.config().read_at(Timestamp::from_unix_seconds(1_700_000_000));
         metrics.config().refused();
         assert_eq!(value(&metrics, "osp_config_reloads_total{outcome=\"refused\"}"), Some(1.0));

@@ -28,6 +28,15 @@ impl<'a> Launch<'a> {
         Self { command, dir }
     }
 
+    /// `osp serve --kubernetes` with the kubeconfig in this file, otherwise the same.
+    #[must_use]
+    pub fn kubernetes(binary: &str, kubeconfig: &'a Path) -> Self {
+        let mut command = Command::new(binary);
+        command.args(["serve", "--kubernetes", "--kubeconfig"]).arg(kubeconfig);
+        command.env_clear().env("RUST_BACKTRACE", "1").env("POD_NAME", "osp-test");
+        Self { command, dir: kubeconfig }
+    }
+
     /// The HTTP and the admin listener on free ports.
     #[must_use]
     pub fn http(self) -> Self {
@@ -64,6 +73,12 @@ impl<'a> Launch<'a> {
         };
         gateway.bound = serde_json::from_str(&line).unwrap();
         gateway
+    }
+
+    /// Starts it, and waits for nothing.
+    #[must_use]
+    pub fn started(self) -> Gateway {
+        self.spawn()
     }
 
     /// Starts it, expecting that it ends by itself: its status and its log.

@@ -2,25 +2,6 @@ use std::fs;
 
 use super::*;
 
-fn at(ms: u64) -> impl Fn(Instant) -> Instant {
-    move |start| start + Duration::from_millis(ms)
-}
-
-#[tokio::test]
-async fn debounce_waits_for_quiet_but_not_for_ever() {
-    let start = Instant::now();
-    let mut debounce = Debounce::default();
-    assert_eq!(debounce.due(), None);
-    debounce.event(start);
-    assert_eq!(debounce.due(), Some(at(50)(start)));
-    debounce.event(at(40)(start));
-    assert_eq!(debounce.due(), Some(at(90)(start)));
-    for ms in (60..=490).step_by(10) {
-        debounce.event(at(ms)(start));
-    }
-    assert_eq!(debounce.due(), Some(at(500)(start)));
-}
-
 #[test]
 fn our_own_reading_is_no_change() {
     assert!(!may_be_a_change(EventKind::Access(AccessKind::Read)));
@@ -58,8 +39,8 @@ async fn nothing_is_noticed_when_nothing_changes() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    // Longer than one poll and the longest wait together.
-    let quiet = tokio::time::timeout(POLL + LONGEST + QUIET, async {
+    // Longer than one poll and the longest wait of the debounce together.
+    let quiet = tokio::time::timeout(POLL + Duration::from_millis(550), async {
         tokio::select! { () = changes.settled() => (), () = reads => () }
     });
     assert!(quiet.await.is_err(), "reading was taken for a change");

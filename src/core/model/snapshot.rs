@@ -113,6 +113,8 @@ pub struct Snapshot {
     /// What the operator of the process decided.
     pub process: ProcessRules,
     other_class: BTreeSet<(Kind, ObjectName)>,
+    /// True when there may be `BucketRoute`s that could not be read: a bucket that no route has answers 503, not 404.
+    pub incomplete: bool,
 }
 
 impl Kind {
@@ -260,6 +262,7 @@ impl fmt::Debug for Snapshot {
             .field("namespaces", &self.namespaces)
             .field("process", &self.process)
             .field("other_class", &self.other_class)
+            .field("incomplete", &self.incomplete)
             .finish()
     }
 }

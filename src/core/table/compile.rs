@@ -51,6 +51,7 @@ pub fn compile(snapshot: &Snapshot) -> Compiled {
     let clients = clients::resolve(snapshot, &mut rejections, &mut notices);
     let reserved_hosts = snapshot.process.hosts.iter().map(|rule| rule.host.as_str().into()).collect();
     let mut table = RouteTable { clients, reserved_hosts, ..RouteTable::default() };
+    table.some_bucket_unreadable = snapshot.incomplete;
     let mut resolver = Resolver::new(snapshot, &mut rejections);
     let mut placement = Placement::new(snapshot);
     let mut visible = visible::Index::default();

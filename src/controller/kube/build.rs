@@ -1,0 +1,142 @@
+//! Store -> table in force and the statuses that go with it. Runs beside the event loop: nothing here waits.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use osp_core::Timestamp;
+use osp_core::model::{CredentialKind, Kind, Object, ObjectName, Problem, Snapshot};
+use osp_core::sigv4::AccessKeyId;
+use osp_core::table::{Publisher, Rejection, compile};
+use tokio::time::Instant;
+
+use super::conditions::{Desired, Verdict, conditions};
+use super::object::is_ours;
+use super::status::Due;
+use super::store::{Key, Store};
+use super::{Settings, WatchMode, disk};
+
+/// What came of a rebuild.
+#[derive(Debug)]
+pub struct Built {
+    /// Of the inputs.
+    pub hash: String,
+    /// Of the table.
+    pub fingerprint: u64,
+    /// Number of buckets that are served.
+    pub served: usize,
+    /// Number of buckets that answer 503.
+    pub broken: usize,
+    /// What every object of OSP's kinds should say of itself.
+    pub desired: BTreeMap<Key, Desired>,
+    /// Everything that is wrong, for the log: one line each, sorted.
+    pub problems: BTreeSet<String>,
+    /// Number of objects with a problem.
+    pub rejected: BTreeMap<Kind, usize>,
+    /// Compiling, statuses included; not the writing of the inputs.
+    pub took: Duration,
+}
+
+/// Compiles what is known and puts it in force; before that, the inputs are written to disk, if they are kept.
+pub fn build(store: &Store, publisher: &Publisher, settings: &Settings) -> Built {
+    if let Some(dir) = &settings.snapshot_dir
+        && let Err(error) = disk::save(dir, &store.snapshot().process.class, store.objects())
+    {
+        tracing::error!(%error, dir = %dir.display(), "the last good inputs cannot be written");
+    }
+    let began = Instant::now();
+    let compiled = compile(store.snapshot());
+    let served: BTreeSet<ObjectName> = compiled.table.routes().map(|route| route.name.clone()).collect();
+    let fingerprint = compiled.table.fingerprint();
+    let broken = compiled.table.broken().count();
+    // Before anybody may say that it is programmed.
+    publisher.publish(compiled.table);
+    let labelled = !matches!(settings.watch, WatchMode::Named(_));
+    let (rejections, notices) = (by_object(&compiled.rejections), by_object(&compiled.notices));
+    let mut rejected: BTreeMap<Kind, usize> = BTreeMap::new();
+    for (kind, _) in rejections.keys() {
+        *rejected.entry(*kind).or_default() += 1;
+    }
+    let desired = store
+        .all()
+        .filter(|((kind, _), _)| is_ours(*kind))
+        .map(|(key, known)| {
+            let mine = (key.0, &key.1);
+            let verdict = Verdict {
+                kind: key.0,
+                rejections: rejections.get(&mine).map_or(&[][..], Vec::as_slice),
+                notices: notices.get(&mine).map_or(&[][..], Vec::as_slice),
+                in_table: served.contains(&key.1),
+                labelled,
+            };
+            let fields = fields(key, store.snapshot());
+            (key.clone(), Desired { generation: known.generation(), conditions: conditions(&verdict), fields })
+        })
+        .collect();
+    Built {
+        hash: store.hash(),
+        fingerprint,
+        served: served.len(),
+        broken,
+        desired,
+        problems: problems(store, &compiled.rejections),
+        rejected,
+        took: began.elapsed(),
+    }
+}
+
+/// The writes that bring every status in line.
+pub fn plan(store: &Store, desired: &BTreeMap<Key, Desired>, now: Timestamp) -> BTreeMap<Key, Due> {
+    desired.keys().filter_map(|key| Some((key.clone(), plan_one(store, desired, key, now)?))).collect()
+}
+
+/// The write for one object. None while its generation is newer than the table: a rebuild is on its way, and until then
+/// nothing true can be said of it.
+pub fn plan_one(store: &Store, desired: &BTreeMap<Key, Desired>, key: &Key, now: Timestamp) -> Option<Due> {
+    let (known, desired) = (store.known(key)?, desired.get(key)?);
+    if known.generation() != desired.generation {
+        return None;
+    }
+    let patch = desired.difference(&known.observed, now)?;
+    Some(Due { resource_version: known.resource_version.clone(), uid: known.uid().to_owned(), patch })
+}
+
+fn by_object(rejections: &[Rejection]) -> BTreeMap<(Kind, &ObjectName), Vec<&Rejection>> {
+    let mut found: BTreeMap<(Kind, &ObjectName), Vec<&Rejection>> = BTreeMap::new();
+    for rejection in rejections {
+        if let Some(kind) = Kind::parse(rejection.kind) {
+            found.entry((kind, &rejection.name)).or_default().push(rejection);
+        }
+    }
+    found
+}
+
+/// What printer columns show and conditions do not say.
+fn fields((kind, name): &Key, snapshot: &Snapshot) -> BTreeMap<&'static str, String> {
+    let found = match kind {
+        Kind::CredentialSource => {
+            snapshot.credentials.get(name).and_then(Object::valid).map(|source| match source.kind {
+                CredentialKind::Secret { .. } => ("type", "Secret".to_owned()),
+                CredentialKind::Anonymous => ("type", "Anonymous".to_owned()),
+            })
+        }
+        Kind::ClientIdentity => snapshot.clients.get(name).and_then(Object::valid).and_then(|client| {
+            client.secrets.iter().find_map(|reference| {
+                let data = snapshot.secrets.get(&name.sibling(&reference.name))?;
+                let id = AccessKeyId::parse(std::str::from_utf8(data.get(&reference.access_key_id_key)?).ok()?)?;
+                Some(("accessKeyID", id.as_str().to_owned()))
+            })
+        }),
+        _ => None,
+    };
+    found.into_iter().collect()
+}
+
+fn problems(store: &Store, rejections: &[Rejection]) -> BTreeSet<String> {
+    let line = |kind: &str, name: &ObjectName, problem: &Problem| {
+        let Problem { field, reason, message } = problem;
+        format!("{kind} {name} {field}: {reason}: {message}")
+    };
+    let compiled = rejections.iter().map(|one| line(one.kind, &one.name, &one.problem));
+    let lowered = store.problems().map(|(key, problem)| line(key.0.as_str(), &key.1, problem));
+    compiled.chain(lowered).collect()
+}

@@ -1,0 +1,114 @@
+//! One task for each scope: watches, and tells what it sees in order.
+
+use futures::{Stream, StreamExt, pin_mut};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{DynamicObject, PartialObjectMeta};
+use kube::runtime::watcher::{self, Event};
+use kube::{Api, Client};
+use osp_core::model::Kind;
+use tokio::sync::mpsc;
+
+use super::client::listening;
+use super::object::{Object, resource};
+use super::resilient::{resilient, status_code};
+use super::scope::Scope;
+
+/// What one watch tells.
+#[derive(Debug)]
+pub struct Message {
+    /// Who tells it.
+    pub scope: Scope,
+    /// What.
+    pub seen: Seen,
+}
+
+/// What happened on a watch.
+#[derive(Debug)]
+pub enum Seen {
+    /// A LIST begins.
+    Init,
+    /// One object of the LIST.
+    Listed(Object),
+    /// The LIST is complete: what was not in it is gone.
+    InitDone,
+    /// An object was added or changed.
+    Applied(Object),
+    /// An object was deleted, or left the selection.
+    Deleted(Object),
+    /// The server answered the opening of a watch with this status.
+    Opened(u16),
+    /// An error; the watch goes on after a pause.
+    Failed {
+        /// HTTP status, when there was an answer.
+        status: Option<u16>,
+        /// For people.
+        message: String,
+    },
+}
+
+impl Seen {
+    /// For metrics.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Init => "init",
+            Self::Listed(_) => "listed",
+            Self::InitDone => "init_done",
+            Self::Applied(_) => "applied",
+            Self::Deleted(_) => "deleted",
+            Self::Opened(_) => "opened",
+            Self::Failed { .. } => "failed",
+        }
+    }
+}
+
+/// Watches a scope until nobody listens.
+pub async fn follow(client: Client, scope: Scope, class: String, messages: mpsc::Sender<Message>) {
+    let opened = {
+        let (scope, messages) = (scope.clone(), messages.clone());
+        move |status| {
+            let (scope, messages) = (scope.clone(), messages.clone());
+            async move {
+                // Nobody listens any more: the process ends.
+                let _ = messages.send(Message { scope, seen: Seen::Opened(status) }).await;
+            }
+        }
+    };
+    let client = listening(client, opened);
+    let config = scope.watcher_config(&class);
+    let kind = scope.kind;
+    if kind == Kind::Namespace {
+        let api: Api<PartialObjectMeta<Namespace>> = Api::all(client);
+        pass_on(resilient(api, config), scope, messages, |received| Object::partial(kind, received)).await;
+    } else {
+        let resource = resource(kind);
+        let api: Api<DynamicObject> = match &scope.namespace {
+            Some(namespace) => Api::namespaced_with(client, namespace, &resource),
+            None => Api::all_with(client, &resource),
+        };
+        pass_on(resilient(api, config), scope, messages, |received| Object::new(kind, received)).await;
+    }
+}
+
+async fn pass_on<K>(
+    events: impl Stream<Item = watcher::Result<Event<K>>>,
+    scope: Scope,
+    messages: mpsc::Sender<Message>,
+    strip: impl Fn(K) -> Option<Object>,
+) {
+    pin_mut!(events);
+    while let Some(event) = events.next().await {
+        let seen = match event {
+            Ok(Event::Init) => Some(Seen::Init),
+            Ok(Event::InitApply(object)) => strip(object).map(Seen::Listed),
+            Ok(Event::InitDone) => Some(Seen::InitDone),
+            Ok(Event::Apply(object)) => strip(object).map(Seen::Applied),
+            Ok(Event::Delete(object)) => strip(object).map(Seen::Deleted),
+            Err(error) => Some(Seen::Failed { status: status_code(&error), message: error.to_string() }),
+        };
+        let Some(seen) = seen else { continue };
+        if messages.send(Message { scope: scope.clone(), seen }).await.is_err() {
+            return;
+        }
+    }
+}

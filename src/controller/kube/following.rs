@@ -1,0 +1,352 @@
+//! What one process knows of its cluster, and what it does about news: state without a loop.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::Client;
+use osp_core::model::Kind;
+use osp_core::table::Publisher;
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, JoinSet, spawn_blocking};
+use tokio::time::Instant;
+
+use super::build::{Built, build, plan, plan_one};
+use super::conditions::Desired;
+use super::follow::{Message, Seen, follow};
+use super::metrics::Metrics;
+use super::object::OURS;
+use super::scope::{Progress, Scope};
+use super::source::Source;
+use super::status::Board;
+use super::store::{Change, Key, Store};
+use super::{Applied, Settings, WallClock, disk};
+use crate::debounce::Debounce;
+
+/// All statuses are compared this often, whatever was missed.
+const COMPARE: Duration = Duration::from_secs(60);
+/// So long without an answer of the API server before the inputs on disk are used.
+const DISK_PATIENCE: Duration = Duration::from_secs(30);
+/// A changed reference waits this long for the object that it leads to, in `Named` mode: else each rotation of a key
+/// would break its route for the time of one LIST.
+const REFERENCE_PATIENCE: Duration = Duration::from_millis(500);
+/// Problems that are logged one by one after a change; the rest is a number.
+const MOST_LOGGED: usize = 100;
+
+/// Where the table in force comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum InForce {
+    Nothing,
+    Disk,
+    Cluster,
+}
+
+pub struct Following {
+    settings: Settings,
+    client: Client,
+    metrics: Metrics,
+    wall: WallClock,
+    board: Arc<Board>,
+    /// `None` only while a rebuild has them.
+    work: Option<(Store, Publisher)>,
+    scopes: BTreeMap<Scope, (Progress, AbortHandle)>,
+    /// One for each scope.
+    pub tasks: JoinSet<()>,
+    messages: mpsc::Sender<Message>,
+    debounce: Debounce,
+    began: Instant,
+    compared: Instant,
+    in_force: InForce,
+    desired: BTreeMap<Key, Desired>,
+    logged: BTreeSet<String>,
+}
+
+impl Following {
+    /// Opens all watches.
+    pub fn new(source: Source, client: Client, board: Arc<Board>, messages: mpsc::Sender<Message>) -> Self {
+        let Source { settings, publisher, metrics, wall } = source;
+        let store = Store::new(settings.process.clone(), settings.snapshot_dir.is_some());
+        let scopes = settings.watch.scopes(settings.namespace_labels);
+        let now = Instant::now();
+        let mut following = Self {
+            settings,
+            client,
+            metrics,
+            wall,
+            board,
+            work: Some((store, publisher)),
+            scopes: BTreeMap::new(),
+            tasks: JoinSet::new(),
+            messages,
+            debounce: Debounce::default(),
+            began: now,
+            compared: now,
+            in_force: InForce::Nothing,
+            desired: BTreeMap::new(),
+            logged: BTreeSet::new(),
+        };
+        following.open(scopes);
+        following
+    }
+
+    fn open(&mut self, scopes: impl IntoIterator<Item = Scope>) {
+        for scope in scopes {
+            let (client, class) = (self.client.clone(), self.settings.process.class.clone());
+            let task = self.tasks.spawn(follow(client, scope.clone(), class, self.messages.clone()));
+            self.scopes.insert(scope, (Progress::new(Instant::now()), task));
+        }
+    }
+
+    /// Takes in what a watch tells.
+    pub fn hear(&mut self, Message { scope, seen }: Message) {
+        let now = Instant::now();
+        let Some((store, _)) = &mut self.work else { return };
+        // The last words of a watch that was closed count no more.
+        let Some((progress, _)) = self.scopes.get_mut(&scope) else { return };
+        let kind = scope.kind;
+        self.metrics.event(kind, seen.name());
+        let mut touched = None;
+        let change = match seen {
+            Seen::Init => {
+                progress.arriving = Some(Vec::new());
+                Change::Nothing
+            }
+            Seen::Listed(object) => {
+                progress.sign(now);
+                progress.arriving.get_or_insert_default().push(object);
+                Change::Nothing
+            }
+            Seen::InitDone => {
+                progress.sign(now);
+                progress.listed = true;
+                let objects = progress.arriving.take().unwrap_or_default();
+                store.replace(&scope, objects)
+            }
+            Seen::Applied(object) => {
+                progress.sign(now);
+                let key = (object.kind, object.name.clone());
+                touched = Some(key);
+                store.apply(object)
+            }
+            Seen::Deleted(object) => {
+                progress.sign(now);
+                store.remove(&(object.kind, object.name))
+            }
+            Seen::Opened(status) => {
+                if (200..300).contains(&status) {
+                    progress.opened(now);
+                }
+                Change::Nothing
+            }
+            Seen::Failed { status, message } => {
+                self.metrics.error(kind, status);
+                if progress.failed(status == Some(403), now) {
+                    tracing::warn!(%scope, message, "a watch failed; it is tried again");
+                }
+                Change::Nothing
+            }
+        };
+        self.act_on(change, touched, now);
+    }
+
+    fn act_on(&mut self, change: Change, touched: Option<Key>, now: Instant) {
+        if change == Change::Inputs {
+            self.debounce.event(now);
+            self.follow_references();
+        }
+        if change == Change::Status {
+            match touched {
+                Some(key) => self.compare_one(&key),
+                None => self.compare_all(),
+            }
+        }
+        let Some((store, _)) = &self.work else { return };
+        let first = self.in_force != InForce::Cluster && self.settled() && self.debounce.due().is_none();
+        if first || (self.in_force == InForce::Cluster && self.incomplete() != store.snapshot().incomplete) {
+            self.debounce.event(now);
+        }
+    }
+
+    /// When to rebuild; never before every watch has told all that it knows, once.
+    pub fn due(&self) -> Option<Instant> {
+        let due = self.debounce.due()?;
+        if self.in_force != InForce::Cluster {
+            return self.settled().then_some(due);
+        }
+        let awaited = self.scopes.iter().filter(|(scope, (progress, _))| scope.name.is_some() && !progress.settled());
+        let patience = awaited.map(|(_, (progress, _))| progress.began() + REFERENCE_PATIENCE).max();
+        Some(patience.map_or(due, |patience| due.max(patience)))
+    }
+
+    fn settled(&self) -> bool {
+        self.scopes.values().all(|(progress, _)| progress.settled())
+    }
+
+    /// Some routes were never read: nobody can know whether a bucket that no route has exists.
+    fn incomplete(&self) -> bool {
+        self.scopes.iter().any(|(scope, (progress, _))| scope.kind == Kind::BucketRoute && !progress.listed)
+    }
+
+    /// Opens and closes the watches of single objects.
+    fn follow_references(&mut self) {
+        let Some((store, _)) = &mut self.work else { return };
+        let wanted = self.settings.watch.named(store.references());
+        let closed: Vec<Scope> =
+            self.scopes.keys().filter(|scope| scope.name.is_some() && !wanted.contains(*scope)).cloned().collect();
+        for scope in closed {
+            if let Some((_, task)) = self.scopes.remove(&scope) {
+                task.abort();
+            }
+            store.replace(&scope, Vec::new());
+        }
+        let opened: Vec<Scope> = wanted.into_iter().filter(|scope| !self.scopes.contains_key(scope)).collect();
+        self.open(opened);
+    }
+
+    /// Compiles and publishes what is known.
+    pub async fn rebuild(&mut self) -> Option<Applied> {
+        self.debounce = Debounce::default();
+        let incomplete = self.incomplete();
+        let built = self.with_work(incomplete, build).await?;
+        self.in_force = InForce::Cluster;
+        self.report(&built);
+        let applied = applied(&built);
+        self.desired = built.desired;
+        self.logged = built.problems;
+        self.compare_all();
+        Some(applied)
+    }
+
+    /// Lends store and publisher to a thread that may be busy for a while. `None` when they are lent already, which this
+    /// file does not do.
+    async fn with_work(
+        &mut self,
+        incomplete: bool,
+        job: impl FnOnce(&Store, &Publisher, &Settings) -> Built + Send + 'static,
+    ) -> Option<Built> {
+        let (mut store, publisher) = self.work.take()?;
+        let settings = self.settings.clone();
+        let done = spawn_blocking(move || {
+            store.set_incomplete(incomplete);
+            let built = job(&store, &publisher, &settings);
+            (store, publisher, built)
+        });
+        match done.await {
+            Ok((store, publisher, built)) => {
+                self.work = Some((store, publisher));
+                Some(built)
+            }
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+
+    fn report(&self, built: &Built) {
+        let Built { fingerprint, served, broken, problems, .. } = built;
+        self.measure(Instant::now());
+        self.metrics.swapped(built.took, (self.wall)());
+        if let Some((store, _)) = &self.work {
+            for (kind, count) in store.counts() {
+                self.metrics.objects(kind, count);
+            }
+        }
+        for kind in OURS {
+            self.metrics.rejected(kind, built.rejected.get(&kind).copied().unwrap_or_default());
+        }
+        tracing::info!(
+            hash = built.hash,
+            fingerprint = format!("{fingerprint:016x}"),
+            served,
+            broken,
+            problems = problems.len(),
+            "configuration applied"
+        );
+        for problem in problems.difference(&self.logged).take(MOST_LOGGED) {
+            tracing::warn!(problem, "configuration problem");
+        }
+    }
+
+    fn compare_all(&mut self) {
+        self.compared = Instant::now();
+        if let (Some((store, _)), Some(_)) = (&self.work, &self.settings.statuses) {
+            self.board.replace(plan(store, &self.desired, (self.wall)()));
+        }
+    }
+
+    fn compare_one(&self, key: &Key) {
+        if let (Some((store, _)), Some(_)) = (&self.work, &self.settings.statuses) {
+            self.board.set(key, plan_one(store, &self.desired, key, (self.wall)()));
+        }
+    }
+
+    fn measure(&self, now: Instant) {
+        let age = self.scopes.values().map(|(progress, _)| progress.age(now)).max();
+        self.metrics.age(age.unwrap_or_default());
+        let mut in_step: BTreeMap<Kind, bool> = BTreeMap::new();
+        for (scope, (progress, _)) in &self.scopes {
+            *in_step.entry(scope.kind).or_insert(true) &= progress.synced();
+        }
+        in_step.into_iter().for_each(|(kind, synced)| self.metrics.synced(kind, synced));
+    }
+
+    /// What time alone changes.
+    pub async fn look(&mut self) -> Option<Applied> {
+        let now = Instant::now();
+        let mut news = false;
+        for (scope, (progress, _)) in &mut self.scopes {
+            if progress.give_up(now) {
+                tracing::error!(%scope, "forbidden: going on without it; look at the Role of OSP's service account");
+                news = true;
+            }
+        }
+        if news {
+            self.debounce.event(now);
+        }
+        self.measure(now);
+        if now.duration_since(self.compared) >= COMPARE {
+            self.compare_all();
+        }
+        let heard = self.scopes.values().any(|(progress, _)| progress.heard());
+        let late = now.duration_since(self.began) >= DISK_PATIENCE;
+        if self.in_force == InForce::Nothing && late && !heard { self.load_from_disk().await } else { None }
+    }
+
+    /// The API server does not answer: what it said last, before this process was started, is better than nothing.
+    async fn load_from_disk(&mut self) -> Option<Applied> {
+        let dir = self.settings.snapshot_dir.clone()?;
+        let objects = match disk::load(&dir, &self.settings.process.class) {
+            Ok(objects) => objects,
+            Err(error) => {
+                tracing::warn!(%error, dir = %dir.display(), "no inputs on disk, and the API server does not answer");
+                // Not again: nobody but this process writes there.
+                self.in_force = InForce::Disk;
+                return None;
+            }
+        };
+        let built = self
+            .with_work(true, move |_, publisher, settings| {
+                let mut store = Store::new(settings.process.clone(), false);
+                for object in objects {
+                    store.apply(object);
+                }
+                // Routes that were made since then are not in it.
+                store.set_incomplete(true);
+                build(&store, publisher, &Settings { snapshot_dir: None, ..settings.clone() })
+            })
+            .await?;
+        self.in_force = InForce::Disk;
+        tracing::warn!("the API server does not answer: serving the last good inputs from disk");
+        self.report(&built);
+        Some(applied(&built))
+    }
+}
+
+fn applied(built: &Built) -> Applied {
+    let Built { hash, fingerprint, served, broken, problems, .. } = built;
+    Applied {
+        hash: hash.clone(),
+        fingerprint: *fingerprint,
+        served: *served,
+        broken: *broken,
+        problems: problems.len(),
+    }
+}

@@ -1,0 +1,214 @@
+//! Which part of the cluster one watch covers, and what is known of that watch.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+use kube::runtime::watcher;
+use osp_core::model::{Kind, ObjectName};
+use tokio::time::Instant;
+
+use super::object::{OURS, Object};
+
+/// Only objects with this label are read: it limits memory, not permission.
+pub const WATCH_LABEL: &str = "osp.flexworks.eu/watch=true";
+
+/// The server ends a quiet watch after this many seconds, and a dead one is noticed 5 s later: the longest that a revoked
+/// grant can go unnoticed.
+const WATCH_SECONDS: u32 = 60;
+
+/// Objects of one page of a LIST.
+const PAGE_SIZE: u32 = 500;
+
+/// A scope that is forbidden for this long is given up, so that one missing Role does not hold everybody.
+pub const FORBIDDEN_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How Secrets and ConfigMaps are watched; decides the permissions that OSP needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WatchMode {
+    /// In these namespaces, those with the label.
+    Namespaces(BTreeSet<String>),
+    /// In these namespaces, one watch for each object that is referred to, by name.
+    Named(BTreeSet<String>),
+    /// In all namespaces, those with the label.
+    Cluster,
+}
+
+/// What one watch covers.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Scope {
+    /// The kind.
+    pub kind: Kind,
+    /// One namespace, or all.
+    pub namespace: Option<String>,
+    /// One object, or all of the selected ones.
+    pub name: Option<String>,
+}
+
+/// What is known of one watch.
+#[derive(Debug, Clone)]
+pub struct Progress {
+    /// The first LIST was complete.
+    pub listed: bool,
+    /// The objects of a LIST that is not complete yet.
+    pub arriving: Option<Vec<Object>>,
+    /// A watch was opened after it.
+    opened: bool,
+    /// Since when every answer is "forbidden".
+    forbidden_since: Option<Instant>,
+    /// Forbidden for too long: it holds nobody any more.
+    given_up: bool,
+    failing: bool,
+    began: Instant,
+    last_sign: Option<Instant>,
+}
+
+impl WatchMode {
+    /// The scopes that exist from the start. `namespace_labels`: whether Namespaces may be read.
+    #[must_use]
+    pub fn scopes(&self, namespace_labels: bool) -> BTreeSet<Scope> {
+        let all = [OURS.as_slice(), &[Kind::Secret, Kind::ConfigMap]].concat();
+        let everywhere = |kind: Kind| Scope { kind, namespace: None, name: None };
+        let inside = |namespaces: &BTreeSet<String>, kinds: &[Kind]| -> BTreeSet<Scope> {
+            let each = namespaces.iter().flat_map(|namespace| {
+                kinds.iter().map(|kind| Scope { kind: *kind, namespace: Some(namespace.clone()), name: None })
+            });
+            each.collect()
+        };
+        let mut scopes = match self {
+            Self::Namespaces(namespaces) => inside(namespaces, &all),
+            Self::Named(namespaces) => inside(namespaces, &OURS),
+            Self::Cluster => all.into_iter().map(everywhere).collect(),
+        };
+        if namespace_labels {
+            scopes.insert(everywhere(Kind::Namespace));
+        }
+        scopes
+    }
+
+    /// The scopes of the objects that are referred to: each has its own in [`WatchMode::Named`], none elsewhere.
+    #[must_use]
+    pub fn named(&self, references: impl IntoIterator<Item = (Kind, ObjectName)>) -> BTreeSet<Scope> {
+        let Self::Named(namespaces) = self else { return BTreeSet::new() };
+        references
+            .into_iter()
+            .filter(|(_, name)| namespaces.contains(&*name.namespace))
+            .map(|(kind, ObjectName { namespace, name })| Scope {
+                kind,
+                namespace: Some(namespace.to_string()),
+                name: Some(name.to_string()),
+            })
+            .collect()
+    }
+}
+
+impl Scope {
+    /// True when an object of this kind and name comes by this watch.
+    #[must_use]
+    pub fn covers(&self, kind: Kind, name: &ObjectName) -> bool {
+        kind == self.kind
+            && self.namespace.as_deref().is_none_or(|namespace| namespace == &*name.namespace)
+            && self.name.as_deref().is_none_or(|own| own == &*name.name)
+    }
+
+    /// What the server is asked for.
+    #[must_use]
+    pub fn watcher_config(&self, class: &str) -> watcher::Config {
+        let config = watcher::Config::default().timeout(WATCH_SECONDS).page_size(PAGE_SIZE);
+        match (&self.name, self.kind) {
+            // Role rules with resourceNames allow exactly this field selector.
+            (Some(name), _) => config.fields(&format!("metadata.name={name}")),
+            (None, Kind::Secret | Kind::ConfigMap) => config.labels(WATCH_LABEL),
+            (None, Kind::Namespace) => config,
+            (None, _) => config.fields(&format!("spec.className={class}")),
+        }
+    }
+}
+
+impl Progress {
+    /// A watch that begins now.
+    #[must_use]
+    pub fn new(now: Instant) -> Self {
+        Self {
+            listed: false,
+            arriving: None,
+            opened: false,
+            forbidden_since: None,
+            given_up: false,
+            failing: false,
+            began: now,
+            last_sign: None,
+        }
+    }
+
+    /// Something came from the server.
+    pub fn sign(&mut self, now: Instant) {
+        self.last_sign = Some(now);
+    }
+
+    /// A watch was opened with success: everything is as it should be.
+    pub fn opened(&mut self, now: Instant) {
+        self.sign(now);
+        self.failing = false;
+        self.opened = true;
+        self.forbidden_since = None;
+        self.given_up = false;
+    }
+
+    /// An error; true when it is the first one in a row. Another one than "forbidden" says nothing of permissions.
+    pub fn failed(&mut self, forbidden: bool, now: Instant) -> bool {
+        if forbidden {
+            self.forbidden_since.get_or_insert(now);
+        }
+        !std::mem::replace(&mut self.failing, true)
+    }
+
+    /// When it began.
+    #[must_use]
+    pub fn began(&self) -> Instant {
+        self.began
+    }
+
+    /// Gives up on a scope that has been forbidden for too long; true when that is news.
+    pub fn give_up(&mut self, now: Instant) -> bool {
+        let late = self.forbidden_since.is_some_and(|since| now.duration_since(since) >= FORBIDDEN_PATIENCE);
+        let news = late && !self.given_up;
+        self.given_up |= late;
+        news
+    }
+
+    /// True when its contents are known and will be kept up to date.
+    #[must_use]
+    pub fn synced(&self) -> bool {
+        self.listed && self.opened && !self.given_up
+    }
+
+    /// True when nobody has to wait for it: in step, or given up.
+    #[must_use]
+    pub fn settled(&self) -> bool {
+        (self.listed && self.opened) || self.given_up
+    }
+
+    /// Time since the last sign of life.
+    #[must_use]
+    pub fn age(&self, now: Instant) -> Duration {
+        now.duration_since(self.last_sign.unwrap_or(self.began))
+    }
+
+    /// True when the server has answered anything but errors.
+    #[must_use]
+    pub fn heard(&self) -> bool {
+        self.last_sign.is_some()
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.kind.as_str())?;
+        match (&self.namespace, &self.name) {
+            (Some(namespace), Some(name)) => write!(f, " {namespace}/{name}"),
+            (Some(namespace), None) => write!(f, " in {namespace}"),
+            _ => write!(f, " in all namespaces"),
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! What the cluster says right now: one lowered entry for each object, changed one at a time.
+//!
+//! An object is lowered once, when it changes; a rebuild takes the [`Snapshot`] as it is. The order of events does not
+//! show in it: only the last state of each object counts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use osp_core::model::{Kind, ObjectName, Problem, ProcessRules, Snapshot};
+use ring::digest::{Context, SHA256};
+
+use super::conditions::Observed;
+use super::object::{Object, is_ours};
+use super::references::references;
+use super::scope::Scope;
+use crate::lower;
+
+/// Which object.
+pub type Key = (Kind, ObjectName);
+
+/// What a change means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Change {
+    /// Nothing that matters here.
+    Nothing,
+    /// The status or the `resourceVersion`: nothing to compile.
+    Status,
+    /// What the table is made of.
+    Inputs,
+}
+
+/// Everything that is known.
+#[derive(Debug, Default)]
+pub struct Store {
+    keep_objects: bool,
+    snapshot: Snapshot,
+    known: BTreeMap<Key, Known>,
+}
+
+/// What is kept of one object, beside its entry in the snapshot.
+#[derive(Debug)]
+pub struct Known {
+    version: Version,
+    /// The last one seen: what a write of the status must name.
+    pub resource_version: String,
+    /// The status as the server has it.
+    pub observed: Observed,
+    references: BTreeSet<Key>,
+    problems: Vec<Problem>,
+    object: Option<Box<Object>>,
+}
+
+/// Two versions that are equal mean the same to the table; our own writes of the status make no new one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Version {
+    uid: String,
+    generation: Option<i64>,
+    /// For kinds without a generation.
+    resource_version: Option<String>,
+    labels: BTreeMap<String, String>,
+}
+
+impl Store {
+    /// An empty one for a process with these rules. `keep_objects`: whether [`Store::objects`] is asked for.
+    #[must_use]
+    pub fn new(process: ProcessRules, keep_objects: bool) -> Self {
+        Self { snapshot: Snapshot::new(process), keep_objects, known: BTreeMap::new() }
+    }
+
+    /// The input of [`osp_core::table::compile`].
+    #[must_use]
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// Says whether some routes could not be read, so that nobody can know whether a bucket exists.
+    pub fn set_incomplete(&mut self, incomplete: bool) {
+        self.snapshot.incomplete = incomplete;
+    }
+
+    /// An object is there, in this state. One that is being deleted, and one of another class, is not.
+    pub fn apply(&mut self, object: Object) -> Change {
+        let key = (object.kind, object.name.clone());
+        if object.deleted || object.class().is_some_and(|class| class != self.snapshot.process.class) {
+            return self.remove(&key);
+        }
+        let version = Version::of(&object);
+        if let Some(known) = self.known.get_mut(&key)
+            && known.version == version
+        {
+            let observed = Observed::read(&object.status);
+            if known.resource_version == object.resource_version && known.observed == observed {
+                return Change::Nothing;
+            }
+            known.resource_version = object.resource_version;
+            known.observed = observed;
+            return Change::Status;
+        }
+        let problems = lower::lower(&object.document(), &object.name).put(object.name.clone(), &mut self.snapshot);
+        let known = Known {
+            version,
+            resource_version: object.resource_version.clone(),
+            observed: Observed::read(&object.status),
+            references: references(&object),
+            problems,
+            object: self.keep_objects.then(|| Box::new(object)),
+        };
+        self.known.insert(key, known);
+        Change::Inputs
+    }
+
+    /// An object is gone.
+    pub fn remove(&mut self, key: &Key) -> Change {
+        if self.known.remove(key).is_none() {
+            return Change::Nothing;
+        }
+        self.snapshot.remove(key.0, &key.1);
+        Change::Inputs
+    }
+
+    /// A complete LIST of a scope: what it does not have is gone.
+    pub fn replace(&mut self, scope: &Scope, objects: Vec<Object>) -> Change {
+        let listed: BTreeSet<Key> = objects.iter().map(|object| (object.kind, object.name.clone())).collect();
+        let gone: Vec<Key> =
+            self.known.keys().filter(|key| scope.covers(key.0, &key.1) && !listed.contains(*key)).cloned().collect();
+        let removed = gone.iter().map(|key| self.remove(key)).max();
+        let applied = objects.into_iter().map(|object| self.apply(object)).max();
+        removed.max(applied).unwrap_or(Change::Nothing)
+    }
+
+    /// What is known of one object.
+    #[must_use]
+    pub fn known(&self, key: &Key) -> Option<&Known> {
+        self.known.get(key)
+    }
+
+    /// All objects, sorted.
+    pub fn all(&self) -> impl Iterator<Item = (&Key, &Known)> {
+        self.known.iter()
+    }
+
+    /// Number of objects of each kind.
+    #[must_use]
+    pub fn counts(&self) -> BTreeMap<Kind, usize> {
+        let mut counts: BTreeMap<Kind, usize> = Kind::ALL.into_iter().map(|kind| (kind, 0)).collect();
+        for (kind, _) in self.known.keys() {
+            *counts.entry(*kind).or_default() += 1;
+        }
+        counts
+    }
+
+    /// The Secrets and `ConfigMap`s that anything refers to.
+    #[must_use]
+    pub fn references(&self) -> BTreeSet<Key> {
+        self.known.values().flat_map(|known| &known.references).cloned().collect()
+    }
+
+    /// What is wrong and has no place in the snapshot: Secrets and `ConfigMap`s that cannot be understood.
+    pub fn problems(&self) -> impl Iterator<Item = (&Key, &Problem)> {
+        self.known.iter().flat_map(|(key, known)| known.problems.iter().map(move |problem| (key, problem)))
+    }
+
+    /// The objects as they came, when they are kept.
+    pub fn objects(&self) -> impl Iterator<Item = &Object> {
+        self.known.values().filter_map(|known| known.object.as_deref())
+    }
+
+    /// Equal on replicas that have seen the same: of OSP's kinds their generation, of the others their version, of
+    /// Namespaces their labels. 16 hexadecimal digits.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        let mut context = Context::new(&SHA256);
+        let mut text = |text: &str| {
+            context.update(&(text.len() as u64).to_be_bytes());
+            context.update(text.as_bytes());
+        };
+        for ((kind, name), Known { version, .. }) in &self.known {
+            for part in [kind.as_str(), &name.namespace, &name.name] {
+                text(part);
+            }
+            if *kind == Kind::Namespace {
+                version
+                    .labels
+                    .iter()
+                    .for_each(|(key, value)| [key, value].map(|part| text(part)).into_iter().collect());
+            } else {
+                text(&version.uid);
+                text(&version.generation.map_or_else(String::new, |generation| generation.to_string()));
+                text(version.resource_version.as_deref().unwrap_or_default());
+            }
+        }
+        context.finish().as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl Known {
+    /// `metadata.generation`.
+    #[must_use]
+    pub fn generation(&self) -> Option<i64> {
+        self.version.generation
+    }
+
+    /// `metadata.uid`.
+    #[must_use]
+    pub fn uid(&self) -> &str {
+        &self.version.uid
+    }
+}
+
+impl Version {
+    fn of(object: &Object) -> Self {
+        let has_generation = is_ours(object.kind) && object.generation.is_some();
+        Self {
+            uid: object.uid.clone(),
+            generation: object.generation.filter(|_| has_generation),
+            resource_version: (!has_generation && object.kind != Kind::Namespace)
+                .then(|| object.resource_version.clone()),
+            labels: object.labels.clone(),
+        }
+    }
+}

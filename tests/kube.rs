@@ -1,0 +1,195 @@
+//! The whole binary with a cluster as its source: the fake API server of `tests/apiserver` over TCP.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use osp_fake_apiserver::{ApiServer, Fault, Listening, Rule, Verb, custom};
+use osp_test_support::gateway::{Gateway, Launch};
+use osp_test_support::{ALICE, BACKEND, Backend, Connection, Payload, Request, Signer, wait_until};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+const OSP: &str = env!("CARGO_BIN_EXE_osp");
+
+/// A cluster with one route `alpha` for Alice in `team-a`, and the backend that it leads to.
+struct Cluster {
+    server: ApiServer,
+    backend: Backend,
+    dir: TempDir,
+    _listening: Listening,
+    _runtime: Runtime,
+}
+
+impl Cluster {
+    fn start() -> Self {
+        let runtime = Runtime::new().unwrap();
+        let server = ApiServer::default();
+        let listening = runtime.block_on(server.listen());
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("kubeconfig"), listening.kubeconfig()).unwrap();
+        let backend = Backend::start(BACKEND);
+        backend.seed("b", "k", b"content");
+        let cluster = Self { server, backend, dir, _listening: listening, _runtime: runtime };
+        for (name, key) in [("alice", ALICE), ("backend", BACKEND)] {
+            cluster.server.apply(json!({
+                "apiVersion": "v1", "kind": "Secret",
+                "metadata": {"namespace": "team-a", "name": name, "labels": {"osp.flexworks.eu/watch": "true"}},
+                "data": {"AWS_ACCESS_KEY_ID": base64(key.id), "AWS_SECRET_ACCESS_KEY": base64(key.secret)},
+            }));
+        }
+        let source = json!({"className": "osp", "secret": {"name": "backend"}});
+        cluster.server.apply(custom("CredentialSource", "team-a", "backend", source));
+        let client = json!({"className": "osp", "accessKey": {"secretRefs": [{"name": "alice"}]}});
+        cluster.server.apply(custom("ClientIdentity", "team-a", "alice", client));
+        cluster.server.apply(cluster.route("alpha", &["Read", "List"]));
+        cluster
+    }
+
+    fn route(&self, bucket: &str, permissions: &[&str]) -> Value {
+        let access = json!([{"name": "alice", "clientRef": {"name": "alice"}, "permissions": permissions}]);
+        custom(
+            "BucketRoute",
+            "team-a",
+            bucket,
+            json!({
+                "className": "osp",
+                "match": {"bucket": bucket},
+                "backends": [{
+                    "name": "main", "endpoint": self.backend.endpoint(), "bucket": "b", "region": "eu-test-1",
+                    "credentialRef": {"name": "backend"},
+                }],
+                "access": if permissions.is_empty() { json!([]) } else { access },
+            }),
+        )
+    }
+
+    fn kubeconfig(&self) -> PathBuf {
+        self.dir.path().join("kubeconfig")
+    }
+}
+
+fn launch(kubeconfig: &std::path::Path) -> Launch<'_> {
+    Launch::kubernetes(OSP, kubeconfig).http().arguments(&["--watch-namespaces", "team-a"])
+}
+
+fn base64(text: &str) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let sextet = |number: u32| char::from(ALPHABET[usize::try_from(number & 63).unwrap()]);
+    let group = |bytes: &[u8]| {
+        let at = |index: usize| u32::from(bytes.get(index).copied().unwrap_or(0));
+        let all = at(0) << 16 | at(1) << 8 | at(2);
+        let digits = [sextet(all >> 18), sextet(all >> 12), sextet(all >> 6), sextet(all)];
+        digits.into_iter().take(bytes.len() + 1).chain(std::iter::repeat('=')).take(4).collect::<String>()
+    };
+    text.as_bytes().chunks(3).map(group).collect()
+}
+
+fn get(address: SocketAddr, path: &str) -> (u16, String) {
+    let request = Signer::new(ALICE).sign(Request::new("GET", &address.to_string(), path), Payload::Sha256);
+    let response = Connection::plain(address).send(&request).unwrap();
+    (response.status, response.text())
+}
+
+fn ready(gateway: &Gateway) -> bool {
+    gateway.admin_page("/readyz").0 == 200
+}
+
+/// How long it takes until a request is answered like this.
+fn until(gateway: &Gateway, path: &str, status: u16) -> Duration {
+    let began = Instant::now();
+    wait_until("the change to be in force", || get(gateway.http(), path).0 == status);
+    began.elapsed()
+}
+
+#[test]
+fn c16_what_is_applied_is_served_and_what_is_revoked_is_denied_within_a_second() {
+    let cluster = Cluster::start();
+    let kubeconfig = cluster.kubeconfig();
+    let gateway = launch(&kubeconfig).ready();
+    assert!(ready(&gateway));
+    assert_eq!(get(gateway.http(), "/alpha/k"), (200, "content".to_owned()));
+    cluster.server.apply(cluster.route("beta", &["Read"]));
+    assert!(until(&gateway, "/beta/k", 200) < Duration::from_secs(1));
+    cluster.server.apply(cluster.route("beta", &[]));
+    assert!(until(&gateway, "/beta/k", 403) < Duration::from_secs(1));
+    cluster.server.delete("BucketRoute", "team-a", "beta");
+    assert!(until(&gateway, "/beta/k", 404) < Duration::from_secs(1));
+    assert_eq!(get(gateway.http(), "/alpha/k").0, 200);
+    wait_until("the status", || {
+        let ready = cluster.server.condition("BucketRoute", "team-a", "alpha", "Ready");
+        ready == Some(("True".to_owned(), "Ready".to_owned()))
+    });
+    let page = gateway.admin_page("/config").1;
+    assert!(page.contains("team-a/alpha") && !page.contains(BACKEND.secret) && !page.contains(ALICE.secret), "{page}");
+}
+
+#[test]
+fn k_ctl_1_until_the_cluster_is_known_every_request_is_503_and_the_process_is_not_ready() {
+    let cluster = Cluster::start();
+    cluster.server.spoil(Rule::new(Fault::Status(500)).verb(Verb::List).of("secrets"));
+    let kubeconfig = cluster.kubeconfig();
+    let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (http, admin) = (free(), free());
+    let addresses = [http.to_string(), admin.to_string()];
+    let arguments = ["--watch-namespaces", "team-a", "--http-listen", &addresses[0], "--admin-listen", &addresses[1]];
+    let gateway = Launch::kubernetes(OSP, &kubeconfig).arguments(&arguments).started();
+    wait_until("the listeners", || [http, admin].iter().all(|one| TcpStream::connect(one).is_ok()));
+    let page = |path: &str| {
+        let request = Request::new("GET", &admin.to_string(), path).header("Connection", "close");
+        Connection::plain(admin).send(&request).unwrap().status
+    };
+    wait_until("a watch to fail", || cluster.server.count(Verb::List, "secrets") > 1);
+    assert_eq!((page("/livez"), page("/readyz")), (200, 503));
+    let (status, body) = get(http, "/alpha/k");
+    assert!(status == 503 && body.contains("ServiceUnavailable"), "{status} {body}");
+    assert!(cluster.backend.settled().is_empty());
+    cluster.server.heal();
+    wait_until("readiness", || page("/readyz") == 200);
+    assert_eq!(get(http, "/alpha/k").0, 200);
+    drop(gateway);
+}
+
+#[test]
+fn k_ctl_2_an_api_server_that_is_gone_changes_nothing_for_clients() {
+    let cluster = Cluster::start();
+    let kubeconfig = cluster.kubeconfig();
+    let gateway = launch(&kubeconfig).ready();
+    cluster.server.go_down();
+    for _ in 0..20 {
+        assert_eq!(get(gateway.http(), "/alpha/k").0, 200);
+        assert!(ready(&gateway));
+    }
+    cluster.server.apply(cluster.route("late", &["Read"]));
+    cluster.server.come_up();
+    until(&gateway, "/late/k", 200);
+}
+
+#[test]
+fn k_ctl_5_a_controller_serves_nothing_and_a_proxy_writes_nothing() {
+    let cluster = Cluster::start();
+    let kubeconfig = cluster.kubeconfig();
+    let proxy = launch(&kubeconfig).arguments(&["--mode", "proxy"]).ready();
+    assert_eq!(get(proxy.http(), "/alpha/k").0, 200);
+    assert_eq!(cluster.server.count(Verb::Create, "leases"), 0);
+    let mut controller = launch(&kubeconfig).arguments(&["--mode", "controller"]).ready();
+    assert!(controller.bound().get("http").is_none(), "{}", controller.bound());
+    wait_until("the statuses", || cluster.server.count(Verb::Patch, "bucketroutes") == 1);
+    let holder = |cluster: &Cluster| cluster.server.objects("Lease")[0]["spec"]["holderIdentity"].clone();
+    assert!(holder(&cluster).as_str().unwrap().starts_with("osp-test_"));
+    assert_eq!(cluster.server.objects("Lease")[0]["metadata"]["namespace"], "osp-system");
+    controller.terminate();
+    assert!(controller.wait_exit().success());
+    assert_eq!(holder(&cluster), "", "the Lease is given back before the process ends");
+}
+
+#[test]
+fn a_kubeconfig_that_is_none_is_exit_1_with_a_reason() {
+    let dir = tempfile::tempdir().unwrap();
+    let missing = dir.path().join("nothing");
+    let (status, log) = launch(&missing).fails();
+    assert_eq!(status.code(), Some(1), "{log}");
+    assert!(log.contains("kubeconfig"), "{log}");
+}
