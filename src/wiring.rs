@@ -85,7 +85,7 @@ pub(crate) fn crds(dir: Option<&Path>) -> Result<(), Failure> {
         });
     }
     let stream: Vec<&str> = definitions.iter().map(|one| one.yaml.as_str()).collect();
-    std::io::stdout().write_all(stream.join("---\n").as_bytes()).map_err(|why| failure(Path::new("stdout"), &why))
+    crate::print(&stream.join("---\n"))
 }
 
 /// The listeners of the process, bound before anything runs: a taken port is an error at start, and port 0 gets its
