@@ -4,7 +4,6 @@
 //! ([`File`]), lets flags win, and reports **all** mistakes of both at once. Routes and keys are no settings of the
 //! process: they are documents, read by the controller.
 
-mod duration;
 mod kubernetes;
 mod settings;
 mod tenancy;
@@ -21,11 +20,11 @@ use ipnet::IpNet;
 use osp_core::model::{DEFAULT_CLASS, HostPort, HostRule, ProcessRules};
 use serde_json::json;
 
-pub use self::duration::{format_duration, parse_duration};
 pub use self::kubernetes::{Documents, Kubernetes, Mode};
 pub use self::settings::File;
 use self::settings::Settings;
 use crate::args::Serve;
+pub use osp_core::model::{format_duration, parse_duration};
 
 /// Port of the original product; clients have it in their profiles.
 const DEFAULT_HTTP: &str = "0.0.0.0:6190";

@@ -53,6 +53,7 @@ pub(crate) fn serve(config: Config) -> Result<(), Failure> {
     let draining = watch.draining.clone();
     let resolver = Box::new(SystemResolver::new(Arc::clone(&clock)));
     let gateway = Gateway::new(settings, reader, Arc::clone(&observer), resolver, watch.draining.clone());
+    metrics.registry().register(Box::new(gateway.backend_health())).map_err(failure)?;
     let proxy = http_proxy(&server.configuration, Proxy(gateway));
     let front = Front::new(proxy, Arc::clone(&observer), watch);
     let announcement = sockets.announcement();

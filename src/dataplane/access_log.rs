@@ -65,7 +65,9 @@ pub struct AccessRecord<'a> {
     pub bytes_out: u64,
     /// From the first byte of the head to the end of the answer.
     pub duration: Duration,
-    /// Attempts to reach the backend.
+    /// Name in its route of the backend that was asked last.
+    pub backend: Option<&'a str>,
+    /// Attempts to reach a backend.
     pub attempts: usize,
 }
 
@@ -194,6 +196,9 @@ fn json_line(record: &AccessRecord<'_>, out: &mut Vec<u8>) {
     number(",\"bytes_in\":", record.bytes_in, out);
     number(",\"bytes_out\":", record.bytes_out, out);
     milliseconds(",\"duration_ms\":", record.duration, out);
+    if let Some(backend) = record.backend {
+        quoted(",\"backend\":\"", &[backend], out);
+    }
     number(",\"attempts\":", record.attempts as u64, out);
     out.extend_from_slice(b"}\n");
 }
@@ -300,6 +305,7 @@ mod tests {
             bytes_in: 0,
             bytes_out: 1,
             duration: Duration::from_micros(500),
+            backend: None,
             attempts: 0,
         }
     }
@@ -340,6 +346,7 @@ mod tests {
             operation: Some("GetObject"),
             bytes_in: u64::MAX,
             bytes_out: 1_234_567_890,
+            backend: Some("minio-dr"),
             attempts: 2,
             ..record("00")
         };
@@ -348,6 +355,7 @@ mod tests {
             "principal": "team-a/alice", "method": "GET", "operation": "GetObject",
             "bucket": "line\nbreak\u{1b}[31m\"\\é", "decision": "deny", "status": 403, "code": "AccessDenied",
             "reason": "denied", "blame": "client", "bytes_in": u64::MAX, "bytes_out": 1_234_567_890, "duration_ms": 0.5,
+            "backend": "minio-dr",
             "attempts": 2
         });
         assert_eq!(json(&full), expected);

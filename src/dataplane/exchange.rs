@@ -1,5 +1,8 @@
 //! Requests that OSP itself makes, on a connector and a pool of their own, each under a permit: `DeleteObjects`.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use http::{HeaderName, HeaderValue, header};
 use osp_core::Denial;
@@ -9,6 +12,7 @@ use osp_core::s3::DeleteOutcome;
 use pingora_core::connectors::http::Connector;
 use pingora_core::protocols::http::client::HttpSession;
 use pingora_core::upstreams::peer::{HttpPeer, Peer};
+use pingora_error::{Error, ErrorType};
 use pingora_http::RequestHeader;
 use pingora_proxy::Session;
 
@@ -36,8 +40,8 @@ pub async fn delete_objects(
     if let Some(permit) = permit {
         let (status, answer) = send(gateway, &permit, body.into(), flight).await?;
         match status {
-            200 => outcomes.extend(DeleteOutcome::parse_result(&answer, &permit.route().mapping)?),
-            404 => return Err(Denial::NoSuchBucket(permit.route().mapping.client_bucket.to_string())),
+            200 => outcomes.extend(DeleteOutcome::parse_result(&answer, &permit.backend().mapping)?),
+            404 => return Err(Denial::NoSuchBucket(permit.route().bucket.to_string())),
             300..=499 => return Err(Denial::UpstreamRefused),
             _ => return Err(Denial::UpstreamMisbehaved),
         }
@@ -66,14 +70,20 @@ pub async fn proved_body(session: &mut Session, mut gate: Gate, flight: &mut Fli
 
 /// Sends one small request under a permit; tries another connection when one could not be made.
 async fn send(gateway: &Gateway, permit: &Permit, body: Bytes, flight: &mut Flight) -> Result<(u16, Bytes), Denial> {
-    for attempt in 0..gateway.settings.max_attempts.max(1) {
-        flight.attempts = attempt + 1;
-        let peer = route::peer(permit, &*gateway.resolver, &gateway.trust, attempt).await?;
+    let retries = permit.route().backends.retries();
+    flight.facts.backend = Some(Arc::clone(&permit.backend().name));
+    for attempt in 0..retries.map_or(gateway.settings.max_attempts, |retries| retries.attempts).max(1) {
+        flight.attempts.count = attempt + 1;
+        if let Some(retries) = retries.filter(|_| attempt > 0) {
+            tokio::time::sleep(retries.delay(flight.attempts.count, gateway.observer.ids.random())).await;
+        }
+        let peer = route::peer(permit, &*gateway.resolver, &gateway.egress, attempt).await?;
         match gateway.connector.get_http_session(&*peer).await {
             Ok((connection, _)) => {
                 // the body names keys to delete: once it may have left, it is not sent again
                 let head = head_of(gateway, permit, &body)?;
-                return converse(&gateway.connector, connection, &peer, (head, body)).await;
+                let first_byte = route::first_byte(permit.upstream());
+                return converse(&gateway.connector, connection, (&peer, first_byte), (head, body)).await;
             }
             Err(error) => {
                 tracing::warn!(request_id = %flight.id, endpoint = %permit.upstream().endpoint, %error, "no connection");
@@ -99,10 +109,10 @@ fn head_of(gateway: &Gateway, permit: &Permit, body: &[u8]) -> Result<RequestHea
 async fn converse(
     connector: &Connector,
     mut connection: HttpSession,
-    peer: &HttpPeer,
+    (peer, first_byte): (&HttpPeer, Option<Duration>),
     (head, body): (RequestHeader, Bytes),
 ) -> Result<(u16, Bytes), Denial> {
-    connection.set_read_timeout(peer.options.read_timeout);
+    connection.set_read_timeout(first_byte.or(peer.options.read_timeout));
     connection.set_write_timeout(peer.options.write_timeout);
     let exchanged = async {
         connection.write_request_header(Box::new(head)).await?;
@@ -114,11 +124,12 @@ async fn converse(
                 break;
             }
         }
+        connection.set_read_timeout(peer.options.read_timeout);
         let mut answer = BytesMut::new();
         while let Some(piece) = connection.read_response_body().await? {
             answer.extend_from_slice(&piece);
             if answer.len() > EXCHANGE_ANSWER_BYTES {
-                return pingora_error::Error::e_explain(pingora_error::ErrorType::InternalError, "answer too long");
+                return Error::e_explain(ErrorType::InternalError, "answer too long");
             }
         }
         Ok(answer.freeze())
@@ -127,7 +138,8 @@ async fn converse(
         Ok(Ok(answer)) => answer,
         Ok(Err(error)) => {
             tracing::warn!(kind = ?error.etype(), "an exchange with a backend failed");
-            return Err(Denial::UpstreamMisbehaved);
+            let late = matches!(error.etype(), ErrorType::ReadTimedout | ErrorType::WriteTimedout);
+            return Err(if late { Denial::UpstreamTimeout } else { Denial::UpstreamMisbehaved });
         }
         Err(_) => return Err(Denial::UpstreamTimeout),
     };

@@ -2,12 +2,15 @@
 //! get at it.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use osp_core::access::{Permit, Principal};
 use osp_core::payload::Gate;
 use osp_core::s3::{BucketName, ErrorBody, Framing, ObjectKey, RawHead, ResponseXml};
 use osp_core::{Blame, Denial};
+
+use crate::attempt::Attempts;
 
 /// Per-request state. `Send + Sync`, made by `new_ctx` for every request.
 #[derive(Debug)]
@@ -22,8 +25,8 @@ pub struct Flight {
     pub facts: Facts,
     /// Why it stops, set by whoever finds out and rendered by `respond.rs`.
     pub denial: Option<Denial>,
-    /// Attempts to reach the backend so far.
-    pub attempts: usize,
+    /// Attempts to reach a backend.
+    pub attempts: Attempts,
     stage: Stage,
 }
 
@@ -54,6 +57,8 @@ pub struct Facts {
     pub bytes_in: Option<u64>,
     /// The bucket was named by the host, in front of a base host.
     pub virtual_host: bool,
+    /// Name in its route of the backend that was asked last.
+    pub backend: Option<Arc<str>>,
     /// When the backend's head came, by the monotonic clock.
     pub backend_answered: Option<Duration>,
 }
@@ -113,7 +118,7 @@ impl Flight {
             received: None,
             facts: Facts { method: "OTHER", ..Facts::default() },
             denial: None,
-            attempts: 0,
+            attempts: Attempts::default(),
             stage: Stage::Arrived,
         }
     }

@@ -1,6 +1,7 @@
 //! One request, top to bottom. Every phase is a few lines and calls one stage; `admit` is the security of the product.
 
 use std::any::Any;
+use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,24 +10,27 @@ use bytes::Bytes;
 use http::Method;
 use osp_core::access::{Decision, OwnAnswer, PendingBatch, Permit};
 use osp_core::s3::{self, Addressing, BucketName, Framing, ListBucketsPage, RawHead, Target};
-use osp_core::table::{Reader, RouteTable};
+use osp_core::table::{Outcome, Reader, RouteTable};
 use osp_core::{Denial, Timestamp};
 use pingora_core::connectors::http::Connector;
 use pingora_core::modules::http::HttpModules;
+use pingora_core::protocols::Digest;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_error::{Error, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 use tokio::sync::watch;
 
+use crate::attempt::Failure;
+use crate::egress::Egress;
 use crate::exchange;
 use crate::flight::Flight;
+use crate::health::{BackendHealth, HealthBook};
 use crate::resolver::Resolver;
 use crate::respond::{self, Answer};
 use crate::settings::{CLIENT_STALL, DRAIN_TIME, Settings};
 use crate::signing_keys::SigningKeys;
-use crate::stage::{Observer, authenticate, authorize, forward, listener, route, sign};
-use crate::trust::TrustStores;
+use crate::stage::{Observer, authenticate, authorize, forward, listener, sign};
 
 /// `CreationDate` of every bucket that OSP lists: stable, and nothing of the backend's.
 const BUCKETS_CREATED: Timestamp = Timestamp::from_unix_seconds(1_767_225_600);
@@ -46,7 +50,8 @@ pub struct Gateway {
     /// For the requests that OSP itself makes.
     pub(crate) connector: Connector,
     pub(crate) keys: SigningKeys,
-    pub(crate) trust: TrustStores,
+    pub(crate) egress: Egress,
+    pub(crate) health: Arc<HealthBook>,
 }
 
 /// What `admit` decided.
@@ -77,8 +82,15 @@ impl Gateway {
             draining,
             connector: Connector::new(None),
             keys: SigningKeys::default(),
-            trust: TrustStores::default(),
+            egress: Egress::default(),
+            health: Arc::default(),
         }
+    }
+
+    /// The state of the backends, for the metrics page.
+    #[must_use]
+    pub fn backend_health(&self) -> BackendHealth {
+        BackendHealth::new(self.table.clone(), Arc::clone(&self.health))
     }
 
     /// Head -> target -> proof -> operation -> routes -> decision, all against one pinned table. There is no other way
@@ -193,13 +205,21 @@ impl ProxyHttp for Proxy {
     }
 
     async fn upstream_peer(&self, _session: &mut Session, flight: &mut Box<Flight>) -> Result<Box<HttpPeer>> {
-        let attempt = flight.attempts;
-        flight.attempts += 1;
-        let peer = match flight.permitted() {
-            Ok(permit) => route::peer(permit, &*self.0.resolver, &self.0.trust, attempt).await,
-            Err(denial) => Err(denial),
-        };
-        peer.map_err(|denial| stop(flight, denial))
+        self.0.next_peer(flight).await
+    }
+
+    async fn connected_to_upstream(
+        &self,
+        _session: &mut Session,
+        _reused: bool,
+        peer: &HttpPeer,
+        socket: RawFd,
+        _digest: Option<&Digest>,
+        flight: &mut Box<Flight>,
+    ) -> Result<()> {
+        // only peers with a time-out of their own are traced
+        flight.attempts.socket = peer.options.tracer.as_ref().and_then(|_| self.0.egress.sockets.find(socket));
+        Ok(())
     }
 
     async fn upstream_request_filter(
@@ -226,7 +246,11 @@ impl ProxyHttp for Proxy {
     ) -> Result<()> {
         let now = self.0.observer.clock.monotonic();
         let released = forward::release(body, end, flight).and_then(|()| forward::demand_rate(flight, now));
-        released.map_err(|denial| stop(flight, denial))
+        released.map_err(|denial| stop(flight, denial))?;
+        if end {
+            self.0.request_sent(flight);
+        }
+        Ok(())
     }
 
     async fn upstream_response_filter(
@@ -236,6 +260,9 @@ impl ProxyHttp for Proxy {
         flight: &mut Box<Flight>,
     ) -> Result<()> {
         let gateway = &self.0;
+        if gateway.is_worth_another_try(flight, head.status.as_u16()) {
+            return Err(Error::new_up(ErrorType::HTTPStatus(head.status.as_u16())));
+        }
         flight.facts.backend_answered = Some(gateway.observer.clock.monotonic());
         if gateway.is_draining() {
             session.set_keepalive(None);
@@ -264,8 +291,9 @@ impl ProxyHttp for Proxy {
         mut error: Box<Error>,
     ) -> Box<Error> {
         tracing::warn!(request_id = %flight.id, address = %peer._address, %error, "a backend cannot be reached");
-        // nothing has been sent: another address may be tried
-        error.set_retry(true);
+        self.0.failed(flight, Failure::Connect);
+        // nothing has been sent: another address may be tried, or another backend
+        error.set_retry(self.0.may_try_again(flight));
         error
     }
 
@@ -275,11 +303,11 @@ impl ProxyHttp for Proxy {
         session: &mut Session,
         mut error: Box<Error>,
         flight: &mut Box<Flight>,
-        _reused: bool,
+        reused: bool,
     ) -> Box<Error> {
         let unanswered = session.response_written().is_none_or(|head| head.status.is_informational());
-        let may = unanswered && forward::may_retry(flight);
-        error.set_retry(may && *error.esource() == pingora_error::ErrorSource::Upstream);
+        let again = self.0.after_error(flight, &mut error, (unanswered, reused));
+        error.set_retry(again);
         error
     }
 
@@ -288,6 +316,8 @@ impl ProxyHttp for Proxy {
     }
 
     async fn logging(&self, session: &mut Session, _error: Option<&Error>, flight: &mut Box<Flight>) {
+        // a request that ended before its backend told anything
+        self.0.learn(flight, Outcome::Unknown);
         self.0.observer.record(session, flight);
     }
 
@@ -312,7 +342,7 @@ impl ProxyHttp for Proxy {
 }
 
 /// Leaves the denial in the flight, for `respond::failure`, and ends pingora's phase. Never retried.
-fn stop(flight: &mut Flight, denial: Denial) -> Box<Error> {
+pub(crate) fn stop(flight: &mut Flight, denial: Denial) -> Box<Error> {
     let mut error = Error::explain(ErrorType::HTTPStatus(denial.row().status), denial.row().reason);
     error.set_retry(false);
     flight.denial = Some(denial);

@@ -6,14 +6,18 @@
 //! pingora.
 
 mod access_log;
+mod attempt;
 mod chunk_scan;
 mod clock;
 mod drain;
+mod egress;
 mod exchange;
+mod first_byte;
 mod flight;
 mod front;
 mod front_io;
 mod gateway;
+mod health;
 mod listen;
 mod metrics;
 mod request_id;
@@ -24,12 +28,15 @@ mod signing_keys;
 pub mod stage;
 mod tls;
 mod trust;
+mod tunnel;
 
 pub use access_log::{AccessLog, AccessRecord, LogFormat};
 pub use clock::{Clock, SystemClock};
 pub use drain::{Drain, DrainWatch};
+pub use egress::Egress;
 pub use front::Front;
 pub use gateway::{Gateway, Proxy};
+pub use health::BackendHealth;
 pub use listen::PreBound;
 pub use metrics::Metrics;
 pub use request_id::RequestIds;
@@ -38,4 +45,3 @@ pub use settings::{Settings, server_conf};
 pub use signing_keys::SigningKeys;
 pub use stage::Observer;
 pub use tls::{CertificateFiles, CertificateStore};
-pub use trust::TrustStores;

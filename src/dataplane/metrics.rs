@@ -5,10 +5,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use osp_core::Denial;
+use osp_core::s3::BucketName;
 use parking_lot::RwLock;
 use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, exponential_buckets,
 };
+
+use crate::attempt::Failure;
 
 /// Label value for requests to buckets without a route.
 pub const UNROUTED: &str = "_unrouted";
@@ -31,6 +34,9 @@ pub struct Metrics {
     pub answer: Histogram,
     /// Client connections that are open now (C45).
     pub active_connections: IntGauge,
+    backend_failures: IntCounterVec,
+    backend_ejections: IntCounterVec,
+    retries: IntCounterVec,
     /// Access-log lines dropped because the writer was behind.
     pub log_dropped: IntCounter,
     /// Internal errors that should not exist; anything but 0 is a bug.
@@ -123,6 +129,17 @@ impl Metrics {
             answer: stages.with_label_values(&["answer"]),
             series: RwLock::default(),
             active_connections,
+            backend_failures: counters(
+                "osp_backend_failures_total",
+                "Attempts that failed: connect, timeout, broken (connection), status (500, 502, 503, 504).",
+                &["bucket", "backend", "kind"],
+            )?,
+            backend_ejections: counters(
+                "osp_backend_ejections_total",
+                "Times that a backend was left out of reads.",
+                &["bucket", "backend"],
+            )?,
+            retries: counters("osp_request_retries_total", "Attempts after the first.", &["bucket"])?,
             log_dropped: single("osp_access_log_dropped_total", "Access-log lines dropped: the writer was behind.")?,
             bugs: single("osp_internal_errors_total", "Internal errors; anything but 0 is a bug.")?,
         })
@@ -154,6 +171,21 @@ impl Metrics {
         }
     }
 
+    /// An attempt at a backend failed.
+    pub fn failed(&self, bucket: Option<&BucketName>, backend: &str, failure: Failure) {
+        self.backend_failures.with_label_values(&[routed(bucket), backend, failure.label()]).inc();
+    }
+
+    /// A backend is left out.
+    pub fn ejected(&self, bucket: Option<&BucketName>, backend: &str) {
+        self.backend_ejections.with_label_values(&[routed(bucket), backend]).inc();
+    }
+
+    /// A request is tried again.
+    pub fn retried(&self, bucket: Option<&BucketName>) {
+        self.retries.with_label_values(&[routed(bucket)]).inc();
+    }
+
     fn series(&self, method: &'static str, bucket: &str, status: u16) -> Arc<Series> {
         if let Some(series) = self.series.read().get(bucket).and_then(|of_bucket| of_bucket.get(&(method, status))) {
             return Arc::clone(series);
@@ -168,6 +200,11 @@ impl Metrics {
         self.series.write().entry(bucket.to_owned()).or_default().insert((method, status), Arc::clone(&series));
         series
     }
+}
+
+/// The label of a bucket whose request has a permit, and so a route.
+fn routed(bucket: Option<&BucketName>) -> &str {
+    bucket.map_or(UNROUTED, BucketName::as_str)
 }
 
 pub const fn blame_label(blame: osp_core::Blame) -> &'static str {

@@ -16,6 +16,15 @@ impl RequestIds {
         Self { seed, next: AtomicU64::new(0) }
     }
 
+    /// A random number, for what has to be spread and not to be secret.
+    #[must_use]
+    pub fn random(&self) -> u64 {
+        let mut bits = self.next.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ self.seed;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        bits ^ (bits >> 31)
+    }
+
     /// The next id. A bijection of the counter, so no id comes twice; spread so that ids do not look consecutive.
     pub fn next(&self) -> String {
         let count = self.next.fetch_add(1, Ordering::Relaxed);

@@ -182,6 +182,7 @@ fn meaning(error: &Error) -> Denial {
             | ErrorType::ConnectRefused
             | ErrorType::ConnectNoRoute
             | ErrorType::ConnectError
+            | ErrorType::ConnectProxyFailure
             | ErrorType::TLSHandshakeFailure
             | ErrorType::TLSHandshakeTimedout
             | ErrorType::InvalidCert

@@ -40,6 +40,8 @@ pub const EXCHANGE_ANSWER_BYTES: usize = 8 << 20;
 pub const DNS_RETRY: Duration = Duration::from_secs(2);
 /// How long a resolved name is used before it is asked again.
 pub const DNS_TTL: Duration = Duration::from_secs(10);
+/// Largest `traffic.retries.attempts` of a route.
+const MOST_ATTEMPTS: usize = 5;
 /// Access-log lines waiting for the writer; what does not fit is dropped and counted.
 pub const LOG_QUEUE: usize = 8192;
 
@@ -74,8 +76,8 @@ pub fn server_conf(settings: &Settings) -> ServerConf {
     ServerConf {
         threads: settings.threads.max(1),
         upstream_keepalive_pool_size: BACKEND_POOL,
-        // total attempts; 0 would answer nothing at all
-        max_retries: settings.max_attempts.max(1),
+        // total attempts; 0 would answer nothing at all. The gateway decides about each of them
+        max_retries: settings.max_attempts.max(MOST_ATTEMPTS),
         max_blocking_threads: Some(32),
         // our own drain has ended by the time pingora is told to stop
         grace_period_seconds: Some(1),

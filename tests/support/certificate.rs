@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
+use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 /// An authority that issues certificates for `localhost` and `127.0.0.1`.
@@ -85,6 +86,23 @@ impl Certificate {
             std::fs::write(&temporary, text).unwrap();
             std::fs::rename(&temporary, dir.join(name)).unwrap();
         }
+    }
+
+    /// A server that shows this certificate, and only to clients with one of this authority.
+    #[must_use]
+    pub fn server_for_clients_of(&self, authority: &Authority) -> Arc<ServerConfig> {
+        let mut roots = RootCertStore::empty();
+        roots.add(authority.der.clone().into()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build();
+        let key = PrivateKeyDer::try_from(self.key_der.clone()).unwrap();
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_client_cert_verifier(clients.unwrap())
+            .with_single_cert(vec![self.der.clone().into()], key)
+            .unwrap();
+        Arc::new(config)
     }
 
     /// A server that shows this certificate.

@@ -33,6 +33,16 @@ pub fn credential(name: &str, key: Key) -> String {
     format!("{}---\n{source}", secret(&format!("{name}-key"), key.id, key.secret))
 }
 
+/// A `Secret` with the values of these keys, one line or many.
+#[must_use]
+pub fn secret_of(name: &str, values: &[(&str, &str)]) -> String {
+    let mut text = format!("{}stringData:\n", head("Secret", name));
+    for (key, value) in values {
+        text.push_str(&format!("  {key}: {value:?}\n"));
+    }
+    text
+}
+
 /// A `ConfigMap` with the PEM text of an authority under `ca.crt`.
 #[must_use]
 pub fn authority(name: &str, pem: &str) -> String {
@@ -44,7 +54,8 @@ pub fn authority(name: &str, pem: &str) -> String {
 #[derive(Debug, Clone)]
 pub struct Route {
     bucket: String,
-    backend: Vec<String>,
+    backends: Vec<Vec<String>>,
+    traffic: Vec<String>,
     access: Vec<String>,
     deny: Vec<String>,
 }
@@ -53,21 +64,42 @@ impl Route {
     /// A route of `bucket` to `backend_bucket` at `endpoint`, with the credential `backend`.
     #[must_use]
     pub fn new(bucket: &str, endpoint: &str, backend_bucket: &str) -> Self {
+        let empty = Vec::new;
+        let route =
+            Self { bucket: bucket.to_owned(), backends: empty(), traffic: vec![], access: vec![], deny: vec![] };
+        route.backend("main", endpoint, backend_bucket)
+    }
+
+    /// One more backend, as the one of [`Self::new`].
+    #[must_use]
+    pub fn backend(mut self, name: &str, endpoint: &str, backend_bucket: &str) -> Self {
         let backend = [
-            "name: main".to_owned(),
+            format!("name: {name}"),
             format!("endpoint: \"{endpoint}\""),
             "region: eu-test-1".to_owned(),
             "addressingStyle: Path".to_owned(),
             format!("bucket: \"{backend_bucket}\""),
             "credentialRef: {name: backend}".to_owned(),
         ];
-        Self { bucket: bucket.to_owned(), backend: backend.to_vec(), access: Vec::new(), deny: Vec::new() }
+        self.backends.push(backend.to_vec());
+        self
     }
 
-    /// One more field of the backend, for example `prefix: "a/"`.
+    /// One field of `traffic`, for example `writes: main`.
+    #[must_use]
+    pub fn traffic(mut self, line: &str) -> Self {
+        self.traffic.push(line.to_owned());
+        self
+    }
+
+    /// One field of the last backend, for example `prefix: "a/"`; replaces one of the same name.
     #[must_use]
     pub fn backend_field(mut self, line: &str) -> Self {
-        self.backend.push(line.to_owned());
+        let name = |line: &str| line.split(':').next().unwrap_or_default().to_owned();
+        if let Some(backend) = self.backends.last_mut() {
+            backend.retain(|other| name(other) != name(line));
+            backend.push(line.to_owned());
+        }
         self
     }
 
@@ -91,9 +123,13 @@ impl Route {
     #[must_use]
     pub fn yaml(&self) -> String {
         let mut text = head("BucketRoute", &self.bucket);
-        text.push_str(&format!("spec:\n  match: {{bucket: {}}}\n  backends:\n  - ", self.bucket));
-        text.push_str(&self.backend.join("\n    "));
-        text.push('\n');
+        text.push_str(&format!("spec:\n  match: {{bucket: {}}}\n  backends:\n", self.bucket));
+        for backend in &self.backends {
+            text.push_str(&format!("  - {}\n", backend.join("\n    ")));
+        }
+        if !self.traffic.is_empty() {
+            text.push_str(&format!("  traffic:\n    {}\n", self.traffic.join("\n    ")));
+        }
         for (field, entries) in [("access", &self.access), ("deny", &self.deny)] {
             if !entries.is_empty() {
                 text.push_str(&format!("  {field}:\n{}", entries.concat()));

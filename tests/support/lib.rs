@@ -10,6 +10,7 @@ pub mod connection;
 pub mod documents;
 pub mod gateway;
 pub mod http2;
+pub mod proxy;
 pub mod request;
 pub mod sigv4;
 mod world;

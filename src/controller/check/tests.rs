@@ -15,7 +15,7 @@ metadata: {name: bad}
 spec:
   match: {bucket: bad}
   backends:
-  - {name: a, endpoint: 'ftp://x', credentialRef: {name: k}, weight: 3}
+  - {name: a, endpoint: 'ftp://x', credentialRef: {name: k}, weights: 3}
 ---
 apiVersion: osp.flexworks.eu/v1alpha1
 kind: BucketRoute
@@ -42,7 +42,7 @@ fn every_problem_has_a_line_with_its_place() {
     assert_eq!(
         report.to_string(),
         "file.yaml#1 BucketRoute default/bad spec.backends[0].endpoint: Invalid: must begin with http:// or https://\n\
-         file.yaml#1 BucketRoute default/bad spec.backends[0].weight: Invalid: unknown or not yet supported field\n\
+         file.yaml#1 BucketRoute default/bad spec.backends[0].weights: Invalid: unknown or not yet supported field\n\
          file.yaml#2 BucketRoute default/good spec.backends[0].credentialRef.name: CredentialNotFound: there is no \
          usable CredentialSource of this name in this namespace\n"
     );

@@ -1,21 +1,18 @@
 //! `BucketRoute`: what clients see and where it goes.
 
 use osp_core::model::{
-    AccessEntry, AddressingStyle, Backend, CaRef, CaRefKind, ClientScope, CredentialOverride, DenyEntry, Endpoint,
-    ObjectName, Route, RouteMatch, TlsVerification, TrailingChecksums,
+    AccessEntry, Backend, ClientScope, CredentialOverride, DenyEntry, ObjectName, Route, RouteMatch,
 };
-use osp_core::s3::{BucketName, KeyPrefix, Permission, Permissions};
+use osp_core::s3::{KeyPrefix, Permission, Permissions};
 
 use super::reader::{Fields, Node};
 use super::reference::{clients, reference};
-use super::{class_name, text};
+use super::{backend, class_name, text};
 
-const MAX_BACKENDS: usize = 8;
 const MAX_ENTRIES: usize = 64;
 const MAX_HOSTS: usize = 16;
 const MAX_OVERRIDES: usize = 8;
 const MAX_PREFIXES: usize = 64;
-const MAX_CA_REFS: usize = 8;
 const PERMISSIONS: usize = 6;
 
 pub(super) fn spec(fields: &Fields<'_>, name: &ObjectName) -> Option<Route> {
@@ -23,12 +20,20 @@ pub(super) fn spec(fields: &Fields<'_>, name: &ObjectName) -> Option<Route> {
         node.object(|spec| {
             let class = class_name(spec);
             let matches = spec.required("match", |node| node.object(route_match));
-            let backend = spec.required("backends", |node| backends(node, matches.as_ref()));
+            let backends = spec.required("backends", |node| backend::list(node, matches.as_ref()));
+            let traffic = backend::traffic(spec, backends.as_deref());
             let access = spec.or_default("access", |node| node.named_list(0..=MAX_ENTRIES, access_entry));
             let deny = spec.or_default("deny", |node| node.named_list(0..=MAX_ENTRIES, deny_entry));
-            overrides_fit(spec, backend.as_ref(), access.as_deref())?;
+            overrides_fit(spec, backends.as_deref(), access.as_deref())?;
             class?;
-            Some(Route { name: name.clone(), matches: matches?, backend: backend?, access: access?, deny: deny? })
+            Some(Route {
+                name: name.clone(),
+                matches: matches?,
+                backends: backends?,
+                traffic: traffic?,
+                access: access?,
+                deny: deny?,
+            })
         })
     })
 }
@@ -47,121 +52,18 @@ pub(super) fn route_match(fields: &Fields<'_>) -> Option<RouteMatch> {
 }
 
 /// Overrides name backends of the route.
-fn overrides_fit(spec: &Fields<'_>, backend: Option<&Backend>, access: Option<&[AccessEntry]>) -> Option<()> {
-    let Some(backend) = backend else { return Some(()) };
+fn overrides_fit(spec: &Fields<'_>, backends: Option<&[Backend]>, access: Option<&[AccessEntry]>) -> Option<()> {
+    let Some(backends) = backends else { return Some(()) };
     let mut fits = Some(());
     for (index, entry) in access.unwrap_or_default().iter().enumerate() {
         for (place, other) in entry.credentials.iter().enumerate() {
-            if other.backend != backend.name {
+            if !backends.iter().any(|backend| backend.name == other.backend) {
                 fits =
                     spec.refuse(&format!("access[{index}].credentials[{place}].backend"), "is no backend of the route");
             }
         }
     }
     fits
-}
-
-fn backends(node: Node<'_>, matches: Option<&RouteMatch>) -> Option<Backend> {
-    let place = node.clone();
-    let mut backends = node.named_list(1..=MAX_BACKENDS, |node| backend(node, matches))?.into_iter();
-    match (backends.next(), backends.next()) {
-        (Some(only), None) => Some(only),
-        _ => place.unsupported("more than one backend is not supported yet"),
-    }
-}
-
-fn backend(node: Node<'_>, matches: Option<&RouteMatch>) -> Option<Backend> {
-    node.object(|fields| {
-        let name = fields.required("name", |node| node.text(text::label));
-        let endpoint = fields.required("endpoint", |node| node.text(Endpoint::parse));
-        let region = fields.optional("region", |node| node.text(text::region));
-        let addressing = fields.or_default("addressingStyle", |node| {
-            node.word(&[("Path", AddressingStyle::Path), ("VirtualHost", AddressingStyle::VirtualHost)])
-        });
-        let bucket = match fields.optional("bucket", |node| node.text(text::backend_bucket)) {
-            Some(None) => matches.map(|same| same.bucket.as_str().to_owned()),
-            given => given.flatten(),
-        };
-        let prefix = match fields.optional("prefix", |node| node.text(text::any_prefix)) {
-            Some(None) => matches.map(|same| same.prefix.clone()),
-            given => given.flatten(),
-        };
-        let credential = fields.required("credentialRef", reference);
-        let tls = fields.optional("tls", tls);
-        let trailing_checksums = fields.or_default("trailingChecksums", |node| {
-            node.word(&[("Forward", TrailingChecksums::Forward), ("Drop", TrailingChecksums::Drop)])
-        });
-        let tls_fits = tls_fits(fields, endpoint.as_ref(), matches!(tls, Some(Some(_))));
-        let host_fits = host_fits(fields, endpoint.as_ref(), addressing, bucket.as_deref());
-        let (verification, ca) = tls?.unwrap_or_default();
-        tls_fits.and(host_fits)?;
-        Some(Backend {
-            name: name?,
-            endpoint: endpoint?,
-            region: region?.unwrap_or_else(|| "us-east-1".to_owned()),
-            addressing: addressing?,
-            bucket: bucket?,
-            prefix: prefix?,
-            credential: credential?,
-            verification,
-            ca,
-            trailing_checksums: trailing_checksums?,
-        })
-    })
-}
-
-fn tls_fits(fields: &Fields<'_>, endpoint: Option<&Endpoint>, has_tls: bool) -> Option<()> {
-    match endpoint {
-        Some(endpoint) if has_tls && !endpoint.tls => fields.refuse("tls", "means nothing with an http endpoint"),
-        _ => Some(()),
-    }
-}
-
-/// In virtual-host style the bucket is a part of a host name (C28).
-fn host_fits(
-    fields: &Fields<'_>,
-    endpoint: Option<&Endpoint>,
-    addressing: Option<AddressingStyle>,
-    bucket: Option<&str>,
-) -> Option<()> {
-    let (Some(endpoint), Some(AddressingStyle::VirtualHost), Some(bucket)) = (endpoint, addressing, bucket) else {
-        return Some(());
-    };
-    let refuse = |why: &str| fields.refuse("addressingStyle", why);
-    if endpoint.address().is_some() {
-        refuse("VirtualHost needs an endpoint with a host name, not an address")
-    } else if BucketName::parse(bucket).is_err() {
-        refuse("VirtualHost needs a backend bucket that can be part of a host name")
-    } else if endpoint.tls && bucket.contains('.') {
-        refuse("VirtualHost over https cannot serve a bucket with a dot: no wildcard certificate covers it; use Path")
-    } else {
-        Some(())
-    }
-}
-
-fn tls(node: Node<'_>) -> Option<(TlsVerification, Vec<CaRef>)> {
-    node.object(|fields| {
-        let verification = fields.or_default("verification", |node| {
-            node.word(&[("Full", TlsVerification::Full), ("Insecure", TlsVerification::Insecure)])
-        });
-        let ca = fields.or_default("caCertificateRefs", |node| node.list(1..=MAX_CA_REFS, ca_ref));
-        match (verification?, ca?) {
-            (TlsVerification::Insecure, ca) if !ca.is_empty() => {
-                fields.refuse("caCertificateRefs", "mean nothing with verification Insecure")
-            }
-            settings => Some(settings),
-        }
-    })
-}
-
-fn ca_ref(node: Node<'_>) -> Option<CaRef> {
-    node.object(|fields| {
-        let kind = fields
-            .required("kind", |node| node.word(&[("ConfigMap", CaRefKind::ConfigMap), ("Secret", CaRefKind::Secret)]));
-        let name = fields.required("name", |node| node.text(text::object_name));
-        let key = fields.optional("key", |node| node.text(text::data_key));
-        Some(CaRef { kind: kind?, name: name?, key: key?.unwrap_or_else(|| "ca.crt".to_owned()) })
-    })
 }
 
 fn access_entry(node: Node<'_>) -> Option<AccessEntry> {

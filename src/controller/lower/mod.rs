@@ -1,5 +1,6 @@
 //! One document -> one model value, or everything that is wrong with it. One file for each kind.
 
+mod backend;
 mod bucket_route;
 mod client_identity;
 mod config_map;

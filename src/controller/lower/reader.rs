@@ -94,6 +94,18 @@ impl<'a> Node<'a> {
         })
     }
 
+    /// A whole number within these bounds.
+    pub fn integer<T>(self, bounds: RangeInclusive<T>) -> Option<T>
+    where
+        T: TryFrom<u64> + PartialOrd + std::fmt::Display,
+    {
+        let number = self.value.as_u64().and_then(|number| T::try_from(number).ok());
+        match number.filter(|number| bounds.contains(number)) {
+            Some(number) => Some(number),
+            None => self.refuse(format!("must be a whole number from {} to {}", bounds.start(), bounds.end())),
+        }
+    }
+
     pub fn boolean(self) -> Option<bool> {
         match self.value {
             Value::Bool(value) => Some(*value),

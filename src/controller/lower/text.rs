@@ -1,5 +1,9 @@
 //! The grammars of single strings. Errors say what is expected, never what was found.
 
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use osp_core::model::{Endpoint, format_duration, parse_duration};
 use osp_core::s3::{BucketName, KeyPrefix};
 
 /// Longest backend bucket: AWS once allowed 255 bytes, and some servers still do.
@@ -112,6 +116,25 @@ pub fn prefix(text: &str) -> Result<KeyPrefix, &'static str> {
         return Err("must not be empty: leave it out to mean every key");
     }
     KeyPrefix::parse(text).map_err(|_| "must have at most 1024 bytes")
+}
+
+/// A duration (GEP-2257) within these bounds.
+pub fn duration(text: &str, bounds: &RangeInclusive<Duration>) -> Result<Duration, String> {
+    parse_duration(text).ok().filter(|duration| bounds.contains(duration)).ok_or_else(|| {
+        let (least, most) = (format_duration(*bounds.start()), format_duration(*bounds.end()));
+        format!("must be a duration from {least} to {most}, such as 2s or 1m30s")
+    })
+}
+
+/// A DNS name or an address: what a certificate can be issued for. Lower-case.
+pub fn host_name(text: &str) -> Result<String, &'static str> {
+    const EXPECTED: &str = "must be a DNS name or an IP address";
+    let address = text.parse::<std::net::IpAddr>().map(|address| address.to_string());
+    let name = || {
+        let endpoint = Endpoint::parse(&format!("https://{text}")).ok()?;
+        (endpoint.host == text.to_ascii_lowercase()).then_some(endpoint.host)
+    };
+    address.ok().or_else(name).ok_or(EXPECTED)
 }
 
 fn is_label(text: &str, longest: usize) -> bool {

@@ -47,7 +47,8 @@ fn the_quickstart_is_served_without_a_problem() {
     assert_eq!((applied.served, applied.broken, &applied.findings), (1, 0, &vec![]));
     assert_eq!(applied.fingerprint, reader.pin().unwrap().fingerprint());
     let Lookup::Served(route) = lookup(&reader, "data") else { panic!() };
-    assert_eq!((route.mapping.backend_bucket.as_str(), route.mapping.prefix.as_str()), ("quickstart-data", "demo/"));
+    let mapping = &route.backends.usable()[0].mapping;
+    assert_eq!((mapping.backend_bucket.as_str(), mapping.prefix.as_str()), ("quickstart-data", "demo/"));
     assert_eq!(configurator.reload(), Outcome::Unchanged);
 }
 

@@ -9,7 +9,7 @@ use super::{Principal, Verdict};
 use crate::Denial;
 use crate::model::ObjectName;
 use crate::s3::{BucketName, Operation, Permission, Query, Resource};
-use crate::table::{RouteTable, ServedRoute};
+use crate::table::RouteTable;
 
 /// What is asked.
 #[derive(Debug, Clone, Copy)]
@@ -86,7 +86,7 @@ pub fn explain(asked: Hypothesis<'_>, table: &RouteTable) -> Explanation {
     let outcome = if table.can_sign(principal) {
         find(Asking { principal, host }, operation, query, table).and_then(|found| {
             let judged = decide(principal, operation, query, &found, |asked| checks.push(Check::of(asked)))?;
-            destination(&judged, &found, operation)
+            destination(&judged, &found, (operation, query))
         })
     } else {
         // Nobody can ask in the name of an identity without a live secret.
@@ -100,16 +100,21 @@ pub fn explain(asked: Hypothesis<'_>, table: &RouteTable) -> Explanation {
     }
 }
 
-fn destination(judged: &Judged, found: &Found, operation: &Operation) -> Result<Option<Destination>, Denial> {
+fn destination(
+    judged: &Judged,
+    found: &Found,
+    (operation, query): (&Operation, &Query),
+) -> Result<Option<Destination>, Denial> {
     let (Judged::Forward(granted), Found::Named(..) | Found::Whole(..)) = (judged, found) else { return Ok(None) };
-    let (route, upstream): (&ServedRoute, _) = (&granted.route, granted.upstream());
+    let backend = granted.backend(operation, query)?;
+    let (upstream, mapping) = (backend.upstream_for(granted.rule), &backend.mapping);
     Ok(Some(Destination {
-        route: route.name.clone(),
-        backend: upstream.backend.clone(),
+        route: granted.route.name.clone(),
+        backend: backend.name.to_string(),
         endpoint: upstream.endpoint.to_string(),
-        bucket: route.mapping.backend_bucket.clone(),
+        bucket: mapping.backend_bucket.clone(),
         // too long for the backend: the request path says the same
-        key: operation.key().map(|key| route.mapping.backend_key(key)).transpose()?,
+        key: operation.key().map(|key| mapping.backend_key(key)).transpose()?,
         credential: upstream.source.clone(),
     }))
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{Principal, Verdict};
 use crate::Denial;
 use crate::s3::{BucketName, Needs, Operation, Permission, Query, Resource};
-use crate::table::{Asker, Lookup, Part, RouteTable, ServedRoute, Upstream};
+use crate::table::{Asker, Lookup, Part, RouteTable, ServedBackend, ServedRoute, Upstream};
 
 /// Who asks, and by which base host.
 #[derive(Debug, Clone, Copy)]
@@ -59,10 +59,33 @@ pub(super) struct Asked<'a> {
 }
 
 impl Granted {
-    /// Where it goes.
-    pub(super) fn upstream(&self) -> &Upstream {
-        self.route.upstream_for(self.rule)
+    /// The backend that the operation is written for first.
+    ///
+    /// # Errors
+    /// [`Denial::RouteBroken`] when the one that it belongs to is not usable.
+    pub(super) fn backend(&self, operation: &Operation, query: &Query) -> Result<&Arc<ServedBackend>, Denial> {
+        first_backend(&self.route, operation, query).ok_or(Denial::RouteBroken)
     }
+
+    /// Where everything goes but reads of single objects, with the keys for it.
+    ///
+    /// # Errors
+    /// As [`Self::backend`].
+    pub(super) fn home(&self) -> Result<&Upstream, Denial> {
+        let backend = self.route.backends.writes().ok_or(Denial::RouteBroken)?;
+        Ok(backend.upstream_for(self.rule))
+    }
+}
+
+/// The backend that an operation on this route is written for first: any usable one for a read of one object, the one
+/// for writes for everything else.
+pub(super) fn first_backend<'a>(
+    route: &'a ServedRoute,
+    operation: &Operation,
+    query: &Query,
+) -> Option<&'a Arc<ServedBackend>> {
+    let backends = &route.backends;
+    if operation.may_read_elsewhere(query) { backends.usable().first() } else { backends.writes() }
 }
 
 /// Finds the routes. Says nothing yet about whether it is allowed.
@@ -156,7 +179,7 @@ pub(super) fn decide(
             let to = to.ok_or(Denial::AccessDenied)?;
             match (source, from) {
                 (None, None) => Ok(Judged::Forward(to)),
-                (Some(_), Some(from)) => one_backend(from.upstream(), to.upstream()).map(|()| Judged::Forward(to)),
+                (Some(_), Some(from)) => one_backend(from.home()?, to.home()?).map(|()| Judged::Forward(to)),
                 _ => Err(Denial::AccessDenied),
             }
         }

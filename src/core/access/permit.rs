@@ -9,7 +9,7 @@ use crate::model::TrailingChecksums;
 use crate::payload::{Announcement, Gate, Obligation};
 use crate::s3::Permission;
 use crate::s3::{DeleteEntry, DeleteOutcome, DeleteRequest, Operation, Outgoing, Query, Resource};
-use crate::table::{Lookup, Part, ServedRoute, Upstream};
+use crate::table::{Lookup, Part, ServedBackend, ServedRoute, Upstream};
 
 /// Headers of multipart uploads that make sense only with the checksums that a route drops (RS-6).
 const CHECKSUM_SETTINGS: [&str; 3] = ["x-amz-checksum-algorithm", "x-amz-checksum-type", "x-amz-mp-object-size"];
@@ -20,6 +20,10 @@ pub(super) struct Grant {
     pub(super) principal: Principal,
     pub(super) operation: Operation,
     pub(super) granted: Granted,
+    /// Where it goes now.
+    pub(super) backend: Arc<ServedBackend>,
+    /// It may go to any usable backend of the route instead.
+    pub(super) anywhere: bool,
     pub(super) outgoing: Outgoing,
     pub(super) obligation: Obligation,
     pub(super) query: Query,
@@ -34,7 +38,7 @@ pub struct Permit {
 
 impl Permit {
     pub(super) fn new(mut grant: Box<Grant>) -> Self {
-        if grant.granted.upstream().trailing_checksums == TrailingChecksums::Drop {
+        if grant.backend.upstream_for(grant.granted.rule).trailing_checksums == TrailingChecksums::Drop {
             grant.outgoing.headers.retain(|(name, _)| !CHECKSUM_SETTINGS.contains(&name.as_str()));
         }
         Self { grant }
@@ -58,10 +62,47 @@ impl Permit {
         &self.grant.granted.route
     }
 
-    /// The backend.
+    /// The backend that the request goes to now, with its mapping.
+    #[must_use]
+    pub fn backend(&self) -> &Arc<ServedBackend> {
+        &self.grant.backend
+    }
+
+    /// How that backend is reached, with the keys that are for this principal.
     #[must_use]
     pub fn upstream(&self) -> &Upstream {
-        self.grant.granted.upstream()
+        self.upstream_of(&self.grant.backend)
+    }
+
+    /// The same of another candidate.
+    #[must_use]
+    pub fn upstream_of<'a>(&self, backend: &'a ServedBackend) -> &'a Upstream {
+        backend.upstream_for(self.grant.granted.rule)
+    }
+
+    /// Every backend that the request may go to: all usable ones of the route for a read of one object, exactly one for
+    /// everything else (writes never fail over).
+    #[must_use]
+    pub fn candidates(&self) -> &[Arc<ServedBackend>] {
+        let grant = &self.grant;
+        if grant.anywhere { grant.granted.route.backends.usable() } else { std::slice::from_ref(&grant.backend) }
+    }
+
+    /// Sends the request to another one of the [`Self::candidates`]: it is written anew, in that backend's names.
+    ///
+    /// # Errors
+    /// [`Denial::Internal`] for a backend that is no candidate, and those of [`Outgoing::retarget`].
+    pub fn redirect(&mut self, to: &Arc<ServedBackend>) -> Result<(), Denial> {
+        if Arc::ptr_eq(to, &self.grant.backend) {
+            return Ok(());
+        }
+        if !self.candidates().iter().any(|candidate| Arc::ptr_eq(candidate, to)) {
+            return Err(Denial::Internal("a request was to be sent to a backend that its permit does not name"));
+        }
+        let Grant { operation, query, outgoing, backend, .. } = &mut *self.grant;
+        outgoing.retarget(operation, query, to.upstream.addressing, &to.mapping)?;
+        *backend = Arc::clone(to);
+        Ok(())
     }
 
     /// The backend request.
@@ -155,8 +196,9 @@ impl PendingBatch {
         let mut chosen: Option<Granted> = None;
         for entry in objects {
             let granted = self.batch.decide(&entry).and_then(|granted| {
+                let home = granted.home()?;
                 let first = chosen.get_or_insert_with(|| granted.clone());
-                if std::ptr::eq(first.upstream(), granted.upstream()) { Ok(()) } else { Err(elsewhere()) }
+                if std::ptr::eq(first.home()?, home) { Ok(()) } else { Err(elsewhere()) }
             });
             match granted {
                 Ok(()) => allowed.push(entry),
@@ -170,10 +212,20 @@ impl PendingBatch {
         let Some(granted) = chosen else {
             return Ok(DecidedBatch { permit: None, body: Vec::new(), refused, quiet });
         };
-        let body = DeleteRequest::render(&allowed, &granted.route.mapping)?;
+        let backend = Arc::clone(granted.route.backends.writes().ok_or(Denial::RouteBroken)?);
+        let body = DeleteRequest::render(&allowed, &backend.mapping)?;
         let Batch { principal, operation, mut outgoing, obligation, query, part: _ } = *self.batch;
-        outgoing.retarget(&operation, &query, granted.upstream().addressing, &granted.route.mapping)?;
-        let permit = Permit::new(Box::new(Grant { principal, operation, granted, outgoing, obligation, query }));
+        outgoing.retarget(&operation, &query, backend.upstream.addressing, &backend.mapping)?;
+        let permit = Permit::new(Box::new(Grant {
+            principal,
+            operation,
+            granted,
+            backend,
+            anywhere: false,
+            outgoing,
+            obligation,
+            query,
+        }));
         Ok(DecidedBatch { permit: Some(permit), body, refused, quiet })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::judgement::{Asking, Found, Judged, decide, find};
+use super::judgement::{Asking, Found, Judged, decide, find, first_backend};
 use super::permit::{Batch, Grant};
 use super::{PendingBatch, Permit, Principal};
 use crate::Denial;
@@ -85,13 +85,16 @@ impl Question {
     pub fn answer(self) -> Result<Decision, Denial> {
         let judged = decide(&self.principal, &self.operation, &self.query, &self.found, |_| {})?;
         let Self { principal, operation, found, obligation, outgoing, query, visible } = self;
-        let forwarded = || outgoing.ok_or(Denial::Internal("a forwarded operation has no outgoing request"));
+        let forwarded = || outgoing.ok_or(Denial::RouteBroken);
         match (judged, found) {
             (Judged::Buckets, _) => Ok(Decision::Answer(OwnAnswer::Buckets(visible))),
             (Judged::Location, _) => Ok(Decision::Answer(OwnAnswer::Location)),
             (Judged::Exists, _) => Ok(Decision::Answer(OwnAnswer::Exists)),
             (Judged::Forward(granted), _) => {
-                let grant = Grant { principal, operation, granted, outgoing: forwarded()?, obligation, query };
+                let backend = Arc::clone(granted.backend(&operation, &query)?);
+                let anywhere = operation.may_read_elsewhere(&query);
+                let outgoing = forwarded()?;
+                let grant = Grant { principal, operation, granted, backend, anywhere, outgoing, obligation, query };
                 Ok(Decision::Forward(Permit::new(Box::new(grant))))
             }
             (Judged::Batch, Found::Whole(part, _)) => {
@@ -113,17 +116,24 @@ fn outgoing(
     if !operation.is_forwarded() {
         return Ok(None);
     }
+    // without a usable backend there is nothing to write: the answer says so, to those who may ask
     let build = |target: &ServedRoute, source: Option<&Arc<ServedRoute>>| {
-        let mappings = (&*target.mapping, source.map(|source| &*source.mapping));
-        Outgoing::build(operation, query, semantics, target.upstream.addressing, mappings).map(Some)
+        let source = source.map(|source| source.backends.writes());
+        let (Some(backend), None | Some(Some(_))) = (first_backend(target, operation, query), source) else {
+            return Ok(None);
+        };
+        let mappings = (&*backend.mapping, source.flatten().map(|source| &*source.mapping));
+        Outgoing::build(operation, query, semantics, backend.upstream.addressing, mappings).map(Some)
     };
     match (found, operation) {
         (Found::Service, _) => Ok(None),
         (Found::Named(target, source), _) => build(target, source.as_ref()),
-        (Found::Whole(part, _), Operation::DeleteObjects { .. }) => match part.view().routes().next() {
-            Some(any) => build(any, None),
-            None => Ok(None),
-        },
+        (Found::Whole(part, _), Operation::DeleteObjects { .. }) => {
+            match part.view().routes().find(|route| route.backends.writes().is_some()) {
+                Some(any) => build(any, None),
+                None => Ok(None),
+            }
+        }
         (Found::Whole(_, Some(route)), _) => build(route, None),
         (Found::Whole(_, None), _) => Ok(None),
     }

@@ -1,8 +1,10 @@
 //! Validated domain values: what the operator configured, after lowering and before compiling. Plain data.
 
 mod address;
+mod backend;
 mod client;
 mod credential;
+mod duration;
 mod endpoint;
 mod name;
 mod process;
@@ -12,15 +14,17 @@ mod route;
 mod snapshot;
 
 pub use address::forbidden_address;
+pub use backend::{
+    AddressingStyle, Backend, CaRef, CaRefKind, ProxyRef, Reads, Retries, Timeouts, TlsVerification, Traffic,
+    TrailingChecksums,
+};
 pub use client::{Client, ClientSecret, SecretRef};
 pub use credential::{BackendCredential, Credential, CredentialKind};
+pub use duration::{format_duration, parse_duration};
 pub use endpoint::Endpoint;
 pub use name::ObjectName;
 pub use process::{DEFAULT_CLASS, HostPort, HostRule, ProcessRules};
 pub use reason::{Origin, Reason};
 pub use reference::{AllowedNamespaces, Clients, LabelSelector, Labels, NAMESPACE_NAME_LABEL, Reference};
-pub use route::{
-    AccessEntry, AddressingStyle, Backend, CaRef, CaRefKind, ClientScope, CredentialOverride, DenyEntry, Route,
-    RouteMatch, TlsVerification, TrailingChecksums,
-};
+pub use route::{AccessEntry, ClientScope, CredentialOverride, DenyEntry, Route, RouteMatch};
 pub use snapshot::{Claim, Document, Entry, Kind, Object, Problem, SecretData, Snapshot};

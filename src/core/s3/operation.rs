@@ -336,6 +336,13 @@ impl Operation {
         matches!(self, Self::PutObject { .. } | Self::UploadPart { .. })
     }
 
+    /// True for reads of one object that any copy of it can answer: `GetObject` and `HeadObject` without a version, since
+    /// version ids belong to one backend (kubernetes.md 2.4).
+    #[must_use]
+    pub fn may_read_elsewhere(&self, query: &Query) -> bool {
+        matches!(self, Self::GetObject { .. } | Self::HeadObject { .. }) && query.get("versionId").is_none()
+    }
+
     /// True when sending the request twice does no harm: GET, HEAD and listings.
     #[must_use]
     pub fn is_replayable(&self) -> bool {

@@ -1,5 +1,6 @@
 //! Snapshot -> table and rejections: pure, total, the same for every order of the same documents.
 
+mod backends;
 mod canonical;
 mod certificates;
 mod clients;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 
 use super::RouteTable;
 use super::bucket::Place;
-use crate::model::{Claim, Entry, Object, ObjectName, Problem, Reason, Route, RouteMatch, Snapshot, TlsVerification};
+use crate::model::{Claim, Entry, Object, ObjectName, Problem, Reason, RouteMatch, Snapshot};
 use placement::{Placement, Seat, Standing};
 use resolve::Resolver;
 
@@ -69,7 +70,7 @@ pub fn compile(snapshot: &Snapshot) -> Compiled {
                 visible.note(&route.matches.bucket, &resolved.grantees);
                 let place = match resolved.served.filter(|_| is_usable) {
                     Some(served) => {
-                        notice(name, route, &mut notices);
+                        backends::notice(name, route, &served, &mut notices);
                         let served = Arc::new(served);
                         table.routes.insert(name.clone(), Arc::clone(&served));
                         Place::Served(served)
@@ -113,15 +114,6 @@ fn seat(
             reject(problem);
             None
         }
-    }
-}
-
-/// What a served route should be told about.
-fn notice(name: &ObjectName, route: &Route, notices: &mut Rejections) {
-    if route.backend.verification == TlsVerification::Insecure {
-        let message = "the certificate of this backend is not checked";
-        let problem = problem("spec.backends[0].tls.verification", Reason::InsecureBackend, message);
-        notices.add("BucketRoute", name, "InsecureBackend", problem);
     }
 }
 

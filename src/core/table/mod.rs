@@ -1,12 +1,18 @@
 //! The compiled routing table: pure [`compile`], immutable [`RouteTable`], and the one `ArcSwap` that it lives in.
 
+mod backend;
 mod bucket;
 mod compile;
+mod health;
 mod live;
 mod route_table;
+mod selection;
 
+pub use backend::{Backends, ClientCertificate, Proxy, ServedBackend, Trust, Upstream};
 pub use bucket::Asker;
 pub use compile::{Compiled, Rejection, compile};
+pub use health::{Admission, Change, Health, Outcome, RetryBudget};
 pub use live::{Publisher, Reader, live};
 pub(crate) use route_table::Part;
-pub use route_table::{Lookup, RouteTable, ServedRoute, Trust, Upstream};
+pub use route_table::{Lookup, RouteTable, ServedRoute};
+pub use selection::{Tried, choose};

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::Backends;
 use super::bucket::{Asker, Bucket, View};
 use crate::access::{Policy, Principal};
-use crate::model::{AddressingStyle, BackendCredential, ClientSecret, Endpoint, ObjectName, TrailingChecksums};
-use crate::s3::{BucketName, Mapping};
+use crate::model::{ClientSecret, ObjectName};
+use crate::s3::BucketName;
 use crate::sigv4::AccessKeyId;
 
 /// One usable route.
@@ -14,56 +15,12 @@ use crate::sigv4::AccessKeyId;
 pub struct ServedRoute {
     /// The document it came from.
     pub name: ObjectName,
-    /// Bucket and prefix renaming.
-    pub mapping: Arc<Mapping>,
-    /// Where requests go.
-    pub upstream: Upstream,
+    /// The bucket that clients name.
+    pub bucket: BucketName,
+    /// Where requests go, at least one place.
+    pub backends: Backends,
     /// Who may do what.
     pub policy: Policy,
-    /// Where requests go instead that an `access` entry with `credentials` allows, by the entry's place in the policy.
-    pub overrides: BTreeMap<usize, Upstream>,
-}
-
-impl ServedRoute {
-    /// Where requests go that this `allow` rule of the policy allows.
-    #[must_use]
-    pub fn upstream_for(&self, rule: usize) -> &Upstream {
-        self.overrides.get(&rule).unwrap_or(&self.upstream)
-    }
-}
-
-/// A backend with everything that a connection and a signature to it need.
-#[derive(Debug)]
-pub struct Upstream {
-    /// `name` of the backend in the route.
-    pub backend: String,
-    /// The `CredentialSource` that `credential` is from.
-    pub source: ObjectName,
-    /// Scheme, host, port.
-    pub endpoint: Endpoint,
-    /// Region that requests are signed for.
-    pub region: String,
-    /// Path or virtual-host style.
-    pub addressing: AddressingStyle,
-    /// What requests are signed with.
-    pub credential: Arc<BackendCredential>,
-    /// Whom to trust.
-    pub trust: Trust,
-    /// What to do with checksum trailers.
-    pub trailing_checksums: TrailingChecksums,
-    /// Hash of everything that pooled connections must not be shared across: trust settings and credential.
-    pub pool_group: u64,
-}
-
-/// Whose certificates a backend connection accepts.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Trust {
-    /// The system's roots.
-    System,
-    /// These DER certificates and nothing else.
-    Roots(Arc<Vec<Vec<u8>>>),
-    /// Anything: development only.
-    Insecure,
 }
 
 /// What the table says of a name.

@@ -67,7 +67,7 @@ pub fn translate_head(
         AnswerBody::Error(ErrorBody::default(), status.as_u16())
     } else if let Some(document) = document {
         let names = ResponseNames {
-            mapping: Arc::clone(&permit.route().mapping),
+            mapping: Arc::clone(&permit.backend().mapping),
             key: permit.operation().key().map(|key| key.as_str().to_owned()),
             base_url: base_url(),
             query: permit.query().clone(),

@@ -101,7 +101,8 @@ impl Observer {
             bytes_in: outcome.bytes_in,
             bytes_out: outcome.bytes_out,
             duration,
-            attempts: flight.attempts,
+            backend: facts.backend.as_deref(),
+            attempts: flight.attempts.count,
         }
     }
 }

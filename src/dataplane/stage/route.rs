@@ -1,15 +1,19 @@
 //! Where it goes: the peer of a permit. One of the two files that may make an `HttpPeer`, and it takes the evidence.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
 
 use osp_core::Denial;
 use osp_core::access::Permit;
-use osp_core::table::Trust;
-use pingora_core::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
+use osp_core::model::Timeouts;
+use osp_core::table::{Trust, Upstream};
+use pingora_core::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy, PeerOptions};
 
+use crate::egress::Egress;
 use crate::resolver::Resolver;
 use crate::settings::{BACKEND_IDLE, BACKEND_READ, BACKEND_WRITE, CONNECT_TIMEOUT, HANDSHAKE_TIMEOUT};
-use crate::trust::TrustStores;
+use crate::tunnel::Tunnel;
 
 /// The peer for one attempt: attempts walk through the addresses of the name.
 ///
@@ -18,12 +22,13 @@ use crate::trust::TrustStores;
 pub async fn peer(
     permit: &Permit,
     resolver: &dyn Resolver,
-    trust: &TrustStores,
+    egress: &Egress,
     attempt: usize,
 ) -> Result<Box<HttpPeer>, Denial> {
     let upstream = permit.upstream();
-    let endpoint = &upstream.endpoint;
-    let addresses = resolver.resolve(&endpoint.host, endpoint.port).await?;
+    let (endpoint, proxy) = (&upstream.endpoint, upstream.proxy.as_ref());
+    let next_hop = proxy.map_or(endpoint, |proxy| &proxy.endpoint);
+    let addresses = resolver.resolve(&next_hop.host, next_hop.port).await?;
     let address =
         addresses.get(attempt.checked_rem(addresses.len()).unwrap_or(0)).copied().ok_or(Denial::UpstreamUnreachable)?;
     let mut peer = build(address, endpoint.tls, server_name(permit));
@@ -31,10 +36,54 @@ pub async fn peer(
     peer.group_key = upstream.pool_group;
     match &upstream.trust {
         Trust::System => {}
-        Trust::Roots(ders) => peer.options.ca = Some(trust.roots(upstream, ders)?),
+        Trust::Roots(ders) => peer.options.ca = Some(egress.trust.roots(upstream, ders)?),
         Trust::Insecure => (peer.options.verify_cert, peer.options.verify_hostname) = (false, false),
     }
+    if let Some(certificate) = &upstream.client_certificate {
+        peer.client_cert_key = Some(egress.trust.client_key(upstream, certificate)?);
+    }
+    limit(&mut peer.options, permit);
+    let tap = first_byte(upstream).map(|_| egress.sockets.tap(&mut peer.options));
+    if let Some(proxy) = proxy {
+        let target = authority(permit);
+        let limit = upstream.timeouts.connect.unwrap_or(HANDSHAKE_TIMEOUT);
+        peer.options.custom_l4 = Some(Arc::new(Tunnel { proxy: Arc::clone(proxy), target, limit, tap }));
+    }
     Ok(Box::new(peer))
+}
+
+/// The time from the end of the request to the head of the answer, where the backend has one that is shorter than the
+/// longest silence of a connection.
+#[must_use]
+pub fn first_byte(upstream: &Upstream) -> Option<Duration> {
+    upstream.timeouts.first_byte.filter(|limit| *limit < silence(upstream))
+}
+
+/// Longest silence while a body moves.
+fn silence(upstream: &Upstream) -> Duration {
+    let Timeouts { first_byte, idle, .. } = upstream.timeouts;
+    idle.unwrap_or(BACKEND_READ.max(first_byte.unwrap_or_default()))
+}
+
+/// The backend's own time-outs.
+fn limit(options: &mut PeerOptions, permit: &Permit) {
+    let upstream = permit.upstream();
+    if let Some(connect) = upstream.timeouts.connect {
+        (options.connection_timeout, options.total_connection_timeout) = (Some(connect), Some(connect));
+    }
+    if let Some(idle) = upstream.timeouts.idle {
+        options.write_timeout = Some(idle);
+    }
+    let silence = silence(upstream);
+    // while the client sends, the backend has nothing to say: its silence must outlast the client's
+    options.read_timeout = Some(if permit.expects_body() { silence.max(BACKEND_READ) } else { silence });
+}
+
+/// `host:port` of the backend for a tunnel.
+fn authority(permit: &Permit) -> String {
+    let endpoint = &permit.upstream().endpoint;
+    let host = host(permit);
+    if host.contains(':') { format!("[{host}]:{}", endpoint.port) } else { format!("{host}:{}", endpoint.port) }
 }
 
 #[expect(
@@ -46,7 +95,6 @@ fn build(address: SocketAddr, tls: bool, server_name: String) -> HttpPeer {
     let options = &mut peer.options;
     options.connection_timeout = Some(CONNECT_TIMEOUT);
     options.total_connection_timeout = Some(HANDSHAKE_TIMEOUT);
-    options.read_timeout = Some(BACKEND_READ);
     options.write_timeout = Some(BACKEND_WRITE);
     options.idle_timeout = Some(BACKEND_IDLE);
     // the head is regenerated, so nothing of the client's needs stripping; upgrades are never forwarded
@@ -56,6 +104,11 @@ fn build(address: SocketAddr, tls: bool, server_name: String) -> HttpPeer {
 
 /// The name that the certificate must carry: never empty, because pingora takes that for "verify nothing".
 fn server_name(permit: &Permit) -> String {
+    permit.upstream().server_name.clone().unwrap_or_else(|| host(permit))
+}
+
+/// The host that the request is for.
+fn host(permit: &Permit) -> String {
     let host = &permit.upstream().endpoint.host;
     match &permit.outgoing().bucket_label {
         Some(label) if host.parse::<IpAddr>().is_err() => format!("{label}.{host}"),

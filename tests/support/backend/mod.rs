@@ -18,6 +18,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use socket2::SockRef;
 
 pub use answer::Answer;
+pub use check::NAME;
 pub use fault::{Fault, Rule};
 pub use wire::Head;
 

@@ -30,7 +30,11 @@ fn the_match_of_a_route_is_read() {
     })));
     assert_eq!(route.matches.hosts, ["a.example.com", "s3.example.com"], "a set: order and repetition say nothing");
     assert_eq!((route.matches.prefix.as_str(), route.matches.scope), ("raw/", ClientScope::SameNamespace));
-    assert_eq!(route.backend.prefix.as_str(), "raw/", "keys stay what they are unless the backend's prefix says else");
+    assert_eq!(
+        route.backends[0].prefix.as_str(),
+        "raw/",
+        "keys stay what they are unless the backend's prefix says else"
+    );
     let whole = valid_route(&match_of(json!({"bucket": "data", "hosts": [], "prefix": "", "clientScope": "Any"})));
     assert_eq!(whole.matches, RouteMatch::whole(BucketName::parse("data").unwrap()));
 }
@@ -40,7 +44,7 @@ fn the_prefix_of_a_backend_replaces_that_of_the_match() {
     let route = match_of(json!({"bucket": "data", "prefix": "raw/"}));
     for (prefix, expected) in [("tenants/a/", "tenants/a/"), ("", "")] {
         let route = with(route.clone(), "/spec/backends/0/prefix", json!(prefix));
-        assert_eq!(valid_route(&route).backend.prefix.as_str(), expected);
+        assert_eq!(valid_route(&route).backends[0].prefix.as_str(), expected);
     }
 }
 

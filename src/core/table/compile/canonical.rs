@@ -2,15 +2,16 @@
 //! not change what is rendered. `std::hash` promises neither.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use ring::digest::{Context, SHA256, digest};
 
 use crate::access::{Rule, Who};
-use crate::model::{AddressingStyle, ClientSecret, ObjectName, TrailingChecksums};
+use crate::model::{AddressingStyle, ClientSecret, ObjectName, Reads, TrailingChecksums};
 use crate::s3::Permission;
 use crate::sigv4::SecretKey;
 use crate::table::bucket::{HostKey, Place};
-use crate::table::{RouteTable, ServedRoute, Upstream};
+use crate::table::{RouteTable, ServedBackend, ServedRoute, Upstream};
 
 /// SHA-256.
 pub(super) type Digest = [u8; 32];
@@ -92,18 +93,33 @@ impl Canonical {
     }
 
     fn route(&mut self, route: &ServedRoute) -> &mut Self {
-        let mapping = &route.mapping;
-        self.name(&route.name).text(&mapping.backend_bucket).text(mapping.prefix.as_str());
-        self.upstream(&route.upstream).number(route.overrides.len());
-        for (rule, upstream) in &route.overrides {
-            self.number(*rule).upstream(upstream);
+        let backends = &route.backends;
+        self.name(&route.name).text(match backends.reads() {
+            Reads::Priority => "priority",
+            Reads::Weighted => "weighted",
+        });
+        self.text(backends.writes().map_or("", |writes| &writes.name));
+        self.number(backends.retries().map_or(0, |retries| retries.attempts));
+        self.duration(backends.retries().map(|retries| retries.backoff));
+        self.number(backends.usable().len());
+        for backend in backends.usable() {
+            self.backend(backend);
         }
         self.rules(&route.policy.allow).rules(&route.policy.deny)
     }
 
+    fn backend(&mut self, backend: &ServedBackend) {
+        let mapping = &backend.mapping;
+        self.text(&backend.name).number(backend.priority.into()).number(backend.weight.into());
+        self.text(&mapping.backend_bucket).text(mapping.prefix.as_str());
+        self.upstream(&backend.upstream).number(backend.overrides.len());
+        for (rule, upstream) in &backend.overrides {
+            self.number(*rule).upstream(upstream);
+        }
+    }
+
     fn upstream(&mut self, upstream: &Upstream) -> &mut Self {
-        self.text(&upstream.backend).name(&upstream.source);
-        self.text(&upstream.endpoint.to_string()).text(&upstream.region);
+        self.name(&upstream.source).text(&upstream.endpoint.to_string()).text(&upstream.region);
         self.text(match upstream.addressing {
             AddressingStyle::Path => "path",
             AddressingStyle::VirtualHost => "virtual host",
@@ -112,8 +128,15 @@ impl Canonical {
             TrailingChecksums::Forward => "forward",
             TrailingChecksums::Drop => "drop",
         });
-        // The pool group stands for the credential and the trust settings with all their contents.
+        let timeouts = &upstream.timeouts;
+        self.duration(timeouts.connect).duration(timeouts.first_byte).duration(timeouts.idle);
+        // The pool group stands for the credential, the proxy and the TLS settings with all their contents.
         self.bytes(&upstream.pool_group.to_be_bytes())
+    }
+
+    /// In milliseconds; 0 is no duration that a document may have.
+    fn duration(&mut self, duration: Option<Duration>) -> &mut Self {
+        self.number(duration.map_or(0, |duration| usize::try_from(duration.as_millis()).unwrap_or(usize::MAX)))
     }
 
     fn client(&mut self, client: &ClientSecret) -> &mut Self {

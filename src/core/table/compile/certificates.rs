@@ -53,9 +53,7 @@ fn certificates(
     route: &ObjectName,
     snapshot: &Snapshot,
 ) -> Result<Vec<Vec<u8>>, Problem> {
-    let wrong = |what: &str| {
-        problem(format!("spec.backends[0].tls.caCertificateRefs[{index}]"), Reason::InvalidCertificateRef, what)
-    };
+    let wrong = |what: &str| problem(format!("tls.caCertificateRefs[{index}]"), Reason::InvalidCertificateRef, what);
     let object = route.sibling(&reference.name);
     let pem: &[u8] = match reference.kind {
         CaRefKind::ConfigMap => {
@@ -75,7 +73,7 @@ fn certificates(
 
 /// True for one DER SEQUENCE and nothing after it: the outside of every certificate. The inside is checked by whoever
 /// connects; this catches other base64 between certificate markers and certificates that were cut.
-fn is_one_sequence(der: &[u8]) -> bool {
+pub(super) fn is_one_sequence(der: &[u8]) -> bool {
     let Some((0x30, rest)) = der.split_first().map(|(tag, rest)| (*tag, rest)) else { return false };
     match rest {
         [length @ 0..=0x7f, content @ ..] => content.len() == usize::from(*length),

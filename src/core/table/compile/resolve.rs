@@ -1,28 +1,24 @@
 //! One valid `BucketRoute` -> what serves it, or everything that is missing.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use super::canonical::Canonical;
-use super::certificates::{Bundles, Trusted};
+use super::backends;
+use super::certificates::Bundles;
 use super::credentials::{self, Usable};
 use super::references::{Missing, References};
 use super::{Rejections, problem};
 use crate::access::{Policy, Rule, Who};
-use crate::model::{
-    Backend, BackendCredential, CredentialOverride, ObjectName, Problem, Reason, Reference, Route, Snapshot,
-    TrailingChecksums,
-};
-use crate::s3::{KeyPrefix, Mapping, Permissions};
-use crate::table::{ServedRoute, Upstream};
+use crate::model::{Backend, CredentialOverride, ObjectName, Problem, Reason, Reference, Route, Snapshot};
+use crate::s3::{KeyPrefix, Permissions};
+use crate::table::ServedRoute;
 
 /// Makes routes servable.
 #[derive(Debug)]
 pub(super) struct Resolver<'a> {
-    snapshot: &'a Snapshot,
+    pub(super) snapshot: &'a Snapshot,
     references: References<'a>,
     usable: BTreeMap<&'a ObjectName, Usable>,
-    bundles: Bundles<'a>,
+    pub(super) bundles: Bundles<'a>,
 }
 
 /// What became of one route.
@@ -35,7 +31,7 @@ pub(super) struct Resolved {
 }
 
 /// The entries of one list, with the overrides of each.
-type Granted<'a> = Vec<(Rule, &'a [CredentialOverride])>;
+pub(super) type Granted<'a> = Vec<(Rule, &'a [CredentialOverride])>;
 
 impl<'a> Resolver<'a> {
     pub(super) fn new(snapshot: &'a Snapshot, rejections: &mut Rejections) -> Self {
@@ -53,28 +49,11 @@ impl<'a> Resolver<'a> {
         let grantees = granted.iter().map(|(rule, _)| rule.who.clone()).collect();
         // All of them before the first `?`, so that every problem is reported at once.
         let deny = self.deny_rules(name, route, &mut reject);
-        let backend = &route.backend;
-        let credential = self.credential(name, backend, &backend.credential);
-        let credential = credential.map_err(|wrong| reject(wrong.at("spec.backends[0].credentialRef"))).ok();
-        let trusted = self.bundles.trust(name, backend, self.snapshot).map_err(&mut reject).ok();
-        let is_allowed = self.process_allows(backend).map_err(&mut reject).ok();
+        let backends = backends::resolve(self, name, route, (&granted, &mut reject));
+        let allow = granted.into_iter().map(|(rule, _)| rule).collect();
         let served = || {
-            let trusted = trusted?;
-            let (allow, overrides) = self.overrides(granted, &trusted, name, backend);
-            let mapping = Mapping {
-                client_bucket: route.matches.bucket.clone(),
-                client_prefix: route.matches.prefix.clone(),
-                backend_bucket: backend.bucket.clone(),
-                prefix: backend.prefix.clone(),
-            };
-            is_allowed?;
-            Some(ServedRoute {
-                name: name.clone(),
-                mapping: Arc::new(mapping),
-                upstream: upstream(backend, &credential?, trusted),
-                policy: Policy { allow, deny: deny? },
-                overrides,
-            })
+            let (policy, backends) = (Policy { allow, deny: deny? }, backends?);
+            Some(ServedRoute { name: name.clone(), bucket: route.matches.bucket.clone(), backends, policy })
         };
         Resolved { served: served(), grantees }
     }
@@ -88,7 +67,11 @@ impl<'a> Resolver<'a> {
             let who = who.map_err(|missing| reject(client_missing("access", index, missing, CONSEQUENCE))).ok();
             let mut are_usable = true;
             for (place, other) in entry.credentials.iter().enumerate() {
-                if let Err(wrong) = self.credential(name, &route.backend, &other.credential) {
+                // lowering has seen to it that there is one
+                let Some(backend) = route.backends.iter().find(|backend| backend.name == other.backend) else {
+                    continue;
+                };
+                if let Err(wrong) = self.credential(name, backend, &other.credential) {
                     let problem = wrong.at(&format!("spec.access[{index}].credentials[{place}].credentialRef"));
                     reject(Problem { message: format!("{}: {CONSEQUENCE}", problem.message), ..problem });
                     are_usable = false;
@@ -129,7 +112,12 @@ impl<'a> Resolver<'a> {
     }
 
     /// What a backend may be signed for with: consent, health and endpoint of the source agree.
-    fn credential(&self, name: &ObjectName, backend: &Backend, reference: &Reference) -> Result<Usable, Wrong> {
+    pub(super) fn credential(
+        &self,
+        name: &ObjectName,
+        backend: &Backend,
+        reference: &Reference,
+    ) -> Result<Usable, Wrong> {
         let (found, source) = self.references.credential(name, reference).map_err(Wrong::Missing)?;
         let is_shared = found.namespace != name.namespace;
         let allowed = &source.allowed_endpoints;
@@ -141,45 +129,26 @@ impl<'a> Resolver<'a> {
         self.usable.get(&found).cloned().ok_or(Wrong::Missing(Missing::NotFound))
     }
 
-    fn process_allows(&self, backend: &Backend) -> Result<(), Problem> {
+    pub(super) fn process_allows(&self, backend: &Backend) -> Result<(), Problem> {
         let allowed = &self.snapshot.process.allowed_endpoints;
         if allowed.is_empty() || allowed.iter().any(|one| one.is_of(&backend.endpoint)) {
             return Ok(());
         }
         let message = "this gateway does not connect there";
-        Err(problem("spec.backends[0].endpoint", Reason::EndpointNotAllowed, message))
-    }
-
-    /// The rules, and the other upstreams that some of them lead to.
-    fn overrides(
-        &self,
-        granted: Granted<'_>,
-        trusted: &Trusted,
-        name: &ObjectName,
-        backend: &Backend,
-    ) -> (Vec<Rule>, BTreeMap<usize, Upstream>) {
-        let mut others = BTreeMap::new();
-        for (index, (_, credentials)) in granted.iter().enumerate() {
-            let other = credentials.iter().find(|other| other.backend == backend.name);
-            let usable = other.and_then(|other| self.credential(name, backend, &other.credential).ok());
-            if let Some(usable) = usable {
-                others.insert(index, upstream(backend, &usable, trusted.clone()));
-            }
-        }
-        (granted.into_iter().map(|(rule, _)| rule).collect(), others)
+        Err(problem("endpoint", Reason::EndpointNotAllowed, message))
     }
 }
 
 /// Why a credential cannot be used.
 #[derive(Debug)]
-enum Wrong {
+pub(super) enum Wrong {
     Missing(Missing),
     Endpoint,
 }
 
 impl Wrong {
     /// The problem of the reference at this place.
-    fn at(&self, field: &str) -> Problem {
+    pub(super) fn at(&self, field: &str) -> Problem {
         match self {
             Self::Missing(Missing::NotPermitted) => not_permitted(field),
             Self::Missing(Missing::NotFound) => problem(
@@ -217,24 +186,4 @@ fn client_missing(list: &str, index: usize, missing: Missing, consequence: &str)
 
 fn rule(name: &str, who: Who, permissions: Permissions, prefixes: &[KeyPrefix]) -> Rule {
     Rule { name: name.to_owned(), who, permissions, prefixes: prefixes.to_vec() }
-}
-
-fn upstream(backend: &Backend, usable: &Usable, trusted: Trusted) -> Upstream {
-    let mut group = Canonical::new("pool group");
-    group.text(&backend.endpoint.to_string()).bytes(&trusted.digest).bytes(&usable.digest);
-    Upstream {
-        backend: backend.name.clone(),
-        source: usable.source.clone(),
-        endpoint: backend.endpoint.clone(),
-        region: backend.region.clone(),
-        addressing: backend.addressing,
-        credential: Arc::clone(&usable.credential),
-        trust: trusted.trust,
-        // unsigned requests carry no x-amz-content-sha256, and only that header tells a backend of frames (trap 6)
-        trailing_checksums: match *usable.credential {
-            BackendCredential::Keys { .. } => backend.trailing_checksums,
-            BackendCredential::Anonymous => TrailingChecksums::Drop,
-        },
-        pool_group: group.short(),
-    }
 }

@@ -6,13 +6,14 @@ use super::*;
 use crate::access::Principal;
 use crate::model::{
     AccessEntry, AddressingStyle, AllowedNamespaces, Backend, BackendCredential, CaRef, CaRefKind, Client, Clients,
-    Credential, CredentialKind, CredentialOverride, DenyEntry, Endpoint, Reference, RouteMatch, SecretRef,
-    TlsVerification, TrailingChecksums,
+    Credential, CredentialKind, CredentialOverride, DenyEntry, Endpoint, Reads, Reference, Route, RouteMatch,
+    SecretRef, Timeouts, TlsVerification, Traffic, TrailingChecksums,
 };
 use crate::s3::{BucketName, KeyPrefix, ObjectKey, Permission, Permissions, Resource};
 use crate::sigv4::AccessKeyId;
-use crate::table::{Asker, Lookup, ServedRoute, Trust};
+use crate::table::{Asker, Lookup, ServedBackend, ServedRoute, Trust};
 
+mod backends;
 mod order;
 mod ownership;
 mod reasons;
@@ -27,22 +28,33 @@ fn bucket(text: &str) -> BucketName {
     BucketName::parse(text).unwrap()
 }
 
+fn backend(bucket_name: &str) -> Backend {
+    Backend {
+        name: "only".into(),
+        endpoint: Endpoint::parse("http://127.0.0.1:9000").unwrap(),
+        region: "us-east-1".into(),
+        addressing: AddressingStyle::Path,
+        bucket: format!("{bucket_name}-real"),
+        prefix: KeyPrefix::default(),
+        credential: Reference::local("keys"),
+        verification: TlsVerification::Full,
+        ca: vec![],
+        trailing_checksums: TrailingChecksums::Forward,
+        priority: 0,
+        weight: 100,
+        server_name: None,
+        client_certificate: None,
+        proxy: None,
+        timeouts: Timeouts::default(),
+    }
+}
+
 fn route(bucket_name: &str, clients: &[&str]) -> Route {
     Route {
         name: name("unused: the key of the map counts"),
         matches: RouteMatch::whole(bucket(bucket_name)),
-        backend: Backend {
-            name: "only".into(),
-            endpoint: Endpoint::parse("http://127.0.0.1:9000").unwrap(),
-            region: "us-east-1".into(),
-            addressing: AddressingStyle::Path,
-            bucket: format!("{bucket_name}-real"),
-            prefix: KeyPrefix::default(),
-            credential: Reference::local("keys"),
-            verification: TlsVerification::Full,
-            ca: vec![],
-            trailing_checksums: TrailingChecksums::Forward,
-        },
+        backends: vec![backend(bucket_name)],
+        traffic: Traffic { reads: Reads::Priority, writes: 0, retries: None },
         access: clients
             .iter()
             .map(|client| AccessEntry {
@@ -143,6 +155,12 @@ fn served(compiled: &Compiled, bucket_name: &str) -> Arc<ServedRoute> {
     }
 }
 
+/// The one backend of a route.
+fn only(route: &ServedRoute) -> &ServedBackend {
+    let [backend] = route.backends.usable() else { panic!("{:?}", route.backends) };
+    backend
+}
+
 fn is_broken(compiled: &Compiled, bucket_name: &str) -> bool {
     matches!(lookup(compiled, bucket_name), Lookup::Broken)
 }
@@ -164,7 +182,7 @@ fn principal(text: &str) -> Principal {
 }
 
 fn may(route: &ServedRoute, who: &str, key: &str) -> bool {
-    let object = Resource::Object(route.mapping.client_bucket.clone(), ObjectKey::parse(key.into()).unwrap());
+    let object = Resource::Object(route.bucket.clone(), ObjectKey::parse(key.into()).unwrap());
     route.policy.allows(&principal(who), Permission::Read, &object)
 }
 
@@ -179,8 +197,8 @@ fn a_complete_configuration_is_served() {
     assert_eq!(said(&compiled), Vec::<String>::new());
     let route = served(&compiled, "data");
     assert_eq!(route.name, name("data"));
-    assert_eq!(route.mapping.backend_bucket, "data-real");
-    assert!(matches!(&*route.upstream.credential, BackendCredential::Keys { access_key, .. }
+    assert_eq!(only(&route).mapping.backend_bucket, "data-real");
+    assert!(matches!(&*only(&route).upstream.credential, BackendCredential::Keys { access_key, .. }
         if access_key.as_str() == "backend-key"));
     assert!(may(&route, "demo", "x") && !may(&route, "other", "x"));
     assert_eq!(holders(&compiled, "AKIADEMO"), ["demo"]);
@@ -333,12 +351,12 @@ fn session_tokens_and_anonymous_sources() {
     data.insert("TOKEN".into(), Zeroizing::new(b"t".to_vec()));
     let compiled = compile(&snapshot);
     assert!(matches!(
-        &*served(&compiled, "data").upstream.credential,
+        &*only(&served(&compiled, "data")).upstream.credential,
         BackendCredential::Keys { session_token: Some(_), .. }
     ));
 
     snapshot.credentials.insert(name("keys"), source(CredentialKind::Anonymous));
-    assert_eq!(*served(&compile(&snapshot), "data").upstream.credential, BackendCredential::Anonymous);
+    assert_eq!(*only(&served(&compile(&snapshot), "data")).upstream.credential, BackendCredential::Anonymous);
 }
 
 #[test]
@@ -380,8 +398,8 @@ const CERTIFICATES: &str = "-----BEGIN CERTIFICATE-----\nMAMCAQE=\n-----END CERT
 
 fn with_ca(pem: &str, kind: CaRefKind) -> Snapshot {
     let mut snapshot = edit(|route| {
-        route.backend.endpoint = Endpoint::parse("https://s3.example.com").unwrap();
-        route.backend.ca = vec![CaRef { kind, name: "ca".into(), key: "ca.crt".into() }];
+        route.backends[0].endpoint = Endpoint::parse("https://s3.example.com").unwrap();
+        route.backends[0].ca = vec![CaRef { kind, name: "ca".into(), key: "ca.crt".into() }];
     });
     let data = BTreeMap::from([("ca.crt".to_owned(), pem.to_owned())]);
     match kind {
@@ -399,7 +417,7 @@ fn certificates_come_from_config_maps_and_secrets() {
     for kind in [CaRefKind::ConfigMap, CaRefKind::Secret] {
         let compiled = compile(&with_ca(&CERTIFICATES.repeat(2), kind));
         let expected = Trust::Roots(Arc::new(vec![vec![0x30, 3, 2, 1, 1]; 2]));
-        assert_eq!(served(&compiled, "data").upstream.trust, expected);
+        assert_eq!(only(&served(&compiled, "data")).upstream.trust, expected);
     }
 }
 
@@ -424,17 +442,17 @@ fn law_2_certificates_that_cannot_be_read_break_the_route() {
 
 #[test]
 fn k_ctl_7_pools_are_shared_only_across_equal_endpoint_trust_and_credential() {
-    let group = |snapshot: &Snapshot| served(&compile(snapshot), "data").upstream.pool_group;
+    let group = |snapshot: &Snapshot| only(&served(&compile(snapshot), "data")).upstream.pool_group;
     let https = || Endpoint::parse("https://s3.example.com").unwrap();
-    let plain = group(&edit(|route| route.backend.endpoint = https()));
+    let plain = group(&edit(|route| route.backends[0].endpoint = https()));
     assert_eq!(
         plain,
         group(&edit(|route| {
-            route.backend.endpoint = https();
-            route.backend.bucket = "another".into();
+            route.backends[0].endpoint = https();
+            route.backends[0].bucket = "another".into();
         }))
     );
-    let mut rotated = edit(|route| route.backend.endpoint = https());
+    let mut rotated = edit(|route| route.backends[0].endpoint = https());
     rotated.secrets.insert(name("backend"), secret("backend-key", "rotated"));
     let groups = [
         plain,
@@ -443,8 +461,8 @@ fn k_ctl_7_pools_are_shared_only_across_equal_endpoint_trust_and_credential() {
         group(&with_ca(CERTIFICATES, CaRefKind::ConfigMap)),
         group(&with_ca(&CERTIFICATES.repeat(2), CaRefKind::ConfigMap)),
         group(&edit(|route| {
-            route.backend.endpoint = https();
-            route.backend.verification = TlsVerification::Insecure;
+            route.backends[0].endpoint = https();
+            route.backends[0].verification = TlsVerification::Insecure;
         })),
     ];
     assert_eq!(groups.iter().collect::<BTreeSet<_>>().len(), groups.len());
@@ -460,7 +478,7 @@ fn every_change_changes_the_fingerprint() {
         |s| drop(s.routes.insert(name("bad"), invalid(None))),
         |s| drop(s.secrets.insert(name("backend"), secret("backend-key", "rotated"))),
         |s| drop(s.secrets.insert(name("demo-1"), secret("AKIADEMO", "rotated"))),
-        |s| *s = edit(|route| route.backend.region = "eu-west-1".into()),
+        |s| *s = edit(|route| route.backends[0].region = "eu-west-1".into()),
         |s| *s = edit(|route| route.access[0].prefixes = vec![KeyPrefix::parse("a/").unwrap()]),
         |s| *s = edit(|route| route.deny.push(deny(None, "a/"))),
     ];

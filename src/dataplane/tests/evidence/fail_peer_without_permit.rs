@@ -1,10 +1,10 @@
 use osp_core::Denial;
 use osp_core::table::ServedRoute;
 use osp_dataplane::stage::route;
-use osp_dataplane::{Resolver, TrustStores};
+use osp_dataplane::{Egress, Resolver};
 
-async fn peer(route: &ServedRoute, resolver: &dyn Resolver, trust: &TrustStores) -> Result<(), Denial> {
-    route::peer(route, resolver, trust, 0).await.map(|_| ())
+async fn peer(route: &ServedRoute, resolver: &dyn Resolver, egress: &Egress) -> Result<(), Denial> {
+    route::peer(route, resolver, egress, 0).await.map(|_| ())
 }
 
 fn main() {

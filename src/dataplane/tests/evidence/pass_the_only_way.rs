@@ -9,7 +9,9 @@ fn decide(claim: Claim<'_>, request: Request<'_>, table: &RouteTable, now: Times
     Question::ask(verified, request, table)?.answer()
 }
 
-fn forward(permit: &Permit) {
+fn forward(permit: &mut Permit) {
+    let another = permit.candidates()[0].clone();
+    let _ = permit.redirect(&another);
     let _ = (permit.upstream(), permit.outgoing(), permit.gate());
 }
 

@@ -2,10 +2,10 @@
 use osp_core::access::Permit;
 use osp_core::{Denial, Timestamp};
 use osp_dataplane::stage::{route, sign};
-use osp_dataplane::{Resolver, SigningKeys, TrustStores};
+use osp_dataplane::{Egress, Resolver, SigningKeys};
 
-async fn go(permit: &Permit, resolver: &dyn Resolver, trust: &TrustStores, keys: &SigningKeys) -> Result<(), Denial> {
-    let _peer = route::peer(permit, resolver, trust, 0).await?;
+async fn go(permit: &Permit, resolver: &dyn Resolver, egress: &Egress, keys: &SigningKeys) -> Result<(), Denial> {
+    let _peer = route::peer(permit, resolver, egress, 0).await?;
     let _head = sign::regenerate(permit, sign::Body::of(permit), keys, Timestamp::from_unix_seconds(0))?;
     Ok(())
 }

@@ -49,7 +49,7 @@ fn of_references() -> Vec<(Reason, Snapshot, &'static str)> {
         ),
         (
             Reason::RefNotPermitted,
-            edit(|route| route.backend.credential = foreign),
+            edit(|route| route.backends[0].credential = foreign),
             "BucketRoute default/data ResolvedRefs spec.backends[0].credentialRef",
         ),
         (
@@ -91,8 +91,8 @@ fn of_secrets() -> Vec<(Reason, Snapshot, &'static str)> {
         (
             Reason::InsecureBackend,
             edit(|route| {
-                route.backend.endpoint = Endpoint::parse("https://s3.example.com").unwrap();
-                route.backend.verification = TlsVerification::Insecure;
+                route.backends[0].endpoint = Endpoint::parse("https://s3.example.com").unwrap();
+                route.backends[0].verification = TlsVerification::Insecure;
             }),
             "BucketRoute default/data InsecureBackend spec.backends[0].tls.verification",
         ),

@@ -69,7 +69,7 @@ type Change = fn(&mut Route);
 
 /// Where a reference may stand, and whether the route still serves without it.
 const PLACES: [(&str, Change, bool); 4] = [
-    ("spec.backends[0].credentialRef", |route| route.backend.credential = foreign("keys"), false),
+    ("spec.backends[0].credentialRef", |route| route.backends[0].credential = foreign("keys"), false),
     (
         "spec.access[1].clientRef",
         |route| {
@@ -132,8 +132,10 @@ fn k_api_4_a_selector_by_label_needs_the_namespace_object_and_one_by_name_does_n
 fn k02_secrets_are_read_beside_the_object_that_names_them_and_nowhere_else() {
     let (_, change, _) = PLACES[0];
     let compiled = compile(&with(world(Some(&AllowedNamespaces::All), true), change));
-    assert!(matches!(&*served(&compiled, "data").upstream.credential, BackendCredential::Keys { access_key, .. }
-        if access_key.as_str() == "platform-key"));
+    assert!(
+        matches!(&*only(&served(&compiled, "data")).upstream.credential, BackendCredential::Keys { access_key, .. }
+        if access_key.as_str() == "platform-key")
+    );
     let mut snapshot = with(world(Some(&AllowedNamespaces::All), true), change);
     snapshot.secrets.remove(&ObjectName::new("platform", "backend"));
     let compiled = compile(&snapshot);
@@ -144,10 +146,10 @@ fn k02_secrets_are_read_beside_the_object_that_names_them_and_nowhere_else() {
 #[test]
 fn a_namespace_may_be_written_out_and_is_then_no_border() {
     let own = Reference { namespace: Some("default".to_owned()), name: "keys".to_owned() };
-    let compiled = compile(&edit(|route| route.backend.credential = own));
+    let compiled = compile(&edit(|route| route.backends[0].credential = own));
     assert_eq!(said(&compiled), Vec::<String>::new());
     let gone = Reference { namespace: Some("default".to_owned()), name: "gone".to_owned() };
-    let compiled = compile(&edit(|route| route.backend.credential = gone));
+    let compiled = compile(&edit(|route| route.backends[0].credential = gone));
     assert_eq!(told(&compiled)[0].problem.reason, Reason::CredentialNotFound);
 }
 
@@ -244,12 +246,12 @@ fn an_access_entry_may_lead_to_other_keys_of_the_backend() {
     let compiled = compile(&snapshot);
     assert_eq!(said(&compiled), Vec::<String>::new());
     let route = served(&compiled, "data");
-    let key_of = |rule: usize| match &*route.upstream_for(rule).credential {
+    let key_of = |rule: usize| match &*only(&route).upstream_for(rule).credential {
         BackendCredential::Keys { access_key, .. } => access_key.as_str().to_owned(),
         BackendCredential::Anonymous => panic!(),
     };
     assert_eq!((key_of(0).as_str(), key_of(1).as_str()), ("read-only-key", "backend-key"));
-    assert_ne!(route.upstream_for(0).pool_group, route.upstream_for(1).pool_group, "K-CTL-7");
+    assert_ne!(only(&route).upstream_for(0).pool_group, only(&route).upstream_for(1).pool_group, "K-CTL-7");
 
     // What cannot be had is not replaced by the route's own key.
     snapshot.credentials.remove(&name("read-only"));
