@@ -4,12 +4,15 @@ use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// Request line and credentials of a tunnel that was asked for.
+pub type Asked = (String, Option<String>);
+
 /// A running proxy. Its threads end with the process.
 #[derive(Clone)]
 pub struct Proxy {
     address: SocketAddr,
     /// Request lines and credentials of the tunnels that were asked for.
-    asked: Arc<Mutex<Vec<(String, Option<String>)>>>,
+    asked: Arc<Mutex<Vec<Asked>>>,
 }
 
 impl Proxy {
@@ -36,12 +39,12 @@ impl Proxy {
 
     /// Request line and credentials of every tunnel that was asked for.
     #[must_use]
-    pub fn asked(&self) -> Vec<(String, Option<String>)> {
+    pub fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-fn tunnel(client: TcpStream, asked: &Mutex<Vec<(String, Option<String>)>>, wanted: Option<&str>) -> io::Result<()> {
+fn tunnel(client: TcpStream, asked: &Mutex<Vec<Asked>>, wanted: Option<&str>) -> io::Result<()> {
     let mut reader = BufReader::new(client.try_clone()?);
     let mut lines = Vec::new();
     loop {
