@@ -78,7 +78,7 @@ fn a_broken_route_is_explained_by_its_problems() {
     let told = ask("GetObject", Some("broken"), Some("x"), None);
     assert!(told.contains("status: 503\ncode: ServiceUnavailable\nreason: route_broken\nblame: operator\n"), "{told}");
     assert!(
-        told.contains("problem: all.yaml#3 BucketRoute team/broken spec.backends[0].credentialRef.name: "),
+        told.contains("problem: all.yaml#2 BucketRoute team/broken spec.backends[0].credentialRef.name: "),
         "{told}"
     );
 }

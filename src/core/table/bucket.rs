@@ -40,6 +40,8 @@ pub(super) struct Scopes {
     pub(super) tenants: HashMap<Arc<str>, Prefixes>,
     /// Of the others.
     pub(super) any: Prefixes,
+    /// The namespace that owns `any`.
+    owner: Option<Arc<str>>,
 }
 
 /// Where a route stands, as far as hosts go.
@@ -99,13 +101,6 @@ impl Borrow<str> for KeyPrefix {
 }
 
 impl Scopes {
-    fn group(&mut self, tenant: Option<&Arc<str>>) -> &mut Prefixes {
-        match tenant {
-            Some(namespace) => self.tenants.entry(Arc::clone(namespace)).or_default(),
-            None => &mut self.any,
-        }
-    }
-
     fn find(&self, tenant: Option<&Arc<str>>) -> Option<&Prefixes> {
         match tenant {
             Some(namespace) => self.tenants.get(namespace),
@@ -125,32 +120,46 @@ impl Bucket {
         scopes.find(tenant)?.0.get(prefix)
     }
 
-    /// Puts something in a place.
-    pub(super) fn put(&mut self, host: &HostKey, tenant: Option<&Arc<str>>, prefix: &KeyPrefix, place: Place) {
+    /// Puts something of this namespace in a place.
+    pub(super) fn put(
+        &mut self,
+        host: &HostKey,
+        (namespace, is_tenant): (&Arc<str>, bool),
+        prefix: &KeyPrefix,
+        place: Place,
+    ) {
         let scopes = match host {
             HostKey::Named(host) => self.named.entry(Arc::clone(host)).or_default(),
             HostKey::Reserved(host) => self.reserved.entry(Arc::clone(host)).or_default(),
             HostKey::Open => &mut self.open,
         };
-        scopes.group(tenant).0.insert(prefix.clone(), place);
+        let group = if is_tenant {
+            scopes.tenants.entry(Arc::clone(namespace)).or_default()
+        } else {
+            scopes.owner = Some(Arc::clone(namespace));
+            &mut scopes.any
+        };
+        group.0.insert(prefix.clone(), place);
     }
 
     /// What this asker sees; `is_reserved` says whether the host is for some namespaces only.
-    pub(super) fn view(&self, asker: Asker<'_>, is_reserved: bool) -> View<'_> {
+    pub(super) fn view<'a>(&'a self, asker: Asker<'_>, is_reserved: bool) -> View<'a> {
         let named = asker.host.and_then(|host| self.named.get(host));
         let rest = match asker.host {
             Some(host) if is_reserved => self.reserved.get(host),
             _ => Some(&self.open),
         };
-        View {
-            groups: [
-                named.and_then(|scopes| scopes.tenants.get(asker.namespace)),
-                named.map(|scopes| &scopes.any),
-                rest.and_then(|scopes| scopes.tenants.get(asker.namespace)),
-                rest.map(|scopes| &scopes.any),
-            ],
-            unplaced: self.unplaced,
-        }
+        let own = |scopes: Option<&'a Scopes>| scopes.and_then(|scopes| scopes.tenants.get(asker.namespace));
+        let any = |scopes: Option<&'a Scopes>| scopes.map(|scopes| &scopes.any);
+        let owner = named.and_then(|scopes| scopes.owner.as_deref());
+        // Inside one owner, an exact host comes first. What somebody else has on that host never comes before what a
+        // namespace keeps for its own clients.
+        let groups = if owner == Some(asker.namespace) {
+            [own(named), any(named), own(rest), any(rest)]
+        } else {
+            [own(named), own(rest), any(named), any(rest)]
+        };
+        View { groups, unplaced: self.unplaced }
     }
 
     /// True when something in it answers 503.

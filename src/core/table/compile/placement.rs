@@ -35,8 +35,16 @@ type Owner = (Arc<str>, Arc<[HostKey]>);
 #[derive(Debug, Clone)]
 pub(super) struct Seat {
     hosts: Arc<[HostKey]>,
-    tenant: Option<Arc<str>>,
+    namespace: Arc<str>,
+    /// For clients of this namespace only.
+    is_tenant: bool,
     prefix: KeyPrefix,
+}
+
+impl Seat {
+    fn tenant(&self) -> Option<&Arc<str>> {
+        self.is_tenant.then_some(&self.namespace)
+    }
 }
 
 /// What became of a claim.
@@ -77,17 +85,15 @@ impl<'a> Placement<'a> {
                 return Standing::Refused(problem);
             }
         };
-        let tenant = match matches.scope {
-            ClientScope::Any => None,
-            ClientScope::SameNamespace => Some(Arc::clone(&name.namespace)),
-        };
-        if tenant.is_none() && !self.own(bucket, &name.namespace, &hosts) {
+        let is_tenant = matches.scope == ClientScope::SameNamespace;
+        if !is_tenant && !self.own(bucket, &name.namespace, &hosts) {
             self.bucket(bucket).unplaced = true;
             return Standing::Refused(problem("spec.match.bucket", Reason::Conflicted, CLAIMED));
         }
-        let seat = Seat { hosts, tenant, prefix: matches.prefix.clone() };
+        let (namespace, prefix) = (Arc::clone(&name.namespace), matches.prefix.clone());
+        let seat = Seat { hosts, namespace, is_tenant, prefix };
         let places = self.bucket(bucket);
-        if seat.hosts.iter().any(|host| places.place(host, seat.tenant.as_ref(), &seat.prefix).is_some()) {
+        if seat.hosts.iter().any(|host| places.place(host, seat.tenant(), &seat.prefix).is_some()) {
             // The places that the winner leaves are this route's, and it is broken.
             self.leftovers.push((bucket.clone(), seat));
             return Standing::Refused(problem("spec.match.bucket", Reason::Conflicted, CLAIMED));
@@ -103,7 +109,9 @@ impl<'a> Placement<'a> {
     pub(super) fn somewhere(&mut self, name: &ObjectName, bucket: &BucketName) {
         let hosts = self.everywhere(&name.namespace);
         if self.own(bucket, &name.namespace, &hosts) {
-            self.leftovers.push((bucket.clone(), Seat { hosts, tenant: None, prefix: KeyPrefix::default() }));
+            let namespace = Arc::clone(&name.namespace);
+            let seat = Seat { hosts, namespace, is_tenant: false, prefix: KeyPrefix::default() };
+            self.leftovers.push((bucket.clone(), seat));
         }
         self.bucket(bucket).unplaced = true;
     }
@@ -112,18 +120,19 @@ impl<'a> Placement<'a> {
     pub(super) fn put(&mut self, bucket: &BucketName, seat: &Seat, place: &Place) {
         let places = self.bucket(bucket);
         for host in seat.hosts.iter() {
-            places.put(host, seat.tenant.as_ref(), &seat.prefix, place.clone());
+            places.put(host, (&seat.namespace, seat.is_tenant), &seat.prefix, place.clone());
         }
     }
 
     /// Every bucket, when every route has its place.
     pub(super) fn finish(mut self) -> HashMap<BucketName, Arc<Bucket>> {
         let nobody: Arc<[Who]> = Arc::new([]);
-        for (bucket, Seat { hosts, tenant, prefix }) in std::mem::take(&mut self.leftovers) {
+        for (bucket, seat) in std::mem::take(&mut self.leftovers) {
             let places = self.bucket(&bucket);
-            for host in hosts.iter() {
-                if places.place(host, tenant.as_ref(), &prefix).is_none() {
-                    places.put(host, tenant.as_ref(), &prefix, Place::Broken(Arc::clone(&nobody)));
+            for host in seat.hosts.iter() {
+                if places.place(host, seat.tenant(), &seat.prefix).is_none() {
+                    let place = Place::Broken(Arc::clone(&nobody));
+                    places.put(host, (&seat.namespace, seat.is_tenant), &seat.prefix, place);
                 }
             }
         }

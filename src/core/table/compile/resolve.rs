@@ -126,7 +126,8 @@ impl<'a> Resolver<'a> {
         if !anywhere && !allowed.iter().any(|one| one.is_of(&backend.endpoint)) {
             return Err(Wrong::Endpoint);
         }
-        self.usable.get(&found).cloned().ok_or(Wrong::Missing(Missing::NotFound))
+        let unusable = if is_shared { Wrong::Unusable } else { Wrong::Missing(Missing::NotFound) };
+        self.usable.get(&found).cloned().ok_or(unusable)
     }
 
     pub(super) fn process_allows(&self, backend: &Backend) -> Result<(), Problem> {
@@ -143,6 +144,8 @@ impl<'a> Resolver<'a> {
 #[derive(Debug)]
 pub(super) enum Wrong {
     Missing(Missing),
+    /// It consents, and its Secret is missing.
+    Unusable,
     Endpoint,
 }
 
@@ -154,8 +157,12 @@ impl Wrong {
             Self::Missing(Missing::NotFound) => problem(
                 format!("{field}.name"),
                 Reason::CredentialNotFound,
-                "there is no usable CredentialSource of this name",
+                "there is no usable CredentialSource of this name in this namespace",
             ),
+            Self::Unusable => {
+                let message = "the CredentialSource is not usable: its owner has to act";
+                problem(format!("{field}.name"), Reason::CredentialNotFound, message)
+            }
             Self::Endpoint => {
                 let message = "the endpoint is not among the allowedEndpoints of the CredentialSource";
                 problem(field, Reason::EndpointNotAllowed, message)

@@ -121,6 +121,14 @@ fn k01_nothing_that_another_namespace_writes_takes_traffic_from_the_owner() {
         let conflict = "BucketRoute thief/data Accepted spec.match.bucket Conflicted";
         assert!(refused(&compiled).iter().any(|line| line == conflict), "{attempt:?}: {:?}", refused(&compiled));
     }
+    // Nor by an exact host from those whose own namespace keeps a bucket of that name for them.
+    let kept = Claimed { age: 10, tenant: true, ..claim("owner", "data") };
+    let named = Claimed { hosts: vec!["a.example"], ..thief.clone() };
+    let compiled = compile(&world(&[kept, named]));
+    assert_eq!(
+        (at(&compiled, A, "owner", "k"), at(&compiled, A, "x", "k")),
+        ("owner/data".into(), "thief/data".into())
+    );
     // The positive twin: its own clients may have a bucket of that name, and nobody else's.
     let own = Claimed { tenant: true, ..thief };
     let compiled = compile(&world(&[owner, own]));

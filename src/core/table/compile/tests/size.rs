@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::model::{HostRule, LabelSelector, Labels};
 
 /// K-CTL-4. Meaningful in release only: `cargo test --release -p osp-core -- --ignored ten_thousand`.
 #[test]
@@ -10,12 +11,27 @@ use super::*;
 #[ignore = "a measurement: needs a release build and a quiet machine"]
 fn k_ctl_4_ten_thousand_routes_compile_in_50_ms() {
     let mut snapshot = complete();
+    snapshot.process.base_hosts = vec!["a.example".into(), "b.example".into()];
+    snapshot.process.hosts = vec![HostRule {
+        host: "b.example".into(),
+        namespaces: LabelSelector { match_labels: Labels::from([("tenant".into(), "true".into())]) },
+    }];
+    let role = |index: usize| Labels::from([("role".to_owned(), format!("role-{}", index % 50))]);
     for index in 0..10_000 {
         let mut one = route(&format!("bucket-{index}"), &["demo", &format!("client-{}", index % 1000)]);
         one.deny.push(deny(None, "private/"));
+        // A tenth of them share buckets by prefix, name hosts, and select their clients.
+        if index % 10 == 0 {
+            one.matches.bucket = bucket(&format!("shared-{}", index % 100));
+            one.matches.prefix = KeyPrefix::parse(&format!("part-{index}/")).unwrap();
+            one.matches.hosts = vec!["a.example".into()];
+            one.access[1].clients = Clients::Selected(LabelSelector { match_labels: role(index / 10) });
+        }
         snapshot.routes.insert(name(&format!("route-{index}")), valid(one));
         if index < 1000 {
-            snapshot.clients.insert(name(&format!("client-{index}")), client(&[&format!("client-{index}")]));
+            let mut one = client(&[&format!("client-{index}")]);
+            one.labels = role(index);
+            snapshot.clients.insert(name(&format!("client-{index}")), one);
             let pair = secret(&format!("AKIA{index}"), "some-secret");
             snapshot.secrets.insert(name(&format!("client-{index}")), pair);
         }
