@@ -300,3 +300,6 @@ impl Desired {
 pub fn rfc3339(moment: Timestamp) -> String {
     jiff::Timestamp::from_second(moment.unix_seconds()).map_or_else(|_| String::new(), |moment| moment.to_string())
 }
+
+#[cfg(test)]
+mod tests;

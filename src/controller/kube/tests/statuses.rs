@@ -233,5 +233,4 @@ async fn k_api_2_a_status_that_somebody_else_changed_is_put_right() {
     server.spoil_status("BucketRoute", "team-a", "data", json!({ "conditions": [] }));
     until(&server, "the truth", |server| is(server, "BucketRoute", "data", "Ready", ("True", "Ready"))).await;
     assert_eq!(replica.swaps(), 1.0);
-    let _ = next();
 }

@@ -94,3 +94,28 @@ async fn a_part_that_panics_ends_the_source() {
     let ended = tokio::spawn(source.follow(client(&server), Stop { draining, released }, |_| {})).await;
     assert!(ended.is_err_and(|error| error.is_panic()));
 }
+
+/// The bounds hold for optimised code: `cargo test --release -p osp-controller ten_thousand`.
+#[tokio::test(start_paused = true)]
+#[cfg_attr(debug_assertions, ignore = "timed: for release builds")]
+async fn k_ctl_4_ten_thousand_routes_are_ready_in_5_s_and_rebuilt_in_50_ms() {
+    let server = ApiServer::default();
+    tenant(&server, "team-a");
+    for number in 0..10_000 {
+        server.apply(route("team-a", &format!("r{number}"), &format!("bucket-{number}")));
+    }
+    let began = std::time::Instant::now();
+    let replica = start(&server, Settings { statuses: None, ..settings() });
+    replica.ready().await;
+    assert!(began.elapsed() < Duration::from_secs(5), "ready after {:?}", began.elapsed());
+    let mut compiled = Vec::new();
+    for _ in 0..5 {
+        let snapshot = replica.table.pin().unwrap().fingerprint();
+        server.apply(route("team-a", "r0", &format!("another-{}", next())));
+        let began = std::time::Instant::now();
+        replica.until("the change", |table| table.fingerprint() != snapshot).await;
+        compiled.push(began.elapsed());
+    }
+    compiled.sort();
+    assert!(compiled[2] < Duration::from_millis(50), "an event to a table in force: {compiled:?}");
+}
