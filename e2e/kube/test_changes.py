@@ -1,0 +1,202 @@
+"""From a change to its effect, on two replicas, with traffic that must not notice (C17, C18, K3, K4, K-API-4, K-API-7)."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from backends import Keys
+from clients import Endpoint
+from gateway import Place, backend_entry
+from kube.api import path_of
+from kube.osp import KubeOsp
+from kube.site import EFFECT_DEADLINE_S, Site, grant
+from kube.traffic import ControlLoop
+from processes import wait_until
+from raw_http import answer_of, open_socket, signed_head
+from seeding import read
+
+pytestmark = pytest.mark.gateway
+# K-API-4 and issue 4: from the watch event to every replica.
+EFFECT_BOUND_S = 1.0
+UPLOADS = 200
+UPLOAD_BYTES = 64 * 1024
+
+
+@dataclass
+class Duo:
+    """Two replicas that serve the bucket `data` from the first store, and the control bucket."""
+
+    site: Site
+    namespace: str
+    platform: str
+    keys: Keys
+    route: dict[str, Any]
+    replicas: list[KubeOsp]
+    control: ControlLoop
+
+    def change(self, what: str, act: Callable[[], object], keys: Keys, wanted: str) -> None:
+        """Make a change, and demand its effect on both replicas within the bound."""
+        act()
+        since = time.monotonic()
+        for replica in self.replicas:
+            self.site.wait_served(replica, keys, "data", wanted, deadline_s=EFFECT_DEADLINE_S)
+        took = time.monotonic() - since
+        print(f"{what}: in force on both replicas after {took * 1000:.0f} ms")
+        assert took <= EFFECT_BOUND_S, what
+
+    def edited(self, **changed: object) -> Callable[[], object]:
+        """Return what applies the route with some of its spec changed."""
+        return lambda: self.site.api.apply(self.route | {"spec": self.route["spec"] | changed})
+
+
+@pytest.fixture
+def duo(site: Site, stores: tuple[Place, Place], control_place: Place) -> Duo:
+    """Two OSPs, both stores' credentials, one route; the control route has a credential of its own."""
+    namespace, platform, keys, control_keys = site.namespace("a"), site.namespace("platform"), site.keys(), site.keys()
+    site.allow()
+    route = site.tenant(namespace, stores[0], keys)
+    control_entry = backend_entry(control_place) | {"credentialRef": {"name": "control"}}
+    site.api.apply_all(
+        [*site.credential(namespace, stores[1].backend.name, stores[1].backend.keys),
+         *site.credential(namespace, "control", control_place.backend.keys),
+         *site.client(namespace, "control", control_keys),
+         site.route(namespace, control_place, [grant("control")], backends=[control_entry])]
+    )  # fmt: skip
+    replicas = [site.osp("one"), site.osp("two")]
+    for replica in replicas:
+        site.wait_served(replica, keys, "data", "A")
+    return Duo(site, namespace, platform, keys, route, replicas, ControlLoop(replicas[0], control_keys, "control"))
+
+
+def test_k3_a_route_moves_a_grant_goes_an_identity_goes(duo: Duo, stores: tuple[Place, Place]) -> None:
+    """Each within a second on both replicas, each back again, and no request on the control route fails."""
+    site, namespace, keys = duo.site, duo.namespace, duo.keys
+    identity = site.client(namespace, "app", keys)[1]
+    identity_path = path_of("ClientIdentity", namespace, "app")
+    route_path = path_of("BucketRoute", namespace, "data")
+    with duo.control:
+        duo.change("route moved", duo.edited(backends=[backend_entry(stores[1])]), keys, "B")
+        duo.change("route moved back", duo.edited(), keys, "A")
+        duo.change("grant revoked", duo.edited(access=[]), keys, "403 AccessDenied")
+        duo.change("grant given", duo.edited(), keys, "A")
+        duo.change("deny added", duo.edited(deny=[{"name": "all"}]), keys, "403 AccessDenied")
+        duo.change("deny removed", duo.edited(), keys, "A")
+        duo.change("identity deleted", lambda: site.api.delete(identity_path), keys, "403 InvalidAccessKeyId")
+        duo.change("identity made", lambda: site.api.apply(identity), keys, "A")
+        duo.change("route deleted", lambda: site.api.delete(route_path), keys, "404 NoSuchBucket")
+        duo.change("route made", duo.edited(), keys, "A")
+    wait_until("both replicas have the same table", lambda: same_hash(duo.replicas), EFFECT_DEADLINE_S)
+
+
+def same_hash(replicas: list[KubeOsp]) -> bool:
+    """Whether all replicas have one configuration in force."""
+    return len({replica.config_hash() for replica in replicas}) == 1
+
+
+def test_k_api_4_withdrawn_consent_is_503_at_once(duo: Duo, stores: tuple[Place, Place]) -> None:
+    """A credential of another namespace: allowed, withdrawn (503, never 404, RefNotPermitted), allowed again."""
+    site, place = duo.site, stores[0]
+    host = urlsplit(place.backend.endpoint).netloc
+    shared = site.credential(duo.platform, "shared", place.backend.keys, allowedEndpoints=[host])
+    consent = {"from": "Selector", "selector": {"matchLabels": {"kubernetes.io/metadata.name": duo.namespace}}}
+    elsewhere = {"from": "Selector", "selector": {"matchLabels": {"kubernetes.io/metadata.name": duo.platform}}}
+
+    def allowed(namespaces: dict[str, Any]) -> Callable[[], object]:
+        return lambda: site.api.apply(shared[1] | {"spec": shared[1]["spec"] | {"allowedNamespaces": namespaces}})
+
+    entry = backend_entry(place) | {"credentialRef": {"name": "shared", "namespace": duo.platform}}
+    site.api.apply(shared[0])
+    allowed(consent)()
+    with duo.control:
+        duo.change("other namespace's credential", duo.edited(backends=[entry]), duo.keys, "A")
+        site.wait_condition("BucketRoute", duo.namespace, "data", "ResolvedRefs", "True")
+        duo.change("consent withdrawn", allowed(elsewhere), duo.keys, "503 ServiceUnavailable")
+        told = site.wait_condition("BucketRoute", duo.namespace, "data", "ResolvedRefs", "False", "RefNotPermitted")
+        assert "credentialRef" in told["message"] and "shared" not in told["message"], told["message"]
+        duo.change("consent given again", allowed(consent), duo.keys, "A")
+        site.wait_condition("BucketRoute", duo.namespace, "data", "Ready", "True")
+
+
+def test_k3_a_secret_that_loses_its_label_is_gone(duo: Duo, stores: tuple[Place, Place]) -> None:
+    """RBAC lets OSP read it, the label does not: 503 and SecretNotFound with the label in the hint; labelled again, it works."""
+    site, name = duo.site, stores[0].backend.name
+    path = path_of("Secret", duo.namespace, f"backend-{name}")
+    labels = site.secret(duo.namespace, f"backend-{name}", stores[0].backend.keys)["metadata"]["labels"]
+    with duo.control:
+        for wanted, labelled in (("503 ServiceUnavailable", dict.fromkeys(labels)), ("A", labels)):
+            patch = {"metadata": {"labels": labelled}}
+            duo.change(f"label {labelled}", lambda patch=patch: site.api.merge(path, patch), duo.keys, wanted)
+            if wanted != "A":
+                told = site.wait_condition("CredentialSource", duo.namespace, name, "Ready", "False", "SecretNotFound")
+                assert "osp.flexworks.eu/watch" in told["message"]
+        site.wait_condition("CredentialSource", duo.namespace, name, "Ready", "True")
+
+
+@dataclass
+class HalfUpload:
+    """A signed PUT of which the head and half of the body were sent."""
+
+    sock: socket.socket
+    rest: bytes
+
+    def finish(self) -> int:
+        """Send the rest; return the status."""
+        with self.sock:
+            self.sock.sendall(self.rest)
+            response = http.client.HTTPResponse(self.sock)
+            response.begin()
+            return answer_of(response).status
+
+
+def begin_upload(osp: KubeOsp, keys: Keys, number: int) -> HalfUpload:
+    """Begin one upload on a connection of its own."""
+    endpoint, body = Endpoint(f"http://{osp.addresses['http']}", keys), body_of_upload(number)
+    head = signed_head(endpoint, "PUT", f"/data/rotation/{number}", len(body), "UNSIGNED-PAYLOAD")
+    sock = open_socket(endpoint.url, None)
+    half = len(body) // 2
+    sock.sendall(head + body[:half])
+    return HalfUpload(sock, body[half:])
+
+
+def body_of_upload(number: int) -> bytes:
+    """Return what is uploaded under a number."""
+    return f"{number:08d}".encode() * (UPLOAD_BYTES // 8)
+
+
+def test_k4_a_key_is_rotated_during_200_parallel_uploads(duo: Duo, stores: tuple[Place, Place]) -> None:
+    """Two live keys: uploads that began with the old one end well, both work in between, then only the new one does."""
+    site, namespace, osp = duo.site, duo.namespace, duo.replicas[0]
+    place, old, new = stores[0], duo.keys, site.keys()
+    identity = site.client(namespace, "app", old)[1]
+
+    def live(*names: str) -> Callable[[], object]:
+        references = {"accessKey": {"secretRefs": [{"name": name} for name in names]}}
+        return lambda: site.api.apply(identity | {"spec": identity["spec"] | references})
+
+    def in_flight() -> bool:
+        return osp.metric("osp_active_connections") >= UPLOADS
+
+    site.api.apply(site.secret(namespace, "client-app-new", new))
+    with duo.control:
+        begun = [begin_upload(osp, old, number) for number in range(UPLOADS)]
+        wait_until("all uploads are under way", in_flight, EFFECT_DEADLINE_S)
+        assert osp.fetch(new, "data") == "403 InvalidAccessKeyId"
+        duo.change("new key added", live("client-app", "client-app-new"), new, "A")
+        assert osp.fetch(old, "data") == "A", "the old key lives on"
+        begun += [begin_upload(osp, new, number) for number in range(UPLOADS, UPLOADS + UPLOADS // 4)]
+        duo.change("old key removed", live("client-app-new"), old, "403 InvalidAccessKeyId")
+        assert osp.fetch(new, "data") == "A"
+        statuses = [upload.finish() for upload in begun]
+    assert statuses == [200] * len(begun)
+    for number in (0, UPLOADS - 1, UPLOADS):
+        assert read(place.backend, place.backend_bucket, f"{place.prefix}rotation/{number}") == body_of_upload(number)
+    site.wait_condition("ClientIdentity", namespace, "app", "Ready", "True")
+    assert site.get("ClientIdentity", namespace, "app")["status"]["accessKeyID"] == new.access_key
