@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import secrets
 from collections.abc import Callable, Iterator
@@ -10,14 +11,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from backends import Backend, Keys
+from backends import Backend
 from certificates import Certificates
 from gateway import REPOSITORY, Osp, Place
 from kube.control_plane import ControlPlane
 from kube.kubectl import Kubectl
-from kube.site import Site
+from kube.served import Served, apply_served
+from kube.site import Known, Site
 from seeding import at_backend, create_bucket
 
+MakeSite = Callable[..., Site]
 CRDS = REPOSITORY / "crds"
 ESTABLISHED = "--for=condition=Established"
 
@@ -60,9 +63,9 @@ def install_crds(control_plane: ControlPlane) -> None:
 
 
 @pytest.fixture(scope="session")
-def pairs(servers: dict[str, Backend]) -> list[Keys]:
-    """Every secret of the suite, for the search at its end."""
-    return [server.keys for server in servers.values()]
+def known(servers: dict[str, Backend], gateways: list[Osp]) -> Known:
+    """Every secret and every OSP of the suite, for the search at its end."""
+    return Known([server.keys for server in servers.values()], gateways)
 
 
 @pytest.fixture(scope="session")
@@ -85,30 +88,41 @@ def control_place(servers: dict[str, Backend]) -> Place:
     return made
 
 
-@pytest.fixture
-def make_site(
-    control_plane: ControlPlane,
-    certificates: Certificates,
-    pairs: list[Keys],
-    gateways: list[Osp],
-    tmp_path: Path,
-) -> Iterator[Callable[..., Site]]:
-    """Make corners of the cluster; their processes end with the test."""
+@contextlib.contextmanager
+def sites(plane: ControlPlane, certificates: Certificates, known: Known, folder: Path) -> Iterator[MakeSite]:
+    """Make corners of a cluster; their processes end with the block."""
     made: list[Site] = []
 
-    def make(name: str, plane: ControlPlane = control_plane) -> Site:
-        folder = tmp_path / name
-        folder.mkdir()
-        made.append(Site(name, plane, folder, certificates, pairs, gateways))
+    def make(name: str, plane: ControlPlane = plane) -> Site:
+        own = folder / name
+        own.mkdir()
+        made.append(Site(name, plane, own, certificates, known))
         return made[-1]
 
-    yield make
-    for site in made:
-        site.stop()
+    try:
+        yield make
+    finally:
+        for site in made:
+            site.stop()
 
 
 @pytest.fixture
-def site(request: pytest.FixtureRequest, make_site: Callable[..., Site]) -> Site:
+def make_site(
+    control_plane: ControlPlane, certificates: Certificates, known: Known, tmp_path: Path
+) -> Iterator[MakeSite]:
+    """Make the test's own corners."""
+    with sites(control_plane, certificates, known, tmp_path) as make:
+        yield make
+
+
+@pytest.fixture
+def site(request: pytest.FixtureRequest, make_site: MakeSite) -> Site:
     """One corner with a name that nobody else has."""
     words = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower())[:20].strip("-")
     return make_site(f"{words}-{secrets.token_hex(2)}")
+
+
+@pytest.fixture
+def served(site: Site, stores: tuple[Place, Place], control_place: Place) -> Served:
+    """The route `data` and the control route, applied; no OSP yet."""
+    return apply_served(site, stores, control_place)

@@ -50,7 +50,9 @@ def signed(folder: Path, ca: Pair, name: str, subject: str, names: str) -> Pair:
     """Return a certificate that the CA signed, for servers and clients."""
     made = Pair(folder / f"{name}.crt", folder / f"{name}.key")
     request, extensions = folder / f"{name}.csr", folder / f"{name}.ext"
-    extensions.write_text(f"subjectAltName={names}\nextendedKeyUsage=serverAuth,clientAuth\nbasicConstraints=CA:FALSE\n")
+    extensions.write_text(
+        f"subjectAltName={names}\nextendedKeyUsage=serverAuth,clientAuth\nbasicConstraints=CA:FALSE\n"
+    )
     run_checked(["openssl", "req", *CURVE, "-keyout", made.key, "-out", request, "-subj", subject], folder)
     run_checked(
         ["openssl", "x509", "-req", "-in", request, "-CA", ca.cert, "-CAkey", ca.key, "-CAcreateserial", "-days", "2",

@@ -10,7 +10,7 @@ from typing import Any
 
 from backends import Keys
 from certificates import Certificates
-from gateway import ALL_PERMISSIONS, Place, backend_entry
+from gateway import ALL_PERMISSIONS, Osp, Place, backend_entry
 from kube.api import GROUP, Api, path_of
 from kube.control_plane import ControlPlane, wait_for_object
 from kube.kubectl import Kubectl
@@ -25,6 +25,14 @@ STATUS_DEADLINE_S = 15.0
 EFFECT_DEADLINE_S = 10.0
 
 
+@dataclass(frozen=True)
+class Known:
+    """Every key pair and every OSP of the run, for the search for secrets at its end."""
+
+    pairs: list[Keys]
+    gateways: list[Osp]
+
+
 @dataclass
 class Site:
     """Namespaces `<name>-system`, `<name>-a`, ... and everything in them."""
@@ -33,9 +41,7 @@ class Site:
     control_plane: ControlPlane
     folder: Path
     certificates: Certificates
-    # Every key pair of the run, for the search for secrets at its end.
-    pairs: list[Keys]
-    gateways: list[Any]
+    known: Known
     namespaces: list[str] = field(default_factory=list)
     processes: list[KubeOsp] = field(default_factory=list)
     api: Api = field(init=False)
@@ -85,7 +91,7 @@ class Site:
         }
         made = KubeOsp(folder, self.certificates, **(defaults | options))
         self.processes.append(made)
-        self.gateways.append(made)
+        self.known.gateways.append(made)
         if start:
             made.start()
         return made
@@ -93,7 +99,7 @@ class Site:
     def keys(self) -> Keys:
         """Make a key pair that no log may show."""
         made = Keys.random("KC")
-        self.pairs.append(made)
+        self.known.pairs.append(made)
         return made
 
     def secret(self, namespace: str, name: str, keys: Keys, watched: bool = True) -> dict[str, Any]:
@@ -128,7 +134,12 @@ class Site:
         ]
 
     def route(
-        self, namespace: str, place: Place, access: Sequence[dict[str, Any]], name: str = "", **spec: Any  # noqa: ANN401
+        self,
+        namespace: str,
+        place: Place,
+        access: Sequence[dict[str, Any]],
+        name: str = "",
+        **spec: Any,  # noqa: ANN401
     ) -> dict[str, Any]:
         """Return a BucketRoute to a place; its credential is named after the backend."""
         wanted = {"match": {"bucket": place.bucket}, "backends": [backend_entry(place)], "access": list(access)}
@@ -170,7 +181,13 @@ class Site:
         return conditions_of(found)[condition]
 
     def wait_served(
-        self, osp: KubeOsp, keys: Keys, bucket: str, wanted: str, key: str = "side", deadline_s: float = EFFECT_DEADLINE_S
+        self,
+        osp: KubeOsp,
+        keys: Keys,
+        bucket: str,
+        wanted: str,
+        key: str = "side",
+        deadline_s: float = EFFECT_DEADLINE_S,
     ) -> None:
         """Wait until a GET has this outcome."""
         last = ""
@@ -191,7 +208,7 @@ class Site:
         return "\n".join([*logs, self.control_plane.tails()])
 
     def stop(self) -> None:
-        """End the processes and delete this site's objects, so that later kubectl output is not crowded by them."""
+        """End the processes."""
         for osp in self.processes:
             osp.stop()
 
@@ -205,7 +222,7 @@ def conditions_of(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def namespace_document(name: str, labels: dict[str, str] | None = None) -> dict[str, Any]:
-    """Return a Namespace; label names are written with `_` for what Python does not take: `tenant`, not a path."""
+    """Return a Namespace."""
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels or {}}}
 
 

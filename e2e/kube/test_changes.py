@@ -1,4 +1,4 @@
-"""From a change to its effect, on two replicas, with traffic that must not notice (C17, C18, K3, K4, K-API-4, K-API-7)."""
+"""From a change to its effect, on two replicas, with traffic that must not notice (K3, K4, K-API-4, K-API-7)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ import pytest
 from backends import Keys
 from clients import Endpoint
 from gateway import Place, backend_entry
-from kube.api import path_of
+from kube.api import path_of, path_to
 from kube.osp import KubeOsp
-from kube.site import EFFECT_DEADLINE_S, Site, grant
-from kube.traffic import ControlLoop
+from kube.served import Served
+from kube.site import EFFECT_DEADLINE_S, WATCH_LABEL
 from processes import wait_until
 from raw_http import answer_of, open_socket, signed_head
 from seeding import read
@@ -32,67 +32,49 @@ UPLOAD_BYTES = 64 * 1024
 
 @dataclass
 class Duo:
-    """Two replicas that serve the bucket `data` from the first store, and the control bucket."""
+    """Two replicas that serve the same."""
 
-    site: Site
-    namespace: str
-    platform: str
-    keys: Keys
-    route: dict[str, Any]
+    served: Served
     replicas: list[KubeOsp]
-    control: ControlLoop
 
     def change(self, what: str, act: Callable[[], object], keys: Keys, wanted: str) -> None:
         """Make a change, and demand its effect on both replicas within the bound."""
         act()
         since = time.monotonic()
         for replica in self.replicas:
-            self.site.wait_served(replica, keys, "data", wanted, deadline_s=EFFECT_DEADLINE_S)
+            self.served.site.wait_served(replica, keys, "data", wanted, deadline_s=EFFECT_DEADLINE_S)
         took = time.monotonic() - since
         print(f"{what}: in force on both replicas after {took * 1000:.0f} ms")
         assert took <= EFFECT_BOUND_S, what
 
-    def edited(self, **changed: object) -> Callable[[], object]:
-        """Return what applies the route with some of its spec changed."""
-        return lambda: self.site.api.apply(self.route | {"spec": self.route["spec"] | changed})
+    def edit(self, what: str, wanted: str, **changed: object) -> None:
+        """Change the route, as above."""
+        self.change(what, lambda: self.served.edit(**changed), self.served.keys, wanted)
 
 
 @pytest.fixture
-def duo(site: Site, stores: tuple[Place, Place], control_place: Place) -> Duo:
-    """Two OSPs, both stores' credentials, one route; the control route has a credential of its own."""
-    namespace, platform, keys, control_keys = site.namespace("a"), site.namespace("platform"), site.keys(), site.keys()
-    site.allow()
-    route = site.tenant(namespace, stores[0], keys)
-    control_entry = backend_entry(control_place) | {"credentialRef": {"name": "control"}}
-    site.api.apply_all(
-        [*site.credential(namespace, stores[1].backend.name, stores[1].backend.keys),
-         *site.credential(namespace, "control", control_place.backend.keys),
-         *site.client(namespace, "control", control_keys),
-         site.route(namespace, control_place, [grant("control")], backends=[control_entry])]
-    )  # fmt: skip
-    replicas = [site.osp("one"), site.osp("two")]
-    for replica in replicas:
-        site.wait_served(replica, keys, "data", "A")
-    return Duo(site, namespace, platform, keys, route, replicas, ControlLoop(replicas[0], control_keys, "control"))
+def duo(served: Served) -> Duo:
+    """Two OSPs."""
+    return Duo(served, [served.start("one"), served.start("two")])
 
 
 def test_k3_a_route_moves_a_grant_goes_an_identity_goes(duo: Duo, stores: tuple[Place, Place]) -> None:
     """Each within a second on both replicas, each back again, and no request on the control route fails."""
-    site, namespace, keys = duo.site, duo.namespace, duo.keys
-    identity = site.client(namespace, "app", keys)[1]
-    identity_path = path_of("ClientIdentity", namespace, "app")
-    route_path = path_of("BucketRoute", namespace, "data")
-    with duo.control:
-        duo.change("route moved", duo.edited(backends=[backend_entry(stores[1])]), keys, "B")
-        duo.change("route moved back", duo.edited(), keys, "A")
-        duo.change("grant revoked", duo.edited(access=[]), keys, "403 AccessDenied")
-        duo.change("grant given", duo.edited(), keys, "A")
-        duo.change("deny added", duo.edited(deny=[{"name": "all"}]), keys, "403 AccessDenied")
-        duo.change("deny removed", duo.edited(), keys, "A")
+    served = duo.served
+    site, keys = served.site, served.keys
+    identity = site.client(served.namespace, "app", keys)[1]
+    identity_path, route_path = path_to(identity), path_to(served.route)
+    with served.control(duo.replicas[0]):
+        duo.edit("route moved", "B", backends=[backend_entry(stores[1])])
+        duo.edit("route moved back", "A")
+        duo.edit("grant revoked", "403 AccessDenied", access=[])
+        duo.edit("grant given", "A")
+        duo.edit("deny added", "403 AccessDenied", deny=[{"name": "all"}])
+        duo.edit("deny removed", "A")
         duo.change("identity deleted", lambda: site.api.delete(identity_path), keys, "403 InvalidAccessKeyId")
         duo.change("identity made", lambda: site.api.apply(identity), keys, "A")
         duo.change("route deleted", lambda: site.api.delete(route_path), keys, "404 NoSuchBucket")
-        duo.change("route made", duo.edited(), keys, "A")
+        duo.edit("route made", "A")
     wait_until("both replicas have the same table", lambda: same_hash(duo.replicas), EFFECT_DEADLINE_S)
 
 
@@ -103,41 +85,44 @@ def same_hash(replicas: list[KubeOsp]) -> bool:
 
 def test_k_api_4_withdrawn_consent_is_503_at_once(duo: Duo, stores: tuple[Place, Place]) -> None:
     """A credential of another namespace: allowed, withdrawn (503, never 404, RefNotPermitted), allowed again."""
-    site, place = duo.site, stores[0]
+    served, site, place = duo.served, duo.served.site, stores[0]
     host = urlsplit(place.backend.endpoint).netloc
-    shared = site.credential(duo.platform, "shared", place.backend.keys, allowedEndpoints=[host])
-    consent = {"from": "Selector", "selector": {"matchLabels": {"kubernetes.io/metadata.name": duo.namespace}}}
-    elsewhere = {"from": "Selector", "selector": {"matchLabels": {"kubernetes.io/metadata.name": duo.platform}}}
+    shared = site.credential(served.platform, "shared", place.backend.keys, allowedEndpoints=[host])
+    consent = {"from": "Selector", "selector": {"matchLabels": {"kubernetes.io/metadata.name": served.namespace}}}
+    elsewhere = {"from": "Selector", "selector": {"matchLabels": {"kubernetes.io/metadata.name": served.platform}}}
 
     def allowed(namespaces: dict[str, Any]) -> Callable[[], object]:
         return lambda: site.api.apply(shared[1] | {"spec": shared[1]["spec"] | {"allowedNamespaces": namespaces}})
 
-    entry = backend_entry(place) | {"credentialRef": {"name": "shared", "namespace": duo.platform}}
+    entry = backend_entry(place) | {"credentialRef": {"name": "shared", "namespace": served.platform}}
     site.api.apply(shared[0])
     allowed(consent)()
-    with duo.control:
-        duo.change("other namespace's credential", duo.edited(backends=[entry]), duo.keys, "A")
-        site.wait_condition("BucketRoute", duo.namespace, "data", "ResolvedRefs", "True")
-        duo.change("consent withdrawn", allowed(elsewhere), duo.keys, "503 ServiceUnavailable")
-        told = site.wait_condition("BucketRoute", duo.namespace, "data", "ResolvedRefs", "False", "RefNotPermitted")
-        assert "credentialRef" in told["message"] and "shared" not in told["message"], told["message"]
-        duo.change("consent given again", allowed(consent), duo.keys, "A")
-        site.wait_condition("BucketRoute", duo.namespace, "data", "Ready", "True")
+    with served.control(duo.replicas[0]):
+        duo.edit("other namespace's credential", "A", backends=[entry])
+        site.wait_condition("BucketRoute", served.namespace, "data", "ResolvedRefs", "True")
+        duo.change("consent withdrawn", allowed(elsewhere), served.keys, "503 ServiceUnavailable")
+        told = site.wait_condition("BucketRoute", served.namespace, "data", "ResolvedRefs", "False", "RefNotPermitted")
+        assert "credentialRef" in told["message"], told["message"]
+        assert "shared" not in told["message"], "the message tells nothing of the other namespace"
+        duo.change("consent given again", allowed(consent), served.keys, "A")
+        served.wait_ready()
 
 
 def test_k3_a_secret_that_loses_its_label_is_gone(duo: Duo, stores: tuple[Place, Place]) -> None:
-    """RBAC lets OSP read it, the label does not: 503 and SecretNotFound with the label in the hint; labelled again, it works."""
-    site, name = duo.site, stores[0].backend.name
-    path = path_of("Secret", duo.namespace, f"backend-{name}")
-    labels = site.secret(duo.namespace, f"backend-{name}", stores[0].backend.keys)["metadata"]["labels"]
-    with duo.control:
-        for wanted, labelled in (("503 ServiceUnavailable", dict.fromkeys(labels)), ("A", labels)):
-            patch = {"metadata": {"labels": labelled}}
-            duo.change(f"label {labelled}", lambda patch=patch: site.api.merge(path, patch), duo.keys, wanted)
-            if wanted != "A":
-                told = site.wait_condition("CredentialSource", duo.namespace, name, "Ready", "False", "SecretNotFound")
-                assert "osp.flexworks.eu/watch" in told["message"]
-        site.wait_condition("CredentialSource", duo.namespace, name, "Ready", "True")
+    """RBAC lets OSP read it, the label does not: 503, and SecretNotFound names the label; labelled again, it works."""
+    served, site, name = duo.served, duo.served.site, stores[0].backend.name
+    path = path_of("Secret", served.namespace, f"backend-{name}")
+
+    def label(value: str | None) -> Callable[[], object]:
+        return lambda: site.api.merge(path, {"metadata": {"labels": {WATCH_LABEL: value}}})
+
+    with served.control(duo.replicas[0]):
+        duo.change("label taken away", label(None), served.keys, "503 ServiceUnavailable")
+        told = site.wait_condition("CredentialSource", served.namespace, name, "Ready", "False", "SecretNotFound")
+        assert WATCH_LABEL in told["message"], told["message"]
+        duo.change("label given", label("true"), served.keys, "A")
+        site.wait_condition("CredentialSource", served.namespace, name, "Ready", "True")
+        served.wait_ready()
 
 
 @dataclass
@@ -173,8 +158,8 @@ def body_of_upload(number: int) -> bytes:
 
 def test_k4_a_key_is_rotated_during_200_parallel_uploads(duo: Duo, stores: tuple[Place, Place]) -> None:
     """Two live keys: uploads that began with the old one end well, both work in between, then only the new one does."""
-    site, namespace, osp = duo.site, duo.namespace, duo.replicas[0]
-    place, old, new = stores[0], duo.keys, site.keys()
+    served, site, osp = duo.served, duo.served.site, duo.replicas[0]
+    namespace, place, old, new = served.namespace, stores[0], served.keys, site.keys()
     identity = site.client(namespace, "app", old)[1]
 
     def live(*names: str) -> Callable[[], object]:
@@ -185,7 +170,7 @@ def test_k4_a_key_is_rotated_during_200_parallel_uploads(duo: Duo, stores: tuple
         return osp.metric("osp_active_connections") >= UPLOADS
 
     site.api.apply(site.secret(namespace, "client-app-new", new))
-    with duo.control:
+    with served.control(osp):
         begun = [begin_upload(osp, old, number) for number in range(UPLOADS)]
         wait_until("all uploads are under way", in_flight, EFFECT_DEADLINE_S)
         assert osp.fetch(new, "data") == "403 InvalidAccessKeyId"

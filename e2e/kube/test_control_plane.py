@@ -26,9 +26,7 @@ def test_rbac_is_on(control_plane: ControlPlane) -> None:
     """A ServiceAccount without any right is told who it is and refused; the administrator is not."""
     admin = control_plane.admin()
     admin.apply(namespace_document("bare"))
-    admin.apply(
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "nobody", "namespace": "bare"}}
-    )
+    admin.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "nobody", "namespace": "bare"}})
     path = path_of("Secret", "bare")
     with pytest.raises(Refused) as refused:
         control_plane.account("bare", "nobody").get(path)

@@ -1,4 +1,4 @@
-"""The three RBAC modes with the ServiceAccount's own token (K-PKG-3): what the API server says, and what OSP then does."""
+"""The three RBAC modes with the ServiceAccount's own token (K-PKG-3): what the API server says, what OSP does."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def rights(mode: Mode, watched: str, foreign: str, home: str, lease: str) -> dic
 
 
 def can(site: Site, verb: str, resource: str, namespace: str) -> bool:
-    """Ask the API server whether the ServiceAccount may, by SubjectAccessReview: what `kubectl auth can-i --as` asks."""
+    """Ask the API server by SubjectAccessReview whether the ServiceAccount may, as `kubectl auth can-i --as` does."""
     plural, _, rest = resource.partition(".")
     group, _, name = rest.partition("/") if rest else ("", "", "")
     subresource = ""
@@ -89,7 +89,7 @@ def test_k_pkg_3_the_rights_of_a_mode_are_these_and_no_others(mode: Mode, site: 
 def test_k_pkg_3_namespaces_mode_never_reads_another_namespace(
     site: Site, stores: tuple[Place, Place], control_plane: ControlPlane
 ) -> None:
-    """OSP works with its token where it may, the token is refused elsewhere, and a reference there gives nothing away."""
+    """OSP works with its token where it may, is refused elsewhere, and a reference there gives nothing away."""
     own = site.namespace("a")
     site.allow()
     foreign = site.namespace("foreign")
@@ -99,13 +99,13 @@ def test_k_pkg_3_namespaces_mode_never_reads_another_namespace(
     # The foreign namespace consents to everybody; OSP still cannot see it, so the reference is not permitted.
     host = place.backend.endpoint.removeprefix("http://")
     site.api.apply_all(
-        site.credential(foreign, "shared", place.backend.keys, allowedNamespaces={"from": "All"}, allowedEndpoints=[host])
+        site.credential(
+            foreign, "shared", place.backend.keys, allowedNamespaces={"from": "All"}, allowedEndpoints=[host]
+        )
     )
     for name, target in (("reaching", "shared"), ("guessing", "absent")):
         entry = backend_entry(place) | {"credentialRef": {"name": target, "namespace": foreign}}
-        site.api.apply(
-            site.route(own, place, [grant("app")], name=name, match={"bucket": name}, backends=[entry])
-        )
+        site.api.apply(site.route(own, place, [grant("app")], name=name, match={"bucket": name}, backends=[entry]))
     osp = site.osp(namespaces=[own])
     site.wait_served(osp, keys, "data", "A")
 
@@ -173,7 +173,10 @@ def test_k_pkg_3_cluster_mode_sees_every_namespace_and_every_new_one(site: Site,
     site.wait_served(osp, other, "late", "B")
     site.wait_condition("BucketRoute", second, "late", "Ready", "True")
     unlabelled = site.secret(second, "client-app", other)
-    site.api.merge(path_of("Secret", second, "client-app"), {"metadata": {"labels": dict.fromkeys(unlabelled["metadata"]["labels"])}})
+    site.api.merge(
+        path_of("Secret", second, "client-app"),
+        {"metadata": {"labels": dict.fromkeys(unlabelled["metadata"]["labels"])}},
+    )
     site.wait_condition("ClientIdentity", second, "app", "Ready", "False", "SecretNotFound")
     site.wait_served(osp, other, "late", "403 InvalidAccessKeyId")
     assert osp.fetch(keys, "data") == "A"
@@ -181,7 +184,7 @@ def test_k_pkg_3_cluster_mode_sees_every_namespace_and_every_new_one(site: Site,
 
 @pytest.mark.full
 def test_k_ctl_3_one_forbidden_namespace_holds_nobody_for_ever(site: Site, stores: tuple[Place, Place]) -> None:
-    """403 on one namespace: ready after about 30 s, the other one serves; unmatched names are 503, since a route may be there."""
+    """403 on one namespace: ready after 30 s, the other one serves; unmatched names are 503, a route may be there."""
     namespace, keys = site.namespace("a"), site.keys()
     site.allow()
     closed = site.namespace("closed")

@@ -1,4 +1,4 @@
-"""`kubectl apply` of a route, its credential and a client: requests work and the status tells the truth (C16, K1, K-API-2)."""
+"""`kubectl apply` of a route, its credential and a client: it works and the status tells the truth (K1, K-API-2)."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_k_api_2_applied_objects_serve_and_say_so(site: Site, stores: tuple[Plac
 
 
 def test_k_api_2_nothing_is_written_when_nothing_changed(site: Site, stores: tuple[Place, Place]) -> None:
-    """A change of a Secret that alters no status leaves every resourceVersion; a flip moves only its own transition time."""
+    """What alters no status leaves every resourceVersion; what flips no condition leaves its transition time."""
     namespace, keys = site.namespace("a"), site.keys()
     site.allow()
     route = site.tenant(namespace, stores[0], keys)
@@ -86,7 +86,9 @@ def test_k_api_2_nothing_is_written_when_nothing_changed(site: Site, stores: tup
     site.wait_served(osp, other, "data", "A")
     ready = site.wait_condition("BucketRoute", namespace, "data", "Ready", "True")
     assert ready["observedGeneration"] == 2
-    times = {kind: told["lastTransitionTime"] for kind, told in site.conditions("BucketRoute", namespace, "data").items()}
+    times = {
+        kind: told["lastTransitionTime"] for kind, told in site.conditions("BucketRoute", namespace, "data").items()
+    }
     assert times == {told["type"]: told["lastTransitionTime"] for told in before["status"]["conditions"]}
 
 
@@ -122,9 +124,7 @@ def tidy(shown: str, site: Site, access_key: str, stores: tuple[Place, Place]) -
     return re.sub(r" \d+[smhd](\d+s)?( |$)", r" AGE\2", text, flags=re.M)
 
 
-def test_k1_in_cluster_configuration(
-    site: Site, stores: tuple[Place, Place], control_plane: ControlPlane
-) -> None:
+def test_k1_in_cluster_configuration(site: Site, stores: tuple[Place, Place], control_plane: ControlPlane) -> None:
     """Without a kubeconfig: the ServiceAccount's files and variables of a pod, in a mount namespace of its own."""
     namespace, keys = site.namespace("a"), site.keys()
     site.allow()
@@ -136,7 +136,7 @@ def test_k1_in_cluster_configuration(
     (mounted / "namespace").write_text(site.home)
     # Nothing outside of the process sees the folder: everything under /var/run/secrets is its own.
     script = (
-        f'mkdir -p /var/run && mount -t tmpfs none /var/run && mkdir -p {SERVICE_ACCOUNT_FOLDER} '
+        f"mkdir -p /var/run && mount -t tmpfs none /var/run && mkdir -p {SERVICE_ACCOUNT_FOLDER} "
         f'&& cp "$0"/* {SERVICE_ACCOUNT_FOLDER} && exec env KUBERNETES_SERVICE_HOST=127.0.0.1 '
         f'KUBERNETES_SERVICE_PORT={control_plane.port} HOME=/nonexistent "$@"'
     )
