@@ -73,7 +73,6 @@ class ControlPlane:
             etcd, "--data-dir", self.folder / "etcd", "--unsafe-no-fsync", "--listen-client-urls", url,
             "--advertise-client-urls", url, "--listen-peer-urls", f"http://127.0.0.1:{peer}",
         ]  # fmt: skip
-        # Debian's unit file sets nothing that is wanted here, and its variables would win over the flags.
         self.etcd = Child("etcd", command, self.folder)
         self.etcd.wait_ready(lambda: listens(self.etcd_port))
 
