@@ -46,10 +46,10 @@ class KubeOsp(Osp):
 
     def process_settings(self) -> dict[str, Any]:
         """The file of `--config`."""
-        watch: dict[str, Any] = {"mode": self.watch_mode}
+        watch: dict[str, Any] = {"class": self.class_name, "watchMode": self.watch_mode}
         if self.watch_mode != "Cluster":
-            watch["namespaces"] = list(self.namespaces)
-        return super().process_settings() | {"class": self.class_name, "watch": watch} | self.settings
+            watch["watchNamespaces"] = list(self.namespaces)
+        return super().process_settings() | watch | self.settings
 
     def environment(self) -> dict[str, str]:
         """The kubeconfig, the pod's own identity, and a log that says what the controller does."""

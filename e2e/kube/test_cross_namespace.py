@@ -96,9 +96,7 @@ def test_k_api_4_cross_namespace_matrix(labels_readable: bool, site: Site, store
             route = site.route(own, place, access, name=case.name, match=match)
         site.api.apply_all([*(made if case.exists else made[:1]), route])
 
-    osp = site.osp(
-        settings={"watch": {"mode": "Namespaces", "namespaces": [own, other]} | namespace_labels(labels_readable)}
-    )
+    osp = site.osp(settings={"namespaceLabels": labels_readable})
     denied, messages = 0, set()
     for case in CASES:
         works = case.works(labels_readable)
@@ -120,7 +118,3 @@ def test_k_api_4_cross_namespace_matrix(labels_readable: bool, site: Site, store
     assert denied >= len(CASES) // 3
     assert len(messages) == 2, f"one message for credentials, one for clients: {messages}"
 
-
-def namespace_labels(readable: bool) -> dict[str, Any]:
-    """The setting that makes OSP read the labels of Namespaces."""
-    return {"namespaceLabels": True} if readable else {}
