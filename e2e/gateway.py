@@ -168,7 +168,7 @@ class Osp:
             return False
         told = json.loads(line)
         assert told["ready"] is True, line
-        self.addresses = {name: told[name] for name in ("http", "https", "admin")}
+        self.addresses = {name: told[name] for name in ("http", "https", "admin") if name in told}
         return True
 
     def endpoint(self, scheme: str, keys: Keys) -> Endpoint:

@@ -183,11 +183,6 @@ class ControlPlane:
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)
 
-    def tails(self) -> str:
-        """Return the ends of the logs, for a report of a failure."""
-        children = [child for child in (self.etcd, self.server) if child is not None]
-        return "\n".join(f"--- {child.name}\n{child.tail()}" for child in children)
-
 
 def wait_for_object(api: Api, path: str, what: str, holds: Any, deadline_s: float) -> dict[str, Any]:  # noqa: ANN401
     """Poll an object until a condition on it holds, and return it; on failure, show its last state."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,13 +17,14 @@ from kube.control_plane import ControlPlane, wait_for_object
 from kube.kubectl import Kubectl
 from kube.osp import KubeOsp
 from kube.rbac import ACCOUNT, Mode, grants
-from processes import wait_until
+from processes import NotReady, wait_until
 
 WATCH_LABEL = "osp.flexworks.eu/watch"
 VERSION = f"{GROUP}/v1alpha1"
 # From `kubectl apply` to the condition: the watch, the debounce, the writer's pace, two busy cores.
 STATUS_DEADLINE_S = 15.0
 EFFECT_DEADLINE_S = 10.0
+LOG_LINES = 40
 
 
 @dataclass(frozen=True)
@@ -188,29 +190,38 @@ class Site:
         wanted: str,
         key: str = "side",
         deadline_s: float = EFFECT_DEADLINE_S,
-    ) -> None:
-        """Wait until a GET has this outcome."""
-        last = ""
+    ) -> float:
+        """Wait until a GET has this outcome; return when that GET began: what the backend takes is not OSP's time."""
+        last, began = "", 0.0
 
         def holds() -> bool:
-            nonlocal last
+            nonlocal last, began
+            began = time.monotonic()
             last = osp.fetch(keys, bucket, key)
             return last == wanted
 
         try:
             wait_until(f"{bucket}/{key} is {wanted}", holds, deadline_s)
-        except Exception as late:
+        except NotReady as late:
             raise AssertionError(f"{late}; last: {last}") from None
+        return began
 
     def tails(self) -> str:
-        """Return the ends of all logs."""
-        logs = [f"--- {osp.folder.name}\n{osp.child.tail()}" for osp in self.processes if osp.child is not None]
-        return "\n".join([*logs, self.control_plane.tails()])
+        """Return the ends of the logs of OSP, without the lines of requests, and say where the others are."""
+        logs = [f"--- {osp.folder.name}\n{told_by(osp)}" for osp in self.processes if osp.child is not None]
+        return "\n".join([*logs, f"logs of etcd and kube-apiserver: {self.control_plane.folder}"])
 
     def stop(self) -> None:
         """End the processes."""
         for osp in self.processes:
             osp.stop()
+
+
+def told_by(osp: KubeOsp) -> str:
+    """Return the last lines of OSP's log that are about no request."""
+    assert osp.child is not None
+    lines = osp.child.log.read_text(errors="replace").splitlines()
+    return "\n".join([line for line in lines if '"log":"access"' not in line][-LOG_LINES:])
 
 
 def conditions_of(found: dict[str, Any]) -> dict[str, dict[str, Any]]:

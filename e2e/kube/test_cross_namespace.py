@@ -117,4 +117,3 @@ def test_k_api_4_cross_namespace_matrix(labels_readable: bool, site: Site, store
             assert osp.fetch(client_keys[case], case.name) == known, case
     assert denied >= len(CASES) // 3
     assert len(messages) == 2, f"one message for credentials, one for clients: {messages}"
-

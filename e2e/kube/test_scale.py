@@ -18,7 +18,7 @@ from kube.conftest import MakeSite, install_crds
 from kube.control_plane import ControlPlane
 from kube.osp import KubeOsp
 from kube.served import Served
-from kube.site import EFFECT_DEADLINE_S, Site, conditions_of, grant
+from kube.site import Site, conditions_of, grant
 from kube.traffic import ControlLoop
 from processes import wait_until
 
@@ -88,8 +88,7 @@ def test_two_replicas_follow_200_edits(served: Served, stores: tuple[Place, Plac
             since = time.monotonic()
 
             def effect(replica: KubeOsp, wanted: str = "AB"[edit % 2], since: float = since) -> float:
-                served.site.wait_served(replica, served.keys, "data", wanted, deadline_s=EFFECT_DEADLINE_S)
-                return time.monotonic() - since
+                return served.site.wait_served(replica, served.keys, "data", wanted) - since
 
             took.append(max(pool.map(effect, replicas)))
     took.sort()
