@@ -84,7 +84,7 @@ def same_hash(replicas: list[KubeOsp]) -> bool:
 
 def test_k_api_4_withdrawn_consent_is_503_at_once(duo: Duo, stores: tuple[Place, Place]) -> None:
     """A credential of another namespace: allowed, withdrawn (503, never 404, RefNotPermitted), allowed again."""
-    served, site, place = duo.served, duo.served.site, stores[0]
+    served, site, place = duo.served, duo.served.site, stores[1]
     host = urlsplit(place.backend.endpoint).netloc
     shared = site.credential(served.platform, "shared", place.backend.keys, allowedEndpoints=[host])
     consent = {"from": "Selector", "selector": {"matchLabels": {"kubernetes.io/metadata.name": served.namespace}}}
@@ -97,13 +97,13 @@ def test_k_api_4_withdrawn_consent_is_503_at_once(duo: Duo, stores: tuple[Place,
     site.api.apply(shared[0])
     allowed(consent)()
     with served.control(duo.replicas[0]):
-        duo.edit("other namespace's credential", "A", backends=[entry])
+        duo.edit("other namespace's credential", "B", backends=[entry])
         site.wait_condition("BucketRoute", served.namespace, "data", "ResolvedRefs", "True")
         duo.change("consent withdrawn", allowed(elsewhere), served.keys, "503 ServiceUnavailable")
         told = site.wait_condition("BucketRoute", served.namespace, "data", "ResolvedRefs", "False", "RefNotPermitted")
         assert "credentialRef" in told["message"], told["message"]
         assert "shared" not in told["message"], "the message tells nothing of the other namespace"
-        duo.change("consent given again", allowed(consent), served.keys, "A")
+        duo.change("consent given again", allowed(consent), served.keys, "B")
         served.wait_ready()
 
 
