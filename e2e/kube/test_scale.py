@@ -204,6 +204,6 @@ def test_k_api_1_users_share_a_route_by_server_side_apply(served: Served) -> Non
     both = site.get("BucketRoute", served.namespace, "data")["spec"]["access"]
     assert {entry["name"] for entry in both} == {"app", "other"}
     with pytest.raises(Refused) as refused:
-        site.api.apply(served.edited(access=[grant("app", ["Read"])]), manager="second")
+        site.api.apply(served.edited(access=[grant("app") | {"clientRef": {"name": "other"}}]), manager="second")
     assert refused.value.status == 409
     assert '"e2e"' in refused.value.message
