@@ -12,13 +12,13 @@ run:  ## OSP in front of a small S3 server on this machine, until Ctrl-C
 demo:  ## the same, driven by aws-cli with every result checked
 	@examples/quickstart/demo.sh
 
-test:  ## every test: Rust, the demo, real clients against Ceph RGW and SeaweedFS
+test:  ## every test: Rust, the demo, real clients against Ceph RGW and SeaweedFS, a real kube-apiserver
 	.ci/install
 	cargo test --locked --workspace
 	examples/quickstart/demo.sh
 	e2e/run.sh quick
 
-e2e:  ## real clients against all four backends (the first time builds MinIO and Garage into the cache folder)
+e2e:  ## real clients against all four backends, long Kubernetes scenarios (the first time builds MinIO and Garage)
 	e2e/run.sh all
 
 check:  ## format, lints, dependencies, documentation, scripts

@@ -34,8 +34,9 @@ from seeding import create_bucket, seed_many  # noqa: E402
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the choice of backends."""
+    """Add the choice of backends and of depth."""
     parser.addoption("--backends", default="ceph,seaweedfs", help="comma-separated: " + ",".join(BACKENDS))
+    parser.addoption("--full", action="store_true", help="also the tests that are marked `full`")
 
 
 def chosen_backends(config: pytest.Config) -> list[str]:
@@ -71,10 +72,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for limitation in backend.limitations if backend else ():
             if limitation.applies(item.originalname, strings, direct_mode()):
                 item.add_marker(pytest.mark.xfail(reason=f"{limitation.why} [{limitation.source}]", strict=True))
-    if direct_mode():
-        gone = [item for item in items if item.get_closest_marker("gateway")]
-        config.hook.pytest_deselected(items=gone)
-        items[:] = [item for item in items if not item.get_closest_marker("gateway")]
+    left_out = {"gateway"} if direct_mode() else set()
+    if not config.getoption("--full"):
+        left_out.add("full")
+    gone = [item for item in items if left_out & {marker.name for marker in item.iter_markers()}]
+    config.hook.pytest_deselected(items=gone)
+    items[:] = [item for item in items if item not in gone]
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)
 
 

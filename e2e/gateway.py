@@ -117,17 +117,40 @@ class Osp:
 
     def start(self) -> None:
         """Start the process and read from its ready line where it listens."""
+        self.spawn()
+        self.wait_ready()
+
+    def spawn(self) -> None:
+        """Start the process and do not wait for it."""
+        self.child = Child("osp", self.command(), self.folder, self.environment())
+
+    def wait_ready(self, deadline_s: float = READY_DEADLINE_S) -> None:
+        """Wait for the ready line."""
+        assert self.child is not None
+        self.child.wait_ready(self.read_ready_line, deadline_s)
+
+    def command(self) -> list[str | Path]:
+        """Return the command line; the file of settings is written for it."""
         settings = self.folder / "osp.yaml"
-        settings.write_text(yaml.safe_dump({"baseHosts": ["localhost"], "drainDelay": "1s", "drainTimeout": "5s"}))
+        settings.write_text(yaml.safe_dump(self.process_settings()))
         command: list[str | Path] = [
-            osp_binary(), "serve", "--config-dir", self.documents, "--config", settings,
+            osp_binary(), "serve", *self.source_flags(), "--config", settings,
             "--http-listen", "127.0.0.1:0", "--https-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0",
             "--tls-cert", self.certificates.cert, "--tls-key", self.certificates.key,
         ]  # fmt: skip
-        if self.host_names:
-            command = [*self.with_private_hosts(), *command]
-        self.child = Child("osp", command, self.folder)
-        self.child.wait_ready(self.read_ready_line, READY_DEADLINE_S)
+        return [*self.with_private_hosts(), *command] if self.host_names else command
+
+    def source_flags(self) -> list[str | Path]:
+        """Where the documents come from."""
+        return ["--config-dir", self.documents]
+
+    def process_settings(self) -> dict[str, Any]:
+        """The file of `--config`."""
+        return {"baseHosts": ["localhost"], "drainDelay": "1s", "drainTimeout": "5s"}
+
+    def environment(self) -> dict[str, str]:
+        """What the process has in its environment beside the suite's own."""
+        return {}
 
     def with_private_hosts(self) -> list[str | Path]:
         """Return a command prefix under which /etc/hosts is a file of ours; nothing outside of the process sees it."""
@@ -145,7 +168,7 @@ class Osp:
             return False
         told = json.loads(line)
         assert told["ready"] is True, line
-        self.addresses = {name: told[name] for name in ("http", "https", "admin")}
+        self.addresses = {name: told[name] for name in ("http", "https", "admin") if name in told}
         return True
 
     def endpoint(self, scheme: str, keys: Keys) -> Endpoint:

@@ -1,7 +1,7 @@
 #!/bin/bash
-# The e2e suite: real S3 servers, real clients, OSP between them.
-#   e2e/run.sh quick [pytest arguments]    Ceph RGW and SeaweedFS
-#   e2e/run.sh all   [pytest arguments]    and MinIO and Garage, which are built once into the cache folder
+# The e2e suite: real S3 servers, real clients, a real kube-apiserver, OSP between them.
+#   e2e/run.sh quick [pytest arguments]    Ceph RGW and SeaweedFS; the core of the Kubernetes tests
+#   e2e/run.sh all   [pytest arguments]    and MinIO and Garage, which are built once into the cache folder; everything
 # Installs what is missing and says what. OSP_BIN names another binary; OSP_E2E_DIRECT=1 leaves OSP out, so that the
 # tests and the servers themselves are tried. Ends with pytest's closing line and its exit code.
 set -euo pipefail
@@ -21,14 +21,14 @@ die() { say "$*"; exit 1; }
 mode=${1:-quick}
 shift || true
 case $mode in
-  quick) backends=ceph,seaweedfs ;;
-  all) backends=ceph,seaweedfs,minio,garage ;;
+  quick) backends=ceph,seaweedfs depth=() ;;
+  all) backends=ceph,seaweedfs,minio,garage depth=(--full) ;;
   *) die "usage: e2e/run.sh quick|all [pytest arguments]" ;;
 esac
 
 install_packages() {
   local package missing=() as_root=()
-  for package in ceph-mon ceph-osd ceph-mgr radosgw ceph-common awscli openssl python3-venv; do
+  for package in ceph-mon ceph-osd ceph-mgr radosgw ceph-common etcd-server awscli openssl python3-venv; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' || missing+=("$package")
   done
   ((${#missing[@]})) || return 0
@@ -51,6 +51,14 @@ make_venv() {
   "$python" -m venv "$venv"
   "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$here/requirements.txt"
   touch "$venv/complete"
+}
+
+# Each program is a build of its own in the cache, so that a time limit loses one of them and not all.
+build_kubernetes() {
+  local program
+  for program in kube-apiserver kubectl; do
+    "$here/kube/tools/build.sh" "$program" >/dev/null || die "$program is missing"
+  done
 }
 
 build_minio() {
@@ -85,6 +93,7 @@ build_osp() {
 mkdir -p "$cache"
 install_packages
 make_venv
+build_kubernetes
 if [[ $mode == all ]]; then
   build_minio
   build_garage
@@ -99,4 +108,4 @@ fi
 export PATH="$venv/bin:$PATH" PYTHONDONTWRITEBYTECODE=1
 unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
 cd "$here"
-exec "$venv/bin/python" -m pytest --backends "$backends" "$@"
+exec "$venv/bin/python" -m pytest --backends "$backends" "${depth[@]}" "$@"
