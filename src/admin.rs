@@ -17,7 +17,7 @@ use hyper::body::Bytes;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use osp_core::table::{Reader, ServedRoute};
+use osp_core::table::{Reader, ServedBackend, ServedRoute};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -151,13 +151,20 @@ fn configuration(admin: &Admin) -> Response<Full<Bytes>> {
 }
 
 fn shown(route: &ServedRoute) -> Value {
-    let mapping = &route.mapping;
+    let backends = route.backends.usable();
+    let backend = |backend: &std::sync::Arc<ServedBackend>| {
+        json!({
+            "name": &*backend.name,
+            "bucket": backend.mapping.backend_bucket,
+            "prefix": backend.mapping.prefix.as_str(),
+        })
+    };
     json!({
         "name": route.name.to_string(),
-        "bucket": mapping.client_bucket.as_str(),
-        "prefix": mapping.client_prefix.as_str(),
-        "backendBucket": mapping.backend_bucket,
-        "backendPrefix": mapping.prefix.as_str(),
+        "bucket": route.bucket.as_str(),
+        "prefix": backends.first().map_or("", |backend| backend.mapping.client_prefix.as_str()),
+        "backends": backends.iter().map(backend).collect::<Vec<_>>(),
+        "writes": route.backends.writes().map(|backend| &*backend.name),
         "accessEntries": route.policy.allow.len(),
         "denyEntries": route.policy.deny.len(),
     })

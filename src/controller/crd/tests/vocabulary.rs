@@ -103,9 +103,6 @@ fn lowerable(kind: &str, mut document: Value) -> Value {
         remove(&mut document, &path.split('.').collect::<Vec<_>>());
     }
     let spec = &mut document["spec"];
-    if let Some(backends) = spec["backends"].as_array_mut().filter(|_| ONE_BACKEND) {
-        backends.truncate(1);
-    }
     if let Some(access) = spec["access"].as_array_mut() {
         access.retain(|entry| ["clientRef", "clientSelector"].iter().any(|client| entry.get(client).is_some()));
     }
