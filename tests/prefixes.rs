@@ -28,7 +28,7 @@ fn world() -> World {
         route("logs", "logs/", "bucket: beta, credentialRef: {name: backend}"),
         route("bad", "bad/", "bucket: beta, credentialRef: {name: gone}"),
     ];
-    world.apply("parts.yaml", &documents.join("---\n"));
+    let _ = world.apply("parts.yaml", &documents.join("---\n"));
     world
 }
 

@@ -319,7 +319,7 @@ fn answers(compiled: &Compiled, namespaces: &[&str]) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(40) })]
 
     /// K01, K10: whatever a younger namespace writes, the older one's routes go on as if it were not there, and are told
     /// the same.
