@@ -8,7 +8,7 @@
 //! ```text
 //!   configuration                                                   requests
 //!
-//!   *.yaml in a directory                                           a socket
+//!   *.yaml in a directory, or a cluster                             a socket
 //!        | osp-controller: watch, lower                                | osp-dataplane: front
 //!        v                                                             v
 //!   Snapshot (validated values)                                     Target + Claim      what is named, who says so
@@ -53,7 +53,7 @@
 //! | `src/dataplane/front.rs`, `gateway.rs`, `stage/` | how bytes move through all of this |
 //! | `src/wiring.rs` | how the parts are joined; the only file that names all crates |
 //!
-//! A crate exists where it forbids an edge: `osp-core` has no IO, only `osp-controller` will know Kubernetes, only
+//! A crate exists where it forbids an edge: `osp-core` has no IO, only `osp-controller` knows Kubernetes, only
 //! `osp-dataplane` knows pingora. `.config/deny.toml` keeps it so.
 //!
 //! This root crate is the process around them: the command line ([`Args`]), its meaning ([`Config`]), logs and metrics

@@ -16,8 +16,8 @@
 //! * [`watch`] waits until a directory has changed and is quiet again.
 //! * [`crd`] has the same kinds as schemas, for an API server. Only tests join it to the rest.
 //! * [`publish`] runs all of it and swaps the table; [`check()`] runs all of it and only reports.
-//!
-//! The API server will be a second source of the same documents; nothing after `lower` will notice.
+//! * [`kube`] is the second source of the same documents, the API server, and writes statuses back to it. Nothing after
+//!   `lower` notices which one it was.
 
 #![forbid(unsafe_code)]
 

@@ -1,13 +1,13 @@
 //! The API server as a source of documents, and statuses back to it.
 //!
 //! ```text
-//! follow: one task for each scope --Message--> source: store (one lowered entry for each object) --compile--> table
+//! follow: one task for each scope --Message--> following: store (one lowered entry for each object) --compile--> table
 //!                                                                    |
 //!                                       conditions (pure) -> board of differences -> status: the Lease holder writes
 //! ```
 //!
-//! Read [`source`] first. Everything that decides something is a value without clock and network: `Pace` (pauses of a
-//! watch), [`scope::Progress`] (is a watch in step), [`store::Store`], [`conditions`], [`lease::Elector`].
+//! Read `source.rs` and `following.rs` first. Everything that decides something is a value without clock and network:
+//! `Pace` (pauses of a watch), `Progress` (is a watch in step), `Store`, `conditions`, `Elector` (who holds the Lease).
 //!
 //! A watch that ends is no news (the server ends each after a minute), an API server that is away changes nothing: what is
 //! known stays in force, `osp_config_age_seconds` tells.
