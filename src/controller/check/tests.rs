@@ -44,7 +44,7 @@ fn every_problem_has_a_line_with_its_place() {
         "file.yaml#1 BucketRoute default/bad spec.backends[0].endpoint: Invalid: must begin with http:// or https://\n\
          file.yaml#1 BucketRoute default/bad spec.backends[0].weights: Invalid: unknown or not yet supported field\n\
          file.yaml#2 BucketRoute default/good spec.backends[0].credentialRef.name: CredentialNotFound: there is no \
-         usable CredentialSource of this name\n"
+         usable CredentialSource of this name in this namespace\n"
     );
 }
 
