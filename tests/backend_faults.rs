@@ -244,8 +244,12 @@ fn trap_11_what_the_backend_says_of_our_credentials_stays_inside() {
 #[test]
 fn errors_about_the_object_are_passed_on_under_the_clients_names() {
     let world = world();
+    let from = world.gateway.log.len();
     let response = world.send(&world.signed("GET", "/alpha/absent%20key"));
     assert_eq!((response.status, response.code().as_deref()), (404, Some("NoSuchKey")));
+    let _ = world.gateway.log.records(from, "the backend's code", |records| {
+        records.iter().any(|one| one["backend_code"] == "NoSuchKey" && one["status"] == 404)
+    });
     assert_opaque(&response);
     assert!(response.text().contains("absent"), "{}", response.text());
     assert_eq!(response.element("RequestId").as_deref(), response.header("x-amz-request-id"));

@@ -67,6 +67,8 @@ pub struct AccessRecord<'a> {
     pub duration: Duration,
     /// Name in its route of the backend that was asked last.
     pub backend: Option<&'a str>,
+    /// The S3 error code that the backend answered with, as far as it was read.
+    pub backend_code: Option<&'a str>,
     /// Attempts to reach a backend.
     pub attempts: usize,
 }
@@ -199,6 +201,9 @@ fn json_line(record: &AccessRecord<'_>, out: &mut Vec<u8>) {
     if let Some(backend) = record.backend {
         quoted(",\"backend\":\"", &[backend], out);
     }
+    if let Some(code) = record.backend_code {
+        escaped(",\"backend_code\":\"", &[code], out);
+    }
     number(",\"attempts\":", record.attempts as u64, out);
     out.extend_from_slice(b"}\n");
 }
@@ -306,6 +311,7 @@ mod tests {
             bytes_out: 1,
             duration: Duration::from_micros(500),
             backend: None,
+            backend_code: None,
             attempts: 0,
         }
     }
@@ -347,6 +353,7 @@ mod tests {
             bytes_in: u64::MAX,
             bytes_out: 1_234_567_890,
             backend: Some("minio-dr"),
+            backend_code: Some("No\"SuchKey"),
             attempts: 2,
             ..record("00")
         };
@@ -355,8 +362,7 @@ mod tests {
             "principal": "team-a/alice", "method": "GET", "operation": "GetObject",
             "bucket": "line\nbreak\u{1b}[31m\"\\é", "decision": "deny", "status": 403, "code": "AccessDenied",
             "reason": "denied", "blame": "client", "bytes_in": u64::MAX, "bytes_out": 1_234_567_890, "duration_ms": 0.5,
-            "backend": "minio-dr",
-            "attempts": 2
+            "backend": "minio-dr", "backend_code": "No\"SuchKey", "attempts": 2
         });
         assert_eq!(json(&full), expected);
         let v6 = "2001:db8::1".parse().unwrap();
@@ -364,7 +370,7 @@ mod tests {
             AccessRecord { client: Some(v6), bucket: None, code: None, reason: None, blame: None, ..record("00") };
         let bare = json(&bare);
         assert_eq!(bare["client"], "2001:db8::1");
-        for absent in ["principal", "operation", "bucket", "code", "reason", "blame"] {
+        for absent in ["principal", "operation", "bucket", "code", "reason", "blame", "backend_code"] {
             assert_eq!(bare.get(absent), None, "{absent}");
         }
     }

@@ -59,6 +59,8 @@ pub struct Facts {
     pub virtual_host: bool,
     /// Name in its route of the backend that was asked last.
     pub backend: Option<Arc<str>>,
+    /// The S3 error code that it answered with, as far as its body was read.
+    pub backend_code: Option<String>,
     /// When the backend's head came, by the monotonic clock.
     pub backend_answered: Option<Duration>,
 }

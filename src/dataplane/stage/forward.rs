@@ -100,6 +100,8 @@ pub fn translate_body(body: &mut Option<Bytes>, end: bool, flight: &mut Flight) 
             rewriter.push(&piece, &mut out)?;
             if end {
                 rewriter.finish(&mut out)?;
+                let code = rewriter.embedded_error().map(str::to_owned);
+                flight.facts.backend_code = code;
             }
             out.into()
         }
@@ -118,6 +120,7 @@ pub fn translate_body(body: &mut Option<Bytes>, end: bool, flight: &mut Flight) 
 /// The client's body for the error that the backend has now told in full.
 fn finish_error(collected: ErrorBody, status: u16, flight: &mut Flight) -> Result<Bytes, Denial> {
     flight.passage()?.answer = AnswerBody::Ended;
+    flight.facts.backend_code = collected.backend_code();
     let resource = flight.facts.resource();
     let context = ErrorContext { resource: &resource, request_id: &flight.id };
     Ok(collected.finish(status, flight.permitted()?.operation(), context).into())

@@ -102,6 +102,7 @@ impl Observer {
             bytes_out: outcome.bytes_out,
             duration,
             backend: facts.backend.as_deref(),
+            backend_code: facts.backend_code.as_deref(),
             attempts: flight.attempts.count,
         }
     }

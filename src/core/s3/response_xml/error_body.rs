@@ -48,18 +48,6 @@ impl ErrorBody {
         self.collected.extend(piece.iter().take(space));
     }
 
-    /// The status for the client when a backend answers with this one (>= 300): what OSP has to settle with the
-    /// backend (redirects, refused credentials) is no fault of the client and becomes 500, so that no client tries
-    /// another signature or address.
-    #[must_use]
-    pub const fn client_status(backend: u16) -> u16 {
-        match backend {
-            304 => 304,
-            ..=399 | 401 | 403 | 407 => 500,
-            status => status,
-        }
-    }
-
     /// The backend's own code as it came, for the log; `None` when the body has none or cannot be read.
     #[must_use]
     pub fn backend_code(&self) -> Option<String> {
