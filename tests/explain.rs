@@ -214,12 +214,7 @@ impl Asked {
         };
         // A listing could show every key under its prefix: one denied key among them is enough.
         let hits = |prefix: &&str| self.text.starts_with(prefix) || (self.lists() && prefix.starts_with(self.text));
-        if part
-            .deny
-            .iter()
-            .filter(concerns)
-            .any(|rule| rule.prefixes.is_empty() || rule.prefixes.iter().any(|one| hits(one)))
-        {
+        if part.deny.iter().filter(concerns).any(|rule| rule.prefixes.is_empty() || rule.prefixes.iter().any(&hits)) {
             return Expected::Refused(403, "AccessDenied", "denied");
         }
         let covers = |prefix: &&str| self.text.starts_with(*prefix);
@@ -227,7 +222,7 @@ impl Asked {
             .access
             .iter()
             .filter(concerns)
-            .any(|rule| rule.prefixes.is_empty() || rule.prefixes.iter().any(|one| covers(one)))
+            .any(|rule| rule.prefixes.is_empty() || rule.prefixes.iter().any(&covers))
         {
             return Expected::Refused(403, "AccessDenied", "not granted");
         }

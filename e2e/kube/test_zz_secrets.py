@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
@@ -14,7 +15,7 @@ pytestmark = [pytest.mark.gateway, pytest.mark.last]
 
 
 def test_no_secret_was_written(control_plane: ControlPlane, known: Known) -> None:
-    """No secret key in any status, Event, log or line of output; the search would find what is there."""
+    """No secret key, plain or as Secrets hold it, in any status, Event, log or output; what is there would be found."""
     api = control_plane.admin()
     told = {
         kind: json.dumps(api.get(path_of(kind))["items"]).encode()
@@ -28,4 +29,6 @@ def test_no_secret_was_written(control_plane: ControlPlane, known: Known) -> Non
     assert any(keys.access_key.encode() in everything for keys in known.pairs), "the search finds nothing at all"
     for source, text in told.items():
         for keys in known.pairs:
-            assert keys.secret_key.encode() not in text, source
+            plain = keys.secret_key.encode()
+            assert plain not in text, source
+            assert base64.b64encode(plain) not in text, source

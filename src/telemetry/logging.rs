@@ -14,6 +14,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 const VARIABLE: &str = "OSP_LOG";
 /// Below warnings these crates write paths, queries and whole heads, signatures included. No directive opens them.
 const CAPPED_CRATES: [&str; 4] = ["pingora", "h2", "hyper", "rustls"];
+/// These write answers that they cannot read as warnings, whole LISTs of Secrets included, and each refusal of a watch.
+/// `osp_controller` says once what failed.
+const ERRORS_ONLY: &str = "kube";
 
 /// Starts logging for the whole process. Calling it again changes nothing.
 pub fn start_logging() {
@@ -49,7 +52,15 @@ where
 }
 
 fn allowed(metadata: &Metadata<'_>) -> bool {
-    *metadata.level() <= Level::WARN || !CAPPED_CRATES.iter().any(|name| metadata.target().starts_with(name))
+    let is_of = |name: &str| metadata.target().starts_with(name);
+    let most = if is_of(ERRORS_ONLY) {
+        Level::ERROR
+    } else if CAPPED_CRATES.into_iter().any(is_of) {
+        Level::WARN
+    } else {
+        Level::TRACE
+    };
+    *metadata.level() <= most
 }
 
 #[cfg(test)]
@@ -87,6 +98,17 @@ mod tests {
             tracing::trace!(target: "h2::codec", "authorization: leaked");
             tracing::warn!(target: "pingora_proxy", "kept");
             tracing::trace!(target: "osp_core", "kept as well");
+        });
+        assert!(!text.contains("leaked"), "{text}");
+        assert!(text.contains("kept") && text.contains("kept as well"), "{text}");
+    }
+
+    #[test]
+    fn c_4_what_the_kube_client_cannot_read_is_not_shown() {
+        let text = logged("trace,kube_client=trace", false, || {
+            tracing::warn!(target: "kube_client::client", "{{\"kind\":\"SecretList\",\"data\":\"leaked\"}}");
+            tracing::error!(target: "kube_client::client", "kept");
+            tracing::warn!(target: "osp_controller::kube", "kept as well");
         });
         assert!(!text.contains("leaked"), "{text}");
         assert!(text.contains("kept") && text.contains("kept as well"), "{text}");
