@@ -100,7 +100,7 @@ fn problems(asked: &Asked, explanation: &Explanation, loaded: &Loaded, compiled:
     let is_about = |entry: &Entry<Route>| match entry {
         Entry::Valid(route) => Some(&route.matches.bucket) == bucket,
         Entry::Invalid { claim: Claim::Match(matches), .. } => Some(&matches.bucket) == bucket,
-        Entry::Invalid { claim: Claim::Bucket(claimed), .. } => Some(claimed) == bucket,
+        Entry::Invalid { claim: Claim::Bucket(claimed, _), .. } => Some(claimed) == bucket,
         Entry::Invalid { claim: Claim::Unreadable, .. } => matches!(denial, Some(Denial::NotReady)),
     };
     let routes = loaded.snapshot.routes.iter().filter(|(_, object)| is_about(&object.entry)).map(|(name, _)| name);

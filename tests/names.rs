@@ -433,3 +433,12 @@ fn listings_are_paged_under_the_clients_names() {
     let (page, _) = world.forwarded(&signed(&world, ALICE, "GET", "/mapped", "marker=page%2F22&prefix=page%2F"));
     assert_eq!(page.text().matches("<Key>").count(), 2, "{}", page.text());
 }
+
+#[test]
+fn rn_3_how_long_a_backends_prefix_is_can_only_be_seen_by_those_who_may_ask() {
+    let world = world();
+    let path = format!("/mapped/{}", "k".repeat(1020));
+    let signed = |key| Signer::new(key).sign(world.request("GET", &path), Payload::Sha256);
+    world.denied_by_head(&signed(BOB), 403, "AccessDenied");
+    world.denied_by_head(&signed(ALICE), 400, "KeyTooLongError");
+}

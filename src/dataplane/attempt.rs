@@ -106,7 +106,11 @@ impl Gateway {
             admission = Some(Admission::Forced);
             if let ([_, _, ..], Some(key)) = (permit.candidates(), permit.operation().key()) {
                 let now = self.observer.clock.monotonic();
-                let admit = |backend: &ServedBackend| self.health.admit(permit.upstream_of(backend).pool_group, now);
+                let admit = |backend: &ServedBackend| {
+                    // a key that is too long there must not use up its probe
+                    backend.mapping.backend_key(key).ok()?;
+                    self.health.admit(permit.upstream_of(backend).pool_group, now)
+                };
                 let chosen = choose(permit.candidates(), backends.reads(), key.as_str(), tried, admit);
                 let (backend, how) = chosen.ok_or(Denial::Internal("a route without a backend was served"))?;
                 admission = Some(how);

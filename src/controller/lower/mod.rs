@@ -14,7 +14,6 @@ use osp_core::Timestamp;
 use osp_core::model::{
     Claim, DEFAULT_CLASS, Document, Entry, Kind, Labels, Object, ObjectName, Problem, Reason, Snapshot,
 };
-use osp_core::s3::BucketName;
 use serde_json::Value;
 
 use reader::{Fields, Node, Problems};
@@ -82,12 +81,15 @@ pub fn claim(document: &Value) -> Claim {
     let read = Node::root(matches, &problems).object(bucket_route::route_match);
     match problems.settle(read) {
         Ok(matches) => Claim::Match(matches),
-        Err(_) => claimed_bucket(matches).map_or(Claim::Unreadable, Claim::Bucket),
+        Err(_) => claimed_part(matches).unwrap_or_default(),
     }
 }
 
-fn claimed_bucket(matches: &Value) -> Option<BucketName> {
-    text::client_bucket(matches.get("bucket")?.as_str()?).ok()
+/// As much as can be read.
+fn claimed_part(matches: &Value) -> Option<Claim> {
+    let bucket = text::client_bucket(matches.get("bucket")?.as_str()?).ok()?;
+    let prefix = matches.get("prefix").and_then(Value::as_str).and_then(|prefix| text::any_prefix(prefix).ok());
+    Some(Claim::Bucket(bucket, prefix.unwrap_or_default()))
 }
 
 /// `spec.className`; `None` when it cannot be read: then the document is everybody's, and invalid.

@@ -2,7 +2,7 @@ use osp_core::model::{
     AddressingStyle, CaRefKind, Clients, CredentialKind, Reference, Route, RouteMatch, TlsVerification,
     TrailingChecksums,
 };
-use osp_core::s3::{Permission, Permissions};
+use osp_core::s3::{BucketName, KeyPrefix, Permission, Permissions};
 use serde_json::json;
 
 use super::*;
@@ -159,7 +159,11 @@ fn all_problems_of_a_document_are_reported_at_once() {
     else {
         panic!()
     };
-    assert_eq!(claim, Claim::Bucket(BucketName::parse("data").unwrap()), "`match` itself has a problem");
+    assert_eq!(
+        claim,
+        Claim::Bucket(BucketName::parse("data").unwrap(), KeyPrefix::default()),
+        "`match` itself has a problem"
+    );
 }
 
 #[test]
@@ -280,7 +284,7 @@ fn the_bucket_of_a_broken_route_is_read_when_it_can_be() {
     let claimed = claim(&json!({"spec": {"match": {"bucket": "data"}, "backends": 1}}));
     assert_eq!(claimed, Claim::Match(whole.clone()));
     let newer = claim(&json!({"spec": {"match": {"bucket": "data", "newer": 1}}}));
-    assert_eq!(newer, Claim::Bucket(whole.bucket), "something of this bucket, and nobody knows what");
+    assert_eq!(newer, Claim::Bucket(whole.bucket, whole.prefix), "something of this bucket, and nobody knows what");
     for spec in [json!({"match": {"bucket": "da*"}}), json!({"match": "data"}), json!(null), json!({"bucket": "data"})]
     {
         assert_eq!(claim(&json!({"spec": spec})), Claim::Unreadable, "{spec}");

@@ -33,7 +33,7 @@ pub struct Question {
     operation: Operation,
     found: Found,
     obligation: Obligation,
-    outgoing: Option<Outgoing>,
+    outgoing: Result<Option<Outgoing>, Denial>,
     query: Query,
     visible: Vec<BucketName>,
 }
@@ -65,13 +65,13 @@ impl Question {
     ///
     /// # Errors
     /// [`Denial::NoSuchBucket`], [`Denial::RouteBroken`], [`Denial::NotReady`], [`Denial::AccessDenied`] for a part of a
-    /// bucket that no route is for, those of [`Obligation::new`] and of [`Outgoing::build`].
+    /// bucket that no route is for, and those of [`Obligation::new`].
     pub fn ask(verified: Verified, request: Request<'_>, table: &RouteTable) -> Result<Self, Denial> {
         let Request { operation, host, query, semantics, content_length } = request;
         let (principal, payload) = verified.into_parts();
         let obligation = Obligation::new(payload, &operation, semantics, content_length)?;
         let found = find(Asking { principal: &principal, host }, &operation, query, table)?;
-        let outgoing = outgoing(&found, &operation, query, semantics)?;
+        let outgoing = outgoing(&found, &operation, query, semantics);
         let listed = operation == Operation::ListBuckets;
         let visible = if listed { table.visible_to(host.map(|host| &**host), &principal) } else { Vec::new() };
         Ok(Self { principal, operation, found, obligation, outgoing, query: query.clone(), visible })
@@ -80,12 +80,13 @@ impl Question {
     /// Answers from the grants of the routes: every needed pair must be allowed.
     ///
     /// # Errors
-    /// [`Denial::AccessDenied`], [`Denial::RouteBroken`] when only a broken route could allow it, or
-    /// [`Denial::NotImplemented`] for an allowed copy between two backends.
+    /// [`Denial::AccessDenied`], [`Denial::RouteBroken`] when only a broken route could allow it,
+    /// [`Denial::NotImplemented`] for an allowed copy between two backends, or those of [`Outgoing::build`].
     pub fn answer(self) -> Result<Decision, Denial> {
         let judged = decide(&self.principal, &self.operation, &self.query, &self.found, |_| {})?;
         let Self { principal, operation, found, obligation, outgoing, query, visible } = self;
-        let forwarded = || outgoing.ok_or(Denial::RouteBroken);
+        // only now: what a backend's longer names make impossible is nothing for those who may not ask
+        let forwarded = || outgoing?.ok_or(Denial::RouteBroken);
         match (judged, found) {
             (Judged::Buckets, _) => Ok(Decision::Answer(OwnAnswer::Buckets(visible))),
             (Judged::Location, _) => Ok(Decision::Answer(OwnAnswer::Location)),

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::{Client, Credential, Labels, ObjectName, ProcessRules, Reason, Route, RouteMatch};
 use crate::Timestamp;
-use crate::s3::BucketName;
+use crate::s3::{BucketName, KeyPrefix};
 
 /// A document that was present, with what its metadata says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,8 +41,8 @@ pub enum Claim {
     /// Nobody can say; also of every document that is no route.
     #[default]
     Unreadable,
-    /// Something of this bucket.
-    Bucket(BucketName),
+    /// Something of this bucket, under this prefix; an empty one when it cannot be read.
+    Bucket(BucketName, KeyPrefix),
     /// Exactly this.
     Match(RouteMatch),
 }

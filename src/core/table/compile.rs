@@ -86,7 +86,7 @@ pub fn compile(snapshot: &Snapshot) -> Compiled {
                     placement.put(&matches.bucket, &seat, &Place::Broken(Arc::new([])));
                 }
             }
-            Entry::Invalid { claim: Claim::Bucket(bucket), .. } => placement.somewhere(name, bucket),
+            Entry::Invalid { claim: Claim::Bucket(bucket, prefix), .. } => placement.somewhere(name, bucket, prefix),
             Entry::Invalid { claim: Claim::Unreadable, .. } => table.some_bucket_unreadable = true,
         }
     }

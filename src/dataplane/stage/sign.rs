@@ -72,8 +72,11 @@ pub fn regenerate(permit: &Permit, body: Body, keys: &SigningKeys, now: Timestam
         headers.append(name.clone(), value.clone());
     }
     if body.aws_chunked {
-        let rest = headers.get(header::CONTENT_ENCODING).and_then(|rest| rest.to_str().ok());
-        let encoding = rest.map_or_else(|| "aws-chunked".to_owned(), |rest| format!("aws-chunked,{rest}"));
+        let mut encoding = "aws-chunked".to_owned();
+        for rest in headers.get_all(header::CONTENT_ENCODING) {
+            encoding.push(',');
+            encoding.push_str(rest.to_str().map_err(|_| BUG)?);
+        }
         headers.insert(header::CONTENT_ENCODING, value(&encoding)?);
     }
     if let Some(length) = body.content_length {

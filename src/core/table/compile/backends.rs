@@ -15,8 +15,8 @@ use super::credentials::{Usable, value};
 use super::resolve::{Granted, Resolver};
 use super::{Rejections, problem};
 use crate::model::{
-    Backend, BackendCredential, ObjectName, Problem, ProxyRef, Reason, Route, Snapshot, TlsVerification,
-    TrailingChecksums,
+    AddressingStyle, Backend, BackendCredential, ObjectName, Problem, ProxyRef, Reason, Route, Snapshot,
+    TlsVerification, TrailingChecksums,
 };
 use crate::s3::Mapping;
 use crate::sigv4::SecretKey;
@@ -177,6 +177,10 @@ fn upstream(backend: &Backend, usable: &Usable, found: &Found) -> Upstream {
     group.text(backend.server_name.as_deref().unwrap_or_default());
     group.bytes(&client_certificate.as_deref().map(certificate_digest).unwrap_or_default());
     group.bytes(&proxy.as_deref().map(proxy_digest).unwrap_or_default());
+    if proxy.is_some() && backend.addressing == AddressingStyle::VirtualHost {
+        // a tunnel leads to one host, and the bucket is a part of its name
+        group.text(&backend.bucket);
+    }
     Upstream {
         source: usable.source.clone(),
         endpoint: backend.endpoint.clone(),

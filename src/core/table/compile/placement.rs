@@ -78,14 +78,17 @@ impl<'a> Placement<'a> {
     /// Gives a route the place that its `match` asks for, or says why not.
     pub(super) fn seat(&mut self, name: &ObjectName, matches: &RouteMatch) -> Standing {
         let bucket = &matches.bucket;
-        let hosts = match self.hosts_of(name, matches) {
-            Ok(hosts) => hosts,
-            Err(problem) => {
-                self.bucket(bucket).unplaced = true;
-                return Standing::Refused(problem);
-            }
-        };
+        let (hosts, wrong) = self.hosts_of(name, matches);
         let is_tenant = matches.scope == ClientScope::SameNamespace;
+        if let Some(problem) = wrong {
+            self.bucket(bucket).unplaced = true;
+            if !hosts.is_empty() && (is_tenant || self.own(bucket, &name.namespace, &hosts)) {
+                // Broken where it may stand: a wider route must not serve what this one meant to keep.
+                let (namespace, prefix) = (Arc::clone(&name.namespace), matches.prefix.clone());
+                self.leftovers.push((bucket.clone(), Seat { hosts, namespace, is_tenant, prefix }));
+            }
+            return Standing::Refused(problem);
+        }
         if !is_tenant && !self.own(bucket, &name.namespace, &hosts) {
             self.bucket(bucket).unplaced = true;
             return Standing::Refused(problem("spec.match.bucket", Reason::Conflicted, CLAIMED));
@@ -104,13 +107,13 @@ impl<'a> Placement<'a> {
         }
     }
 
-    /// Notes that a route of this namespace claims something of a bucket, and nobody knows what: what is nobody else's is
-    /// broken.
-    pub(super) fn somewhere(&mut self, name: &ObjectName, bucket: &BucketName) {
+    /// Notes that a route of this namespace claims something of a bucket under a prefix, and nobody knows what: what is
+    /// nobody else's is broken.
+    pub(super) fn somewhere(&mut self, name: &ObjectName, bucket: &BucketName, prefix: &KeyPrefix) {
         let hosts = self.everywhere(&name.namespace);
         if self.own(bucket, &name.namespace, &hosts) {
             let namespace = Arc::clone(&name.namespace);
-            let seat = Seat { hosts, namespace, is_tenant: false, prefix: KeyPrefix::default() };
+            let seat = Seat { hosts, namespace, is_tenant: false, prefix: prefix.clone() };
             self.leftovers.push((bucket.clone(), seat));
         }
         self.bucket(bucket).unplaced = true;
@@ -146,24 +149,27 @@ impl<'a> Placement<'a> {
         self.buckets.entry(bucket.clone()).or_default()
     }
 
-    /// The hosts that a route stands on.
-    fn hosts_of(&mut self, name: &ObjectName, matches: &RouteMatch) -> Result<Arc<[HostKey]>, Problem> {
+    /// The hosts that a route stands on, and what is wrong with the first one that it must not.
+    fn hosts_of(&mut self, name: &ObjectName, matches: &RouteMatch) -> (Arc<[HostKey]>, Option<Problem>) {
         if matches.hosts.is_empty() {
-            return Ok(self.everywhere(&name.namespace));
+            return (self.everywhere(&name.namespace), None);
         }
         let wrong = |message| problem("spec.match.hosts", Reason::HostNotAllowed, message);
-        let mut hosts = Vec::with_capacity(matches.hosts.len());
+        let (mut hosts, mut first) = (Vec::with_capacity(matches.hosts.len()), None);
         for host in &matches.hosts {
-            let (known, is_reserved) = self
-                .hosts
-                .get(host.as_str())
-                .ok_or_else(|| wrong(format!("{host} is no base host of this gateway")))?;
-            if *is_reserved && !self.may_use(&name.namespace, host) {
-                return Err(wrong(format!("{host} is not assigned to this namespace")));
-            }
-            hosts.push(HostKey::Named(Arc::clone(known)));
+            let problem = match self.hosts.get(host.as_str()) {
+                None => wrong(format!("{host} is no base host of this gateway")),
+                Some((_, true)) if !self.may_use(&name.namespace, host) => {
+                    wrong(format!("{host} is not assigned to this namespace"))
+                }
+                Some((known, _)) => {
+                    hosts.push(HostKey::Named(Arc::clone(known)));
+                    continue;
+                }
+            };
+            first.get_or_insert(problem);
         }
-        Ok(hosts.into())
+        (hosts.into(), first)
     }
 
     /// What a route of this namespace stands on that names no hosts.

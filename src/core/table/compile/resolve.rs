@@ -8,7 +8,7 @@ use super::credentials::{self, Usable};
 use super::references::{Missing, References};
 use super::{Rejections, problem};
 use crate::access::{Policy, Rule, Who};
-use crate::model::{Backend, CredentialOverride, ObjectName, Problem, Reason, Reference, Route, Snapshot};
+use crate::model::{Backend, CredentialOverride, HostPort, ObjectName, Problem, Reason, Reference, Route, Snapshot};
 use crate::s3::{KeyPrefix, Permissions};
 use crate::table::ServedRoute;
 
@@ -123,7 +123,7 @@ impl<'a> Resolver<'a> {
         let allowed = &source.allowed_endpoints;
         // A credential that is shared must say where it may be sent: the route's author chooses the endpoint.
         let anywhere = allowed.is_empty() && !is_shared;
-        if !anywhere && !allowed.iter().any(|one| one.is_of(&backend.endpoint)) {
+        if !anywhere && !all_hops_are_among(allowed, backend) {
             return Err(Wrong::Endpoint);
         }
         let unusable = if is_shared { Wrong::Unusable } else { Wrong::Missing(Missing::NotFound) };
@@ -132,12 +132,19 @@ impl<'a> Resolver<'a> {
 
     pub(super) fn process_allows(&self, backend: &Backend) -> Result<(), Problem> {
         let allowed = &self.snapshot.process.allowed_endpoints;
-        if allowed.is_empty() || allowed.iter().any(|one| one.is_of(&backend.endpoint)) {
+        if allowed.is_empty() || all_hops_are_among(allowed, backend) {
             return Ok(());
         }
-        let message = "this gateway does not connect there";
+        let message = "this gateway does not connect there, or not to the proxy";
         Err(problem("endpoint", Reason::EndpointNotAllowed, message))
     }
+}
+
+/// The backend, and the proxy on the way if there is one: the route's author chooses both, and the author of a proxy can
+/// read along wherever the author of the route weakens TLS.
+fn all_hops_are_among(allowed: &[HostPort], backend: &Backend) -> bool {
+    let mut hops = std::iter::once(&backend.endpoint).chain(backend.proxy.as_ref().map(|proxy| &proxy.endpoint));
+    hops.all(|hop| allowed.iter().any(|one| one.is_of(hop)))
 }
 
 /// Why a credential cannot be used.
@@ -164,7 +171,7 @@ impl Wrong {
                 problem(format!("{field}.name"), Reason::CredentialNotFound, message)
             }
             Self::Endpoint => {
-                let message = "the endpoint is not among the allowedEndpoints of the CredentialSource";
+                let message = "the endpoint, or the proxy, is not among the allowedEndpoints of the CredentialSource";
                 problem(field, Reason::EndpointNotAllowed, message)
             }
         }

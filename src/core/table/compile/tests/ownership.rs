@@ -252,11 +252,13 @@ fn a_base_host_that_reads_like_the_bucket_is_a_conflict() {
 
 #[test]
 fn law_2_a_claim_of_which_only_the_bucket_is_known_breaks_what_is_nobody_elses() {
-    let somewhere = |namespace: &str, snapshot: &mut Snapshot| {
+    let under = |prefix: &str, namespace: &str, snapshot: &mut Snapshot| {
         let problems = vec![problem("spec.match.x", Reason::Invalid, "unknown")];
-        let entry = Entry::Invalid { claim: Claim::Bucket(bucket("data")), problems };
+        let entry =
+            Entry::Invalid { claim: Claim::Bucket(bucket("data"), KeyPrefix::parse(prefix).unwrap()), problems };
         snapshot.routes.insert(ObjectName::new(namespace, "a"), Object::new(entry));
     };
+    let somewhere = |namespace: &str, snapshot: &mut Snapshot| under("", namespace, snapshot);
     let part = Claimed { age: 1, prefix: "raw/", ..claim("owner", "raw") };
     let mut snapshot = world(std::slice::from_ref(&part));
     somewhere("owner", &mut snapshot);
@@ -271,6 +273,30 @@ fn law_2_a_claim_of_which_only_the_bucket_is_known_breaks_what_is_nobody_elses()
     somewhere("thief", &mut snapshot);
     let compiled = compile(&snapshot);
     assert_eq!((at(&compiled, A, "x", "raw/k"), at(&compiled, A, "x", "k")), ("owner/raw".into(), "Elsewhere".into()));
+
+    // A prefix that can be read is not left to the route of the whole bucket.
+    let mut snapshot = world(&[Claimed { age: 1, ..claim("owner", "whole") }]);
+    under("secret/", "owner", &mut snapshot);
+    let compiled = compile(&snapshot);
+    let found = (at(&compiled, A, "x", "secret/k"), at(&compiled, A, "x", "k"));
+    assert_eq!(found, ("Broken".into(), "owner/whole".into()));
+}
+
+#[test]
+fn law_2_a_route_with_one_bad_host_is_broken_on_its_good_ones() {
+    let whole = claim("owner", "whole");
+    for bad in ["c.example", "b.example"] {
+        let part = Claimed { age: 1, prefix: "secret/", hosts: vec!["a.example", bad], ..claim("owner", "part") };
+        let compiled = compile(&world(&[whole.clone(), part.clone()]));
+        assert_eq!(refused(&compiled), ["BucketRoute owner/part Accepted spec.match.hosts HostNotAllowed"]);
+        let found =
+            (at(&compiled, A, "x", "secret/k"), at(&compiled, A, "x", "k"), at(&compiled, None, "x", "secret/k"));
+        assert_eq!(found, ("Broken".into(), "owner/whole".into(), "owner/whole".into()));
+        // In another namespace it takes nothing.
+        let thief = Claimed { namespace: "thief", ..part };
+        let compiled = compile(&world(&[whole.clone(), thief]));
+        assert_eq!(at(&compiled, A, "x", "secret/k"), "owner/whole");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! there is anything on the other side.
 
 use super::*;
-use crate::model::{HostPort, LabelSelector, Labels, NAMESPACE_NAME_LABEL, ProcessRules};
+use crate::model::{HostPort, LabelSelector, Labels, NAMESPACE_NAME_LABEL, ProcessRules, ProxyRef};
 
 fn selector(key: &str, value: &str) -> LabelSelector {
     LabelSelector { match_labels: Labels::from([(key.to_owned(), value.to_owned())]) }
@@ -164,6 +164,30 @@ fn k_api_5_endpoints_are_those_that_credential_and_process_allow() {
         (vec![], vec![other.clone()], Some("spec.backends[0].endpoint")),
     ] {
         let mut snapshot = complete();
+        snapshot.process = ProcessRules { allowed_endpoints: of_process, ..ProcessRules::default() };
+        let Entry::Valid(source) = &mut snapshot.credentials.get_mut(&name("keys")).unwrap().entry else { panic!() };
+        source.allowed_endpoints = of_source;
+        let compiled = compile(&snapshot);
+        let expected = field.map(|field| format!("BucketRoute default/data ResolvedRefs {field} EndpointNotAllowed"));
+        assert_eq!(said(&compiled), expected.clone().into_iter().collect::<Vec<_>>());
+        assert_eq!(is_broken(&compiled, "data"), expected.is_some());
+    }
+}
+
+#[test]
+fn k_api_5_the_proxy_on_the_way_has_to_be_allowed_as_well() {
+    let backend = HostPort::parse("127.0.0.1:9000").unwrap();
+    let proxy = HostPort::parse("proxy.corp:3128").unwrap();
+    for (of_source, of_process, field) in [
+        (vec![], vec![], None),
+        (vec![backend.clone(), proxy.clone()], vec![proxy.clone(), backend.clone()], None),
+        (vec![backend.clone()], vec![], Some("spec.backends[0].credentialRef")),
+        (vec![], vec![backend.clone()], Some("spec.backends[0].endpoint")),
+    ] {
+        let mut snapshot = with(complete(), |route| {
+            let endpoint = Endpoint::parse("http://proxy.corp:3128").unwrap();
+            route.backends[0].proxy = Some(ProxyRef { endpoint, credentials: None });
+        });
         snapshot.process = ProcessRules { allowed_endpoints: of_process, ..ProcessRules::default() };
         let Entry::Valid(source) = &mut snapshot.credentials.get_mut(&name("keys")).unwrap().entry else { panic!() };
         source.allowed_endpoints = of_source;
