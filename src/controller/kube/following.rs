@@ -15,7 +15,7 @@ use super::build::{Built, build, plan, plan_one};
 use super::conditions::Desired;
 use super::follow::{Message, Seen, follow};
 use super::metrics::Metrics;
-use super::object::OURS;
+use super::object::{OURS, Object};
 use super::scope::{Progress, Scope};
 use super::source::Source;
 use super::status::Board;
@@ -108,20 +108,14 @@ impl Following {
         let mut touched = None;
         let change = match seen {
             Seen::Init => {
-                progress.arriving = Some(Vec::new());
+                progress.list();
                 Change::Nothing
             }
             Seen::Listed(object) => {
-                progress.sign(now);
-                progress.arriving.get_or_insert_default().push(object);
+                progress.arrived(object, now);
                 Change::Nothing
             }
-            Seen::InitDone => {
-                progress.sign(now);
-                progress.listed = true;
-                let objects = progress.arriving.take().unwrap_or_default();
-                store.replace(&scope, objects)
-            }
+            Seen::InitDone => replace(store, &scope, progress.complete(now)),
             Seen::Applied(object) => {
                 progress.sign(now);
                 let key = (object.kind, object.name.clone());
@@ -132,12 +126,8 @@ impl Following {
                 progress.sign(now);
                 store.remove(&(object.kind, object.name))
             }
-            Seen::Opened(status) => {
-                if (200..300).contains(&status) {
-                    progress.opened(now);
-                }
-                Change::Nothing
-            }
+            Seen::Opened(200..300) => replace(store, &scope, progress.opened(now)),
+            Seen::Opened(_) => Change::Nothing,
             Seen::Failed { status, message } => {
                 self.metrics.error(kind, status);
                 if progress.failed(status == Some(403), now) {
@@ -338,6 +328,10 @@ impl Following {
         self.report(&built);
         Some(applied(&built))
     }
+}
+
+fn replace(store: &mut Store, scope: &Scope, objects: Option<Vec<Object>>) -> Change {
+    objects.map_or(Change::Nothing, |objects| store.replace(scope, objects))
 }
 
 fn applied(built: &Built) -> Applied {

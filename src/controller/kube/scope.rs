@@ -48,11 +48,13 @@ pub struct Scope {
 /// What is known of one watch.
 #[derive(Debug, Clone)]
 pub struct Progress {
-    /// The first LIST was complete.
+    /// A LIST was complete, and a watch that keeps it up to date was opened.
     pub listed: bool,
     /// The objects of a LIST that is not complete yet.
-    pub arriving: Option<Vec<Object>>,
-    /// A watch was opened after it.
+    arriving: Vec<Object>,
+    /// The objects of a LIST that no watch keeps up to date yet.
+    held: Option<Vec<Object>>,
+    /// A watch was opened, once at least.
     opened: bool,
     /// Since when every answer is "forbidden".
     forbidden_since: Option<Instant>,
@@ -131,7 +133,8 @@ impl Progress {
     pub fn new(now: Instant) -> Self {
         Self {
             listed: false,
-            arriving: None,
+            arriving: Vec::new(),
+            held: None,
             opened: false,
             forbidden_since: None,
             given_up: false,
@@ -146,13 +149,41 @@ impl Progress {
         self.last_sign = Some(now);
     }
 
-    /// A watch was opened with success: everything is as it should be.
-    pub fn opened(&mut self, now: Instant) {
+    /// A LIST begins.
+    pub fn list(&mut self) {
+        self.arriving = Vec::new();
+        self.held = None;
+    }
+
+    /// One object of it.
+    pub fn arrived(&mut self, object: Object, now: Instant) {
+        self.sign(now);
+        self.arriving.push(object);
+    }
+
+    /// It is complete: its objects, when they count. Before the first watch they are held: whoever may list and not watch
+    /// would see them as they are now for ever, grants that were revoked since then included.
+    pub fn complete(&mut self, now: Instant) -> Option<Vec<Object>> {
+        self.sign(now);
+        let objects = std::mem::take(&mut self.arriving);
+        if self.opened {
+            self.listed = true;
+            return Some(objects);
+        }
+        self.held = Some(objects);
+        None
+    }
+
+    /// A watch was opened with success: everything is as it should be. Objects that were held for it count now.
+    pub fn opened(&mut self, now: Instant) -> Option<Vec<Object>> {
         self.sign(now);
         self.failing = false;
         self.opened = true;
         self.forbidden_since = None;
         self.given_up = false;
+        let objects = self.held.take()?;
+        self.listed = true;
+        Some(objects)
     }
 
     /// An error; true when it is the first one in a row. Another one than "forbidden" says nothing of permissions.
@@ -180,13 +211,13 @@ impl Progress {
     /// True when its contents are known and will be kept up to date.
     #[must_use]
     pub fn synced(&self) -> bool {
-        self.listed && self.opened && !self.given_up
+        self.listed && !self.given_up
     }
 
     /// True when nobody has to wait for it: in step, or given up.
     #[must_use]
     pub fn settled(&self) -> bool {
-        (self.listed && self.opened) || self.given_up
+        self.listed || self.given_up
     }
 
     /// Time since the last sign of life.

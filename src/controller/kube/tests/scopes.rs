@@ -37,10 +37,34 @@ async fn k_ctl_1_the_right_to_list_without_the_right_to_watch_is_not_in_step() {
     pass(29).await;
     assert!(!replica.has_table());
     replica.ready().await;
-    // What was listed counts: routes are complete, so a name without a route is absent.
+    // What nobody keeps up to date does not count. Routes are complete, so a name without a route is absent.
     let table = replica.table.pin().unwrap();
-    assert_eq!((says(&table, "team-a-data"), says(&table, "nothing")), ("served", "absent"));
+    assert_eq!((says(&table, "team-a-data"), says(&table, "nothing")), ("broken", "absent"));
+    assert!(!knows_key(&table, KEY));
     assert_eq!(replica.metric("osp_kube_synced", "Secret"), 0.0);
+    server.heal();
+    replica.until("its Secrets", |table| says(table, "team-a-data") == "served").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn k_ctl_1_routes_that_may_be_listed_and_not_watched_are_as_if_they_had_never_been_read() {
+    let server = ApiServer::default();
+    tenant(&server, "team-a");
+    server.spoil(Rule::new(Fault::Status(403)).verb(Verb::Watch).of("bucketroutes"));
+    let replica = start(&server, settings());
+    pass(29).await;
+    assert!(!replica.has_table());
+    replica.ready().await;
+    // Else a grant that is revoked now would be honoured for ever.
+    let table = replica.table.pin().unwrap();
+    assert_eq!((says(&table, "team-a-data"), says(&table, "nothing")), ("unknown", "unknown"));
+    assert_eq!(replica.metric("osp_config_objects", "BucketRoute"), 0.0);
+    server.delete("BucketRoute", "team-a", "data");
+    server.apply(route("team-a", "late", "late-bucket"));
+    server.heal();
+    replica.until("the truth", |table| says(table, "late-bucket") == "served").await;
+    let table = replica.table.pin().unwrap();
+    assert_eq!((says(&table, "team-a-data"), says(&table, "nothing")), ("absent", "absent"));
 }
 
 #[tokio::test(start_paused = true)]
