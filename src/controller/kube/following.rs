@@ -93,7 +93,10 @@ impl Following {
         for scope in scopes {
             let (client, class) = (self.client.clone(), self.settings.process.class.clone());
             let task = self.tasks.spawn(follow(client, scope.clone(), class, self.messages.clone()));
-            self.scopes.insert(scope, (Progress::new(Instant::now()), task));
+            let now = Instant::now();
+            // References come and go: if each new one were waited for, readiness would be in the hands of whoever edits.
+            let progress = Progress::new(now, scope.name.is_some().then_some(self.began));
+            self.scopes.insert(scope, (progress, task));
         }
     }
 
@@ -133,6 +136,10 @@ impl Following {
                 if progress.failed(status == Some(403), now) {
                     tracing::warn!(%scope, message, "a watch failed; it is tried again");
                 }
+                if progress.give_up(now) {
+                    forsaken(&scope);
+                    self.debounce.event(now);
+                }
                 Change::Nothing
             }
         };
@@ -165,7 +172,10 @@ impl Following {
         }
         let awaited = self.scopes.iter().filter(|(scope, (progress, _))| scope.name.is_some() && !progress.settled());
         let patience = awaited.map(|(_, (progress, _))| progress.began() + REFERENCE_PATIENCE).max();
-        Some(patience.map_or(due, |patience| due.max(patience)))
+        // Bounded by the first change: else one tenant whose references change all the time would hold everybody's
+        // revocations.
+        let latest = self.debounce.latest()? + REFERENCE_PATIENCE;
+        Some(patience.map_or(due, |patience| due.max(patience.min(latest))))
     }
 
     fn settled(&self) -> bool {
@@ -284,7 +294,7 @@ impl Following {
         let mut news = false;
         for (scope, (progress, _)) in &mut self.scopes {
             if progress.give_up(now) {
-                tracing::error!(%scope, "forbidden: going on without it; look at the Role of OSP's service account");
+                forsaken(scope);
                 news = true;
             }
         }
@@ -328,6 +338,10 @@ impl Following {
         self.report(&built);
         Some(applied(&built))
     }
+}
+
+fn forsaken(scope: &Scope) {
+    tracing::error!(%scope, "forbidden: going on without it; look at the Role of OSP's service account");
 }
 
 fn replace(store: &mut Store, scope: &Scope, objects: Option<Vec<Object>>) -> Change {

@@ -62,6 +62,8 @@ pub struct Progress {
     given_up: bool,
     failing: bool,
     began: Instant,
+    /// Being forbidden counts from here; from the first such answer when `None`.
+    patient_from: Option<Instant>,
     last_sign: Option<Instant>,
 }
 
@@ -128,9 +130,9 @@ impl Scope {
 }
 
 impl Progress {
-    /// A watch that begins now.
+    /// A watch that begins now. With `patient_from`, being forbidden counts as if it had been so since then.
     #[must_use]
-    pub fn new(now: Instant) -> Self {
+    pub fn new(now: Instant, patient_from: Option<Instant>) -> Self {
         Self {
             listed: false,
             arriving: Vec::new(),
@@ -140,6 +142,7 @@ impl Progress {
             given_up: false,
             failing: false,
             began: now,
+            patient_from,
             last_sign: None,
         }
     }
@@ -189,7 +192,7 @@ impl Progress {
     /// An error; true when it is the first one in a row. Another one than "forbidden" says nothing of permissions.
     pub fn failed(&mut self, forbidden: bool, now: Instant) -> bool {
         if forbidden {
-            self.forbidden_since.get_or_insert(now);
+            self.forbidden_since.get_or_insert(self.patient_from.unwrap_or(now));
         }
         !std::mem::replace(&mut self.failing, true)
     }

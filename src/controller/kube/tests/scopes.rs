@@ -146,6 +146,55 @@ async fn k_pkg_3_a_named_secret_that_may_not_be_read_breaks_its_route_and_holds_
     assert_eq!((says(&table, "team-a-data"), says(&table, "nothing")), ("broken", "absent"));
 }
 
+/// Somebody in `team-b` changes a reference every 400 ms, to another name each time.
+fn restless(server: &ApiServer) -> tokio::task::JoinSet<()> {
+    let server = server.clone();
+    let mut editing = tokio::task::JoinSet::new();
+    editing.spawn(async move {
+        loop {
+            let spec = json!({ "secret": { "name": format!("secret-{}", next()) } });
+            server.apply(custom("CredentialSource", "team-b", "backend", spec));
+            sleep(Duration::from_millis(400)).await;
+        }
+    });
+    editing
+}
+
+#[tokio::test(start_paused = true)]
+async fn k_api_4_references_that_change_all_the_time_do_not_hold_the_revocations_of_others() {
+    let watch = WatchMode::Named(namespaces(&["team-a", "team-b"]));
+    for fault in [Fault::Status(403), Fault::Stall] {
+        let server = ApiServer::default();
+        tenant(&server, "team-a");
+        tenant(&server, "team-b");
+        let replica = start(&server, Settings { watch: watch.clone(), ..settings() });
+        replica.ready().await;
+        server.spoil(Rule::new(fault).of("secrets").within("team-b"));
+        let _editing = restless(&server);
+        pass(4).await;
+        let mut revoked = route("team-a", "data", "team-a-data");
+        revoked["spec"]["access"] = json!([]);
+        server.apply(revoked);
+        let took = replica.until("the revocation", |table| grants(table, "team-a-data") == 0).await;
+        assert!(took <= Duration::from_millis(1_100), "{fault:?}: {took:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn k_pkg_3_forbidden_references_that_change_all_the_time_do_not_hold_readiness() {
+    let server = ApiServer::default();
+    tenant(&server, "team-a");
+    tenant(&server, "team-b");
+    server.spoil(Rule::new(Fault::Status(403)).of("secrets").within("team-b"));
+    let _editing = restless(&server);
+    let watch = WatchMode::Named(namespaces(&["team-a", "team-b"]));
+    let replica = start(&server, Settings { watch, ..settings() });
+    let took = replica.ready().await;
+    assert!((30..=32).contains(&took.as_secs()), "{took:?}");
+    let table = replica.table.pin().unwrap();
+    assert_eq!((says(&table, "team-a-data"), says(&table, "team-b-data")), ("served", "broken"));
+}
+
 #[tokio::test(start_paused = true)]
 async fn k_pkg_3_cluster_watches_everywhere_with_one_watch_of_each_kind() {
     let server = ApiServer::default();
