@@ -191,9 +191,8 @@ impl Progress {
 
     /// An error; true when it is the first one in a row. Another one than "forbidden" says nothing of permissions.
     pub fn failed(&mut self, forbidden: bool, now: Instant) -> bool {
-        if forbidden {
-            self.forbidden_since.get_or_insert(self.patient_from.unwrap_or(now));
-        }
+        let since = self.forbidden_since.or(self.patient_from).unwrap_or(now);
+        self.forbidden_since = forbidden.then_some(since);
         !std::mem::replace(&mut self.failing, true)
     }
 

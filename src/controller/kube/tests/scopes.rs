@@ -29,6 +29,22 @@ async fn k_api_6_a_forbidden_namespace_holds_nobody_for_ever_and_then_no_name_is
 }
 
 #[tokio::test(start_paused = true)]
+async fn k_ctl_1_forbidden_once_and_then_no_answer_is_not_forbidden_for_ever() {
+    let server = ApiServer::default();
+    tenant(&server, "team-a");
+    server.spoil(Rule::new(Fault::Status(403)).of("bucketroutes").times(1));
+    let replica = start(&server, settings());
+    sleep(Duration::from_millis(100)).await;
+    assert_eq!(replica.metric("osp_kube_watch_errors_total", "403"), 1.0);
+    server.go_down();
+    pass(60).await;
+    assert!(!replica.has_table(), "nobody said that routes may not be read");
+    server.come_up();
+    replica.ready().await;
+    assert_eq!(says(&replica.table.pin().unwrap(), "team-a-data"), "served");
+}
+
+#[tokio::test(start_paused = true)]
 async fn k_ctl_1_the_right_to_list_without_the_right_to_watch_is_not_in_step() {
     let server = ApiServer::default();
     tenant(&server, "team-a");
