@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::conditions::{Desired, Verdict, conditions};
 use super::object::is_ours;
+use super::scope::Scope;
 use super::status::Due;
 use super::store::{Key, Store};
 use super::{Settings, WatchMode, disk};
@@ -36,13 +37,20 @@ pub struct Built {
     pub took: Duration,
 }
 
-/// Compiles what is known and puts it in force; before that, the inputs are written to disk, if they are kept.
-pub fn build(store: &Store, publisher: &Publisher, settings: &Settings) -> Built {
-    if let Some(dir) = &settings.snapshot_dir
-        && let Err(error) = disk::save(dir, &store.snapshot().process.class, store.objects())
-    {
+/// Writes the inputs to disk, if they are kept: before the table that is made of them is put in force. Of the scopes that
+/// this process has not read, what is there stays: one that is forbidden would else wipe out what was good.
+pub fn keep(store: &Store, settings: &Settings, unread: &[Scope]) {
+    let Some(dir) = &settings.snapshot_dir else { return };
+    let class = &store.snapshot().process.class;
+    let mut before = if unread.is_empty() { Vec::new() } else { disk::load(dir, class).unwrap_or_default() };
+    before.retain(|object| unread.iter().any(|scope| scope.covers(object.kind, &object.name)));
+    if let Err(error) = disk::save(dir, class, store.objects().chain(&before)) {
         tracing::error!(%error, dir = %dir.display(), "the last good inputs cannot be written");
     }
+}
+
+/// Compiles what is known and puts it in force.
+pub fn build(store: &Store, publisher: &Publisher, settings: &Settings) -> Built {
     let began = Instant::now();
     let compiled = compile(store.snapshot());
     let served: BTreeSet<ObjectName> = compiled.table.routes().map(|route| route.name.clone()).collect();

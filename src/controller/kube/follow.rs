@@ -35,6 +35,8 @@ pub enum Seen {
     Applied(Object),
     /// An object was deleted, or left the selection.
     Deleted(Object),
+    /// The server answered a LIST, with whatever status: there is one.
+    Answered,
     /// The server answered the opening of a watch with this status.
     Opened(u16),
     /// An error; the watch goes on after a pause.
@@ -56,6 +58,7 @@ impl Seen {
             Self::InitDone => "init_done",
             Self::Applied(_) => "applied",
             Self::Deleted(_) => "deleted",
+            Self::Answered => "answered",
             Self::Opened(_) => "opened",
             Self::Failed { .. } => "failed",
         }
@@ -64,17 +67,18 @@ impl Seen {
 
 /// Watches a scope until nobody listens.
 pub async fn follow(client: Client, scope: Scope, class: String, messages: mpsc::Sender<Message>) {
-    let opened = {
+    let answered = {
         let (scope, messages) = (scope.clone(), messages.clone());
-        move |status| {
+        move |is_watch, status| {
             let (scope, messages) = (scope.clone(), messages.clone());
             async move {
+                let seen = if is_watch { Seen::Opened(status) } else { Seen::Answered };
                 // Nobody listens any more: the process ends.
-                let _ = messages.send(Message { scope, seen: Seen::Opened(status) }).await;
+                let _ = messages.send(Message { scope, seen }).await;
             }
         }
     };
-    let client = listening(client, opened);
+    let client = listening(client, answered);
     let config = scope.watcher_config(&class);
     let kind = scope.kind;
     if kind == Kind::Namespace {

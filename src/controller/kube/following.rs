@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet, spawn_blocking};
 use tokio::time::Instant;
 
-use super::build::{Built, build, plan, plan_one};
+use super::build::{Built, build, keep, plan, plan_one};
 use super::conditions::Desired;
 use super::follow::{Message, Seen, follow};
 use super::metrics::Metrics;
@@ -25,7 +25,8 @@ use crate::debounce::Debounce;
 
 /// All statuses are compared this often, whatever was missed.
 const COMPARE: Duration = Duration::from_secs(60);
-/// So long without an answer of the API server before the inputs on disk are used.
+/// So long without any answer of the API server, errors included, before the inputs on disk are used: beside a living
+/// server they would bring back what was revoked.
 const DISK_PATIENCE: Duration = Duration::from_secs(30);
 /// A changed reference waits this long for the object that it leads to, in `Named` mode: else each rotation of a key
 /// would break its route for the time of one LIST.
@@ -55,6 +56,10 @@ pub struct Following {
     messages: mpsc::Sender<Message>,
     debounce: Debounce,
     began: Instant,
+    /// When the API server answered last, with whatever status.
+    answered: Instant,
+    /// The disk is looked at once: nobody but this process writes there.
+    disk_tried: bool,
     compared: Instant,
     in_force: InForce,
     desired: BTreeMap<Key, Desired>,
@@ -80,6 +85,8 @@ impl Following {
             messages,
             debounce: Debounce::default(),
             began: now,
+            answered: now,
+            disk_tried: false,
             compared: now,
             in_force: InForce::Nothing,
             desired: BTreeMap::new(),
@@ -108,6 +115,9 @@ impl Following {
         let Some((progress, _)) = self.scopes.get_mut(&scope) else { return };
         let kind = scope.kind;
         self.metrics.event(kind, seen.name());
+        if !matches!(seen, Seen::Init | Seen::Failed { status: None, .. }) {
+            self.answered = now;
+        }
         let mut touched = None;
         let change = match seen {
             Seen::Init => {
@@ -130,7 +140,7 @@ impl Following {
                 store.remove(&(object.kind, object.name))
             }
             Seen::Opened(200..300) => replace(store, &scope, progress.opened(now)),
-            Seen::Opened(_) => Change::Nothing,
+            Seen::Answered | Seen::Opened(_) => Change::Nothing,
             Seen::Failed { status, message } => {
                 self.metrics.error(kind, status);
                 if progress.failed(status == Some(403), now) {
@@ -168,7 +178,9 @@ impl Following {
     pub fn due(&self) -> Option<Instant> {
         let due = self.debounce.due()?;
         if self.in_force != InForce::Cluster {
-            return self.settled().then_some(due);
+            // A server that lets nobody read routes knows less than the disk.
+            let worse = self.in_force == InForce::Disk && !self.routes().any(|progress| progress.listed);
+            return (self.settled() && !worse).then_some(due);
         }
         let awaited = self.scopes.iter().filter(|(scope, (progress, _))| scope.name.is_some() && !progress.settled());
         let patience = awaited.map(|(_, (progress, _))| progress.began() + REFERENCE_PATIENCE).max();
@@ -184,7 +196,12 @@ impl Following {
 
     /// Some routes were never read: nobody can know whether a bucket that no route has exists.
     fn incomplete(&self) -> bool {
-        self.scopes.iter().any(|(scope, (progress, _))| scope.kind == Kind::BucketRoute && !progress.listed)
+        self.routes().any(|progress| !progress.listed)
+    }
+
+    fn routes(&self) -> impl Iterator<Item = &Progress> {
+        let routes = self.scopes.iter().filter(|(scope, _)| scope.kind == Kind::BucketRoute);
+        routes.map(|(_, (progress, _))| progress)
     }
 
     /// Opens and closes the watches of single objects.
@@ -207,7 +224,13 @@ impl Following {
     pub async fn rebuild(&mut self) -> Option<Applied> {
         self.debounce = Debounce::default();
         let incomplete = self.incomplete();
-        let built = self.with_work(incomplete, build).await?;
+        let unread: Vec<Scope> =
+            self.scopes.iter().filter(|(_, (progress, _))| !progress.listed).map(|(scope, _)| scope.clone()).collect();
+        let job = move |store: &Store, publisher: &Publisher, settings: &Settings| {
+            keep(store, settings, &unread);
+            build(store, publisher, settings)
+        };
+        let built = self.with_work(incomplete, job).await?;
         self.in_force = InForce::Cluster;
         self.report(&built);
         let applied = applied(&built);
@@ -305,20 +328,19 @@ impl Following {
         if now.duration_since(self.compared) >= COMPARE {
             self.compare_all();
         }
-        let heard = self.scopes.values().any(|(progress, _)| progress.heard());
-        let late = now.duration_since(self.began) >= DISK_PATIENCE;
-        if self.in_force == InForce::Nothing && late && !heard { self.load_from_disk().await } else { None }
+        let silent = now.duration_since(self.answered) >= DISK_PATIENCE;
+        let wanted = self.in_force == InForce::Nothing && !self.disk_tried;
+        if wanted && silent { self.load_from_disk().await } else { None }
     }
 
     /// The API server does not answer: what it said last, before this process was started, is better than nothing.
     async fn load_from_disk(&mut self) -> Option<Applied> {
+        self.disk_tried = true;
         let dir = self.settings.snapshot_dir.clone()?;
         let objects = match disk::load(&dir, &self.settings.process.class) {
             Ok(objects) => objects,
             Err(error) => {
                 tracing::warn!(%error, dir = %dir.display(), "no inputs on disk, and the API server does not answer");
-                // Not again: nobody but this process writes there.
-                self.in_force = InForce::Disk;
                 return None;
             }
         };
@@ -330,7 +352,7 @@ impl Following {
                 }
                 // Routes that were made since then are not in it.
                 store.set_incomplete(true);
-                build(&store, publisher, &Settings { snapshot_dir: None, ..settings.clone() })
+                build(&store, publisher, settings)
             })
             .await?;
         self.in_force = InForce::Disk;

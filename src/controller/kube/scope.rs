@@ -227,12 +227,6 @@ impl Progress {
     pub fn age(&self, now: Instant) -> Duration {
         now.duration_since(self.last_sign.unwrap_or(self.began))
     }
-
-    /// True when the server has answered anything but errors.
-    #[must_use]
-    pub fn heard(&self) -> bool {
-        self.last_sign.is_some()
-    }
 }
 
 impl fmt::Display for Scope {
