@@ -46,6 +46,9 @@ pub fn keep(store: &Store, settings: &Settings, unread: &[Scope]) {
     before.retain(|object| unread.iter().any(|scope| scope.covers(object.kind, &object.name)));
     if let Err(error) = disk::save(dir, class, store.objects().chain(&before)) {
         tracing::error!(%error, dir = %dir.display(), "the last good inputs cannot be written");
+        if let Err(error) = disk::forget(dir, class) {
+            tracing::error!(%error, dir = %dir.display(), "nor can the old ones be removed: what was revoked is in them");
+        }
     }
 }
 

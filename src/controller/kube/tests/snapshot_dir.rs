@@ -142,3 +142,24 @@ async fn k_ctl_2_a_server_that_died_after_its_first_answers_is_away() {
     assert!(second.ready().await < Duration::from_secs(5));
     assert_eq!(says(&second.table.pin().unwrap(), "team-a-data"), "served");
 }
+
+#[tokio::test(start_paused = true)]
+async fn k_api_4_inputs_that_cannot_be_written_leave_no_older_ones_with_what_was_revoked() {
+    let server = ApiServer::default();
+    let dir = tempfile::tempdir().unwrap();
+    tenant(&server, "team-a");
+    let replica = start(&server, keeping(&dir));
+    replica.ready().await;
+    let (file, obstacle) = (dir.path().join("inputs-osp.json"), dir.path().join("inputs-osp.new"));
+    assert!(file.exists());
+    std::fs::create_dir(&obstacle).unwrap();
+    let mut revoked = route("team-a", "data", "team-a-data");
+    revoked["spec"]["access"] = json!([]);
+    server.apply(revoked);
+    replica.until("the revocation", |table| grants(table, "team-a-data") == 0).await;
+    assert!(!file.exists());
+    std::fs::remove_dir(&obstacle).unwrap();
+    server.apply(route("team-a", "late", "late-bucket"));
+    replica.until("the next change", |table| says(table, "late-bucket") == "served").await;
+    assert!(file.exists());
+}
