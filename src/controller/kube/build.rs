@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use osp_core::Timestamp;
-use osp_core::model::{CredentialKind, Kind, Object, ObjectName, Problem, Snapshot};
+use osp_core::model::{self, CredentialKind, Kind, ObjectName, Problem, Snapshot};
 use osp_core::sigv4::AccessKeyId;
 use osp_core::table::{Publisher, Rejection, compile};
 use tokio::time::Instant;
 
 use super::conditions::{Desired, Verdict, conditions};
-use super::object::is_ours;
+use super::object::{Object, is_ours};
 use super::scope::Scope;
 use super::status::Due;
 use super::store::{Key, Store};
@@ -50,6 +50,25 @@ pub fn keep(store: &Store, settings: &Settings, unread: &[Scope]) {
             tracing::error!(%error, dir = %dir.display(), "nor can the old ones be removed: what was revoked is in them");
         }
     }
+}
+
+/// A store of objects that another process has kept: those that this one would watch, and no others. Settings and
+/// references may have changed since then, and what is not watched is not allowed to be served.
+pub fn restore(objects: Vec<Object>, settings: &Settings) -> Store {
+    let mut store = Store::new(settings.process.clone(), false);
+    let watched = settings.watch.scopes(settings.namespace_labels);
+    let (selected, others): (Vec<Object>, Vec<Object>) =
+        objects.into_iter().partition(|object| watched.iter().any(|scope| scope.selects(object)));
+    for object in selected {
+        store.apply(object);
+    }
+    let named = settings.watch.named(store.references());
+    for object in others.into_iter().filter(|object| named.iter().any(|scope| scope.selects(object))) {
+        store.apply(object);
+    }
+    // Routes that were made since then are not in it.
+    store.set_incomplete(true);
+    store
 }
 
 /// Compiles what is known and puts it in force.
@@ -125,12 +144,12 @@ fn by_object(rejections: &[Rejection]) -> BTreeMap<(Kind, &ObjectName), Vec<&Rej
 fn fields((kind, name): &Key, snapshot: &Snapshot) -> BTreeMap<&'static str, String> {
     let found = match kind {
         Kind::CredentialSource => {
-            snapshot.credentials.get(name).and_then(Object::valid).map(|source| match source.kind {
+            snapshot.credentials.get(name).and_then(model::Object::valid).map(|source| match source.kind {
                 CredentialKind::Secret { .. } => ("type", "Secret".to_owned()),
                 CredentialKind::Anonymous => ("type", "Anonymous".to_owned()),
             })
         }
-        Kind::ClientIdentity => snapshot.clients.get(name).and_then(Object::valid).and_then(|client| {
+        Kind::ClientIdentity => snapshot.clients.get(name).and_then(model::Object::valid).and_then(|client| {
             client.secrets.iter().find_map(|reference| {
                 let data = snapshot.secrets.get(&name.sibling(&reference.name))?;
                 let id = AccessKeyId::parse(std::str::from_utf8(data.get(&reference.access_key_id_key)?).ok()?)?;

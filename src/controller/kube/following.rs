@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet, spawn_blocking};
 use tokio::time::Instant;
 
-use super::build::{Built, build, keep, plan, plan_one};
+use super::build::{Built, build, keep, plan, plan_one, restore};
 use super::conditions::Desired;
 use super::follow::{Message, Seen, follow};
 use super::metrics::Metrics;
@@ -345,15 +345,7 @@ impl Following {
             }
         };
         let built = self
-            .with_work(true, move |_, publisher, settings| {
-                let mut store = Store::new(settings.process.clone(), false);
-                for object in objects {
-                    store.apply(object);
-                }
-                // Routes that were made since then are not in it.
-                store.set_incomplete(true);
-                build(&store, publisher, settings)
-            })
+            .with_work(true, move |_, publisher, settings| build(&restore(objects, settings), publisher, settings))
             .await?;
         self.in_force = InForce::Disk;
         tracing::warn!("the API server does not answer: serving the last good inputs from disk");

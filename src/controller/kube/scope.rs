@@ -115,6 +115,13 @@ impl Scope {
             && self.name.as_deref().is_none_or(|own| own == &*name.name)
     }
 
+    /// True when the server would send this object by this watch, as far as its kind, name and labels go.
+    #[must_use]
+    pub fn selects(&self, object: &Object) -> bool {
+        let by_label = self.name.is_none() && matches!(object.kind, Kind::Secret | Kind::ConfigMap);
+        self.covers(object.kind, &object.name) && (!by_label || object.is_labelled(WATCH_LABEL))
+    }
+
     /// What the server is asked for.
     #[must_use]
     pub fn watcher_config(&self, class: &str) -> watcher::Config {

@@ -163,3 +163,43 @@ async fn k_api_4_inputs_that_cannot_be_written_leave_no_older_ones_with_what_was
     replica.until("the next change", |table| says(table, "late-bucket") == "served").await;
     assert!(file.exists());
 }
+
+#[tokio::test(start_paused = true)]
+async fn k_pkg_3_of_the_inputs_on_disk_only_those_count_that_are_watched_now() {
+    let server = ApiServer::default();
+    let dir = tempfile::tempdir().unwrap();
+    tenant(&server, "team-a");
+    tenant(&server, "team-b");
+    let both = WatchMode::Namespaces(namespaces(&["team-a", "team-b"]));
+    let first = start(&server, Settings { watch: both, ..keeping(&dir) });
+    first.ready().await;
+    drop(first);
+    server.go_down();
+    for watch in [WatchMode::Namespaces(namespaces(&["team-a"])), WatchMode::Named(namespaces(&["team-a"]))] {
+        let second = start(&server, Settings { watch, ..keeping(&dir) });
+        second.ready().await;
+        let table = second.table.pin().unwrap();
+        assert_eq!((says(&table, "team-a-data"), says(&table, "team-b-data")), ("served", "unknown"));
+    }
+}
+
+#[test]
+fn k_pkg_3_a_secret_on_disk_needs_its_label_or_a_reference() {
+    use super::super::build::restore;
+    use super::super::testing::object;
+    use osp_core::model::Kind;
+    let mut referred = object(Kind::Secret, "team-a", "keys", json!({}));
+    referred.labels.clear();
+    let objects = vec![
+        referred,
+        object(Kind::Secret, "team-a", "unrelated", json!({})),
+        object(Kind::CredentialSource, "team-a", "backend", json!({ "secret": { "name": "keys" } })),
+    ];
+    let secrets = |watch| {
+        let store = restore(objects.clone(), &Settings { watch, ..settings() });
+        let secrets = store.all().filter(|((kind, _), _)| *kind == Kind::Secret);
+        secrets.map(|((_, name), _)| name.name.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(secrets(WatchMode::Namespaces(namespaces(&["team-a"]))), ["unrelated"]);
+    assert_eq!(secrets(WatchMode::Named(namespaces(&["team-a"]))), ["keys"]);
+}
