@@ -99,7 +99,8 @@ pub fn build(store: &Store, publisher: &Publisher, settings: &Settings) -> Built
                 labelled,
             };
             let fields = fields(key, store.snapshot());
-            (key.clone(), Desired { generation: known.generation(), conditions: conditions(&verdict), fields })
+            let (version, generation) = (known.version().clone(), known.generation());
+            (key.clone(), Desired { version, generation, conditions: conditions(&verdict), fields })
         })
         .collect();
     Built {
@@ -119,11 +120,11 @@ pub fn plan(store: &Store, desired: &BTreeMap<Key, Desired>, now: Timestamp) -> 
     desired.keys().filter_map(|key| Some((key.clone(), plan_one(store, desired, key, now)?))).collect()
 }
 
-/// The write for one object. None while its generation is newer than the table: a rebuild is on its way, and until then
-/// nothing true can be said of it.
+/// The write for one object. None while it is another one than in the table: a rebuild is on its way, and until then
+/// nothing true can be said of it. Its generation does not tell: an object that was made anew begins with 1 again.
 pub fn plan_one(store: &Store, desired: &BTreeMap<Key, Desired>, key: &Key, now: Timestamp) -> Option<Due> {
     let (known, desired) = (store.known(key)?, desired.get(key)?);
-    if known.generation() != desired.generation {
+    if known.version() != &desired.version {
         return None;
     }
     let patch = desired.difference(&known.observed, now)?;
