@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::build::{Built, build, keep, plan, plan_one, restore};
 use super::conditions::Desired;
-use super::follow::{Message, Seen, follow};
+use super::follow::{Message, Seen, Teller, follow};
 use super::metrics::Metrics;
 use super::object::{OURS, Object};
 use super::scope::{Progress, Scope};
@@ -51,6 +51,8 @@ pub struct Following {
     /// `None` only while a rebuild has them.
     work: Option<(Store, Publisher)>,
     scopes: BTreeMap<Scope, (Progress, AbortHandle)>,
+    /// Number of watches that were ever opened.
+    epochs: u64,
     /// One for each scope.
     pub tasks: JoinSet<()>,
     messages: mpsc::Sender<Message>,
@@ -81,6 +83,7 @@ impl Following {
             board,
             work: Some((store, publisher)),
             scopes: BTreeMap::new(),
+            epochs: 0,
             tasks: JoinSet::new(),
             messages,
             debounce: Debounce::default(),
@@ -99,20 +102,24 @@ impl Following {
     fn open(&mut self, scopes: impl IntoIterator<Item = Scope>) {
         for scope in scopes {
             let (client, class) = (self.client.clone(), self.settings.process.class.clone());
-            let task = self.tasks.spawn(follow(client, scope.clone(), class, self.messages.clone()));
+            self.epochs += 1;
+            let teller = Teller { scope: scope.clone(), epoch: self.epochs, messages: self.messages.clone() };
+            let task = self.tasks.spawn(follow(client, class, teller));
             let now = Instant::now();
             // References come and go: if each new one were waited for, readiness would be in the hands of whoever edits.
-            let progress = Progress::new(now, scope.name.is_some().then_some(self.began));
+            let progress = Progress::new(self.epochs, now, scope.name.is_some().then_some(self.began));
             self.scopes.insert(scope, (progress, task));
         }
     }
 
     /// Takes in what a watch tells.
-    pub fn hear(&mut self, Message { scope, seen }: Message) {
+    pub fn hear(&mut self, Message { scope, epoch, seen }: Message) {
         let now = Instant::now();
         let Some((store, _)) = &mut self.work else { return };
-        // The last words of a watch that was closed count no more.
-        let Some((progress, _)) = self.scopes.get_mut(&scope) else { return };
+        // The last words of a watch that was closed count no more, not even when there is another one of the same scope.
+        let Some((progress, _)) = self.scopes.get_mut(&scope).filter(|(progress, _)| progress.epoch == epoch) else {
+            return;
+        };
         let kind = scope.kind;
         self.metrics.event(kind, seen.name());
         if !matches!(seen, Seen::Init | Seen::Failed { status: None, .. }) {

@@ -48,6 +48,8 @@ pub struct Scope {
 /// What is known of one watch.
 #[derive(Debug, Clone)]
 pub struct Progress {
+    /// Which watch of the scope.
+    pub epoch: u64,
     /// A LIST was complete, and a watch that keeps it up to date was opened.
     pub listed: bool,
     /// The objects of a LIST that is not complete yet.
@@ -139,8 +141,9 @@ impl Scope {
 impl Progress {
     /// A watch that begins now. With `patient_from`, being forbidden counts as if it had been so since then.
     #[must_use]
-    pub fn new(now: Instant, patient_from: Option<Instant>) -> Self {
+    pub fn new(epoch: u64, now: Instant, patient_from: Option<Instant>) -> Self {
         Self {
+            epoch,
             listed: false,
             arriving: Vec::new(),
             held: None,

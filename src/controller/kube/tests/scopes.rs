@@ -240,3 +240,44 @@ async fn namespaces_are_watched_when_their_labels_are_wanted() {
     pass(2).await;
     assert_eq!(replica.swaps(), before + 1.0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn k_pkg_3_the_last_words_of_a_closed_watch_do_not_count_for_its_successor() {
+    use super::super::follow::{Message, Seen};
+    use super::super::following::Following;
+    use super::super::status::Board;
+    use osp_core::model::Kind;
+    let server = ApiServer::default();
+    tenant(&server, "team-a");
+    let (publisher, table) = live();
+    let metrics = Metrics::register(&Registry::new()).unwrap();
+    let watch = WatchMode::Named(namespaces(&["team-a"]));
+    let wall = Arc::new(|| Timestamp::from_unix_seconds(EPOCH));
+    let source = Source::new(Settings { watch, ..settings() }, publisher, metrics, wall);
+    let (messages, mut inbox) = tokio::sync::mpsc::channel(1024);
+    let mut following = Following::new(source, client(&server), Arc::new(Board::default()), messages);
+    let refer_to = |name: &str| {
+        let spec = json!({ "accessKey": { "secretRefs": [{ "name": name }] } });
+        server.apply(custom("ClientIdentity", "team-a", "alice", spec));
+    };
+    let mut told = Vec::new();
+    for name in ["alice-keys", "others", "alice-keys"] {
+        refer_to(name);
+        while let Ok(Some(message)) = timeout(Duration::from_secs(1), inbox.recv()).await {
+            if message.scope.name.as_deref() == Some("alice-keys") {
+                told.push((message.scope.clone(), message.epoch));
+            }
+            following.hear(message);
+        }
+    }
+    let ((scope, first), (_, last)) = (told.first().unwrap().clone(), told.last().unwrap().clone());
+    assert_ne!(first, last);
+    let name = ObjectName::new("team-a", "alice-keys");
+    let gone = || Seen::Deleted(super::super::testing::object(Kind::Secret, &name.namespace, &name.name, json!({})));
+    following.hear(Message { scope: scope.clone(), epoch: first, seen: gone() });
+    following.rebuild().await.unwrap();
+    assert!(knows_key(&table.pin().unwrap(), KEY));
+    following.hear(Message { scope, epoch: last, seen: gone() });
+    following.rebuild().await.unwrap();
+    assert!(!knows_key(&table.pin().unwrap(), KEY), "those of the one that is open do");
+}
