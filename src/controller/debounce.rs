@@ -24,6 +24,11 @@ impl Debounce {
         self.first_and_last = Some((first, now));
     }
 
+    /// The latest moment to act; `None` when nothing happened.
+    pub fn latest(self) -> Option<Instant> {
+        self.first_and_last.map(|(first, _)| first + LONGEST)
+    }
+
     /// When to act; `None` when nothing happened.
     pub fn due(self) -> Option<Instant> {
         self.first_and_last.map(|(first, last)| (last + QUIET).min(first + LONGEST))
@@ -44,7 +49,7 @@ mod tests {
         let mut debounce = Debounce::default();
         assert_eq!(debounce.due(), None);
         debounce.event(start);
-        assert_eq!(debounce.due(), Some(at(50)(start)));
+        assert_eq!((debounce.due(), debounce.latest()), (Some(at(50)(start)), Some(at(500)(start))));
         debounce.event(at(40)(start));
         assert_eq!(debounce.due(), Some(at(90)(start)));
         for ms in (60..=490).step_by(10) {

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use osp_core::Timestamp;
-use osp_core::model::{CredentialKind, Kind, Object, ObjectName, Problem, Snapshot};
+use osp_core::model::{self, CredentialKind, Kind, ObjectName, Problem, Snapshot};
 use osp_core::sigv4::AccessKeyId;
 use osp_core::table::{Publisher, Rejection, compile};
 use tokio::time::Instant;
 
 use super::conditions::{Desired, Verdict, conditions};
-use super::object::is_ours;
+use super::object::{Object, is_ours};
+use super::scope::Scope;
 use super::status::Due;
 use super::store::{Key, Store};
 use super::{Settings, WatchMode, disk};
@@ -36,13 +37,42 @@ pub struct Built {
     pub took: Duration,
 }
 
-/// Compiles what is known and puts it in force; before that, the inputs are written to disk, if they are kept.
-pub fn build(store: &Store, publisher: &Publisher, settings: &Settings) -> Built {
-    if let Some(dir) = &settings.snapshot_dir
-        && let Err(error) = disk::save(dir, &store.snapshot().process.class, store.objects())
-    {
+/// Writes the inputs to disk, if they are kept: before the table that is made of them is put in force. Of the scopes that
+/// this process has not read, what is there stays: one that is forbidden would else wipe out what was good.
+pub fn keep(store: &Store, settings: &Settings, unread: &[Scope]) {
+    let Some(dir) = &settings.snapshot_dir else { return };
+    let class = &store.snapshot().process.class;
+    let mut before = if unread.is_empty() { Vec::new() } else { disk::load(dir, class).unwrap_or_default() };
+    before.retain(|object| unread.iter().any(|scope| scope.covers(object.kind, &object.name)));
+    if let Err(error) = disk::save(dir, class, store.objects().chain(&before)) {
         tracing::error!(%error, dir = %dir.display(), "the last good inputs cannot be written");
+        if let Err(error) = disk::forget(dir, class) {
+            tracing::error!(%error, dir = %dir.display(), "nor can the old ones be removed: what was revoked is in them");
+        }
     }
+}
+
+/// A store of objects that another process has kept: those that this one would watch, and no others. Settings and
+/// references may have changed since then, and what is not watched is not allowed to be served.
+pub fn restore(objects: Vec<Object>, settings: &Settings) -> Store {
+    let mut store = Store::new(settings.process.clone(), false);
+    let watched = settings.watch.scopes(settings.namespace_labels);
+    let (selected, others): (Vec<Object>, Vec<Object>) =
+        objects.into_iter().partition(|object| watched.iter().any(|scope| scope.selects(object)));
+    for object in selected {
+        store.apply(object);
+    }
+    let named = settings.watch.named(store.references());
+    for object in others.into_iter().filter(|object| named.iter().any(|scope| scope.selects(object))) {
+        store.apply(object);
+    }
+    // Routes that were made since then are not in it.
+    store.set_incomplete(true);
+    store
+}
+
+/// Compiles what is known and puts it in force.
+pub fn build(store: &Store, publisher: &Publisher, settings: &Settings) -> Built {
     let began = Instant::now();
     let compiled = compile(store.snapshot());
     let served: BTreeSet<ObjectName> = compiled.table.routes().map(|route| route.name.clone()).collect();
@@ -69,7 +99,8 @@ pub fn build(store: &Store, publisher: &Publisher, settings: &Settings) -> Built
                 labelled,
             };
             let fields = fields(key, store.snapshot());
-            (key.clone(), Desired { generation: known.generation(), conditions: conditions(&verdict), fields })
+            let (version, generation) = (known.version().clone(), known.generation());
+            (key.clone(), Desired { version, generation, conditions: conditions(&verdict), fields })
         })
         .collect();
     Built {
@@ -89,11 +120,11 @@ pub fn plan(store: &Store, desired: &BTreeMap<Key, Desired>, now: Timestamp) -> 
     desired.keys().filter_map(|key| Some((key.clone(), plan_one(store, desired, key, now)?))).collect()
 }
 
-/// The write for one object. None while its generation is newer than the table: a rebuild is on its way, and until then
-/// nothing true can be said of it.
+/// The write for one object. None while it is another one than in the table: a rebuild is on its way, and until then
+/// nothing true can be said of it. Its generation does not tell: an object that was made anew begins with 1 again.
 pub fn plan_one(store: &Store, desired: &BTreeMap<Key, Desired>, key: &Key, now: Timestamp) -> Option<Due> {
     let (known, desired) = (store.known(key)?, desired.get(key)?);
-    if known.generation() != desired.generation {
+    if known.version() != &desired.version {
         return None;
     }
     let patch = desired.difference(&known.observed, now)?;
@@ -114,12 +145,12 @@ fn by_object(rejections: &[Rejection]) -> BTreeMap<(Kind, &ObjectName), Vec<&Rej
 fn fields((kind, name): &Key, snapshot: &Snapshot) -> BTreeMap<&'static str, String> {
     let found = match kind {
         Kind::CredentialSource => {
-            snapshot.credentials.get(name).and_then(Object::valid).map(|source| match source.kind {
+            snapshot.credentials.get(name).and_then(model::Object::valid).map(|source| match source.kind {
                 CredentialKind::Secret { .. } => ("type", "Secret".to_owned()),
                 CredentialKind::Anonymous => ("type", "Anonymous".to_owned()),
             })
         }
-        Kind::ClientIdentity => snapshot.clients.get(name).and_then(Object::valid).and_then(|client| {
+        Kind::ClientIdentity => snapshot.clients.get(name).and_then(model::Object::valid).and_then(|client| {
             client.secrets.iter().find_map(|reference| {
                 let data = snapshot.secrets.get(&name.sibling(&reference.name))?;
                 let id = AccessKeyId::parse(std::str::from_utf8(data.get(&reference.access_key_id_key)?).ok()?)?;

@@ -77,21 +77,19 @@ where
     builder.with_layer(&TimeoutLayer::new(HEAD_TIMEOUT)).build()
 }
 
-/// The same client, and every opening of a watch is told with its status: re-openings and bookmarks never reach the stream
-/// of objects, so this is the only sign of life of a quiet cluster.
-pub(super) fn listening<F>(client: Client, opened: impl Fn(u16) -> F + Clone + Send + 'static) -> Client
+/// The same client, and every answer is told with its status and whether it is one to the opening of a watch: re-openings
+/// and bookmarks never reach the stream of objects, so this is the only sign of life of a quiet cluster.
+pub(super) fn listening<F>(client: Client, answered: impl Fn(bool, u16) -> F + Clone + Send + 'static) -> Client
 where
     F: Future<Output = ()> + Send + 'static,
 {
     let namespace = client.default_namespace().to_owned();
     let service = tower::service_fn(move |request: Request<Body>| {
-        let (client, opened) = (client.clone(), opened.clone());
+        let (client, answered) = (client.clone(), answered.clone());
         let is_watch = request.uri().query().is_some_and(|query| query.split('&').any(|one| one == "watch=true"));
         async move {
             let answer = client.send(request).await?;
-            if is_watch {
-                opened(answer.status().as_u16()).await;
-            }
+            answered(is_watch, answer.status().as_u16()).await;
             Ok::<_, kube::Error>(answer)
         }
     });

@@ -12,6 +12,7 @@ use osp_core::table::Rejection;
 use serde_json::{Map, Value, json};
 
 use super::scope::WATCH_LABEL;
+use super::store::Version;
 
 /// Problems that one message names; the rest is a number.
 const MOST_PROBLEMS: usize = 8;
@@ -55,7 +56,9 @@ pub struct Verdict<'a> {
 /// A status that an object should have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Desired {
-    /// The generation that this is about.
+    /// The object that this is about, as the table has it.
+    pub version: Version,
+    /// Its generation.
     pub generation: Option<i64>,
     /// In the order in which people read them.
     pub conditions: Vec<Wanted>,

@@ -30,7 +30,7 @@ struct Read {
 /// Writes all objects to `dir`, readable for this user only.
 ///
 /// # Errors
-/// The directory cannot be written; what was there before stays.
+/// The directory cannot be written; what was there before stays, until [`forget`] is called.
 pub fn save<'a>(dir: &Path, class: &str, objects: impl Iterator<Item = &'a Object>) -> io::Result<()> {
     let target = file(dir, class);
     let beside = target.with_extension("new");
@@ -54,6 +54,17 @@ pub fn save<'a>(dir: &Path, class: &str, objects: impl Iterator<Item = &'a Objec
 pub fn load(dir: &Path, class: &str) -> io::Result<Vec<Object>> {
     let read: Read = serde_json::from_reader(BufReader::new(File::open(file(dir, class))?))?;
     if read.form == FORM { Ok(read.objects) } else { Err(io::Error::other("written by another version")) }
+}
+
+/// Removes what [`save`] wrote: none is better than one that still has what was revoked.
+///
+/// # Errors
+/// It is there and cannot be removed.
+pub fn forget(dir: &Path, class: &str) -> io::Result<()> {
+    match fs::remove_file(file(dir, class)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn file(dir: &Path, class: &str) -> PathBuf {

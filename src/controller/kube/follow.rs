@@ -18,8 +18,29 @@ use super::scope::Scope;
 pub struct Message {
     /// Who tells it.
     pub scope: Scope,
+    /// Which watch of this scope: another one each time that it is opened.
+    pub epoch: u64,
     /// What.
     pub seen: Seen,
+}
+
+/// One watch, as those who listen know it.
+#[derive(Debug, Clone)]
+pub struct Teller {
+    /// What it covers.
+    pub scope: Scope,
+    /// Its number.
+    pub epoch: u64,
+    /// Who listens.
+    pub messages: mpsc::Sender<Message>,
+}
+
+impl Teller {
+    /// False when nobody listens any more: the process ends.
+    async fn tell(&self, seen: Seen) -> bool {
+        let Self { scope, epoch, messages } = self;
+        messages.send(Message { scope: scope.clone(), epoch: *epoch, seen }).await.is_ok()
+    }
 }
 
 /// What happened on a watch.
@@ -35,6 +56,8 @@ pub enum Seen {
     Applied(Object),
     /// An object was deleted, or left the selection.
     Deleted(Object),
+    /// The server answered a LIST, with whatever status: there is one.
+    Answered,
     /// The server answered the opening of a watch with this status.
     Opened(u16),
     /// An error; the watch goes on after a pause.
@@ -56,6 +79,7 @@ impl Seen {
             Self::InitDone => "init_done",
             Self::Applied(_) => "applied",
             Self::Deleted(_) => "deleted",
+            Self::Answered => "answered",
             Self::Opened(_) => "opened",
             Self::Failed { .. } => "failed",
         }
@@ -63,37 +87,35 @@ impl Seen {
 }
 
 /// Watches a scope until nobody listens.
-pub async fn follow(client: Client, scope: Scope, class: String, messages: mpsc::Sender<Message>) {
-    let opened = {
-        let (scope, messages) = (scope.clone(), messages.clone());
-        move |status| {
-            let (scope, messages) = (scope.clone(), messages.clone());
+pub async fn follow(client: Client, class: String, teller: Teller) {
+    let answered = {
+        let teller = teller.clone();
+        move |is_watch, status| {
+            let teller = teller.clone();
             async move {
-                // Nobody listens any more: the process ends.
-                let _ = messages.send(Message { scope, seen: Seen::Opened(status) }).await;
+                teller.tell(if is_watch { Seen::Opened(status) } else { Seen::Answered }).await;
             }
         }
     };
-    let client = listening(client, opened);
-    let config = scope.watcher_config(&class);
-    let kind = scope.kind;
+    let client = listening(client, answered);
+    let config = teller.scope.watcher_config(&class);
+    let kind = teller.scope.kind;
     if kind == Kind::Namespace {
         let api: Api<PartialObjectMeta<Namespace>> = Api::all(client);
-        pass_on(resilient(api, config), scope, messages, |received| Object::partial(kind, received)).await;
+        pass_on(resilient(api, config), teller, |received| Object::partial(kind, received)).await;
     } else {
         let resource = resource(kind);
-        let api: Api<DynamicObject> = match &scope.namespace {
+        let api: Api<DynamicObject> = match &teller.scope.namespace {
             Some(namespace) => Api::namespaced_with(client, namespace, &resource),
             None => Api::all_with(client, &resource),
         };
-        pass_on(resilient(api, config), scope, messages, |received| Object::new(kind, received)).await;
+        pass_on(resilient(api, config), teller, |received| Object::new(kind, received)).await;
     }
 }
 
 async fn pass_on<K>(
     events: impl Stream<Item = watcher::Result<Event<K>>>,
-    scope: Scope,
-    messages: mpsc::Sender<Message>,
+    teller: Teller,
     strip: impl Fn(K) -> Option<Object>,
 ) {
     pin_mut!(events);
@@ -107,7 +129,7 @@ async fn pass_on<K>(
             Err(error) => Some(Seen::Failed { status: status_code(&error), message: error.to_string() }),
         };
         let Some(seen) = seen else { continue };
-        if messages.send(Message { scope: scope.clone(), seen }).await.is_err() {
+        if !teller.tell(seen).await {
             return;
         }
     }

@@ -11,11 +11,11 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet, spawn_blocking};
 use tokio::time::Instant;
 
-use super::build::{Built, build, plan, plan_one};
+use super::build::{Built, build, keep, plan, plan_one, restore};
 use super::conditions::Desired;
-use super::follow::{Message, Seen, follow};
+use super::follow::{Message, Seen, Teller, follow};
 use super::metrics::Metrics;
-use super::object::OURS;
+use super::object::{OURS, Object};
 use super::scope::{Progress, Scope};
 use super::source::Source;
 use super::status::Board;
@@ -25,7 +25,8 @@ use crate::debounce::Debounce;
 
 /// All statuses are compared this often, whatever was missed.
 const COMPARE: Duration = Duration::from_secs(60);
-/// So long without an answer of the API server before the inputs on disk are used.
+/// So long without any answer of the API server, errors included, before the inputs on disk are used: beside a living
+/// server they would bring back what was revoked.
 const DISK_PATIENCE: Duration = Duration::from_secs(30);
 /// A changed reference waits this long for the object that it leads to, in `Named` mode: else each rotation of a key
 /// would break its route for the time of one LIST.
@@ -50,11 +51,17 @@ pub struct Following {
     /// `None` only while a rebuild has them.
     work: Option<(Store, Publisher)>,
     scopes: BTreeMap<Scope, (Progress, AbortHandle)>,
+    /// Number of watches that were ever opened.
+    epochs: u64,
     /// One for each scope.
     pub tasks: JoinSet<()>,
     messages: mpsc::Sender<Message>,
     debounce: Debounce,
     began: Instant,
+    /// When the API server answered last, with whatever status.
+    answered: Instant,
+    /// The disk is looked at once: nobody but this process writes there.
+    disk_tried: bool,
     compared: Instant,
     in_force: InForce,
     desired: BTreeMap<Key, Desired>,
@@ -76,10 +83,13 @@ impl Following {
             board,
             work: Some((store, publisher)),
             scopes: BTreeMap::new(),
+            epochs: 0,
             tasks: JoinSet::new(),
             messages,
             debounce: Debounce::default(),
             began: now,
+            answered: now,
+            disk_tried: false,
             compared: now,
             in_force: InForce::Nothing,
             desired: BTreeMap::new(),
@@ -92,36 +102,40 @@ impl Following {
     fn open(&mut self, scopes: impl IntoIterator<Item = Scope>) {
         for scope in scopes {
             let (client, class) = (self.client.clone(), self.settings.process.class.clone());
-            let task = self.tasks.spawn(follow(client, scope.clone(), class, self.messages.clone()));
-            self.scopes.insert(scope, (Progress::new(Instant::now()), task));
+            self.epochs += 1;
+            let teller = Teller { scope: scope.clone(), epoch: self.epochs, messages: self.messages.clone() };
+            let task = self.tasks.spawn(follow(client, class, teller));
+            let now = Instant::now();
+            // References come and go: if each new one were waited for, readiness would be in the hands of whoever edits.
+            let progress = Progress::new(self.epochs, now, scope.name.is_some().then_some(self.began));
+            self.scopes.insert(scope, (progress, task));
         }
     }
 
     /// Takes in what a watch tells.
-    pub fn hear(&mut self, Message { scope, seen }: Message) {
+    pub fn hear(&mut self, Message { scope, epoch, seen }: Message) {
         let now = Instant::now();
         let Some((store, _)) = &mut self.work else { return };
-        // The last words of a watch that was closed count no more.
-        let Some((progress, _)) = self.scopes.get_mut(&scope) else { return };
+        // The last words of a watch that was closed count no more, not even when there is another one of the same scope.
+        let Some((progress, _)) = self.scopes.get_mut(&scope).filter(|(progress, _)| progress.epoch == epoch) else {
+            return;
+        };
         let kind = scope.kind;
         self.metrics.event(kind, seen.name());
+        if !matches!(seen, Seen::Init | Seen::Failed { status: None, .. }) {
+            self.answered = now;
+        }
         let mut touched = None;
         let change = match seen {
             Seen::Init => {
-                progress.arriving = Some(Vec::new());
+                progress.list();
                 Change::Nothing
             }
             Seen::Listed(object) => {
-                progress.sign(now);
-                progress.arriving.get_or_insert_default().push(object);
+                progress.arrived(object, now);
                 Change::Nothing
             }
-            Seen::InitDone => {
-                progress.sign(now);
-                progress.listed = true;
-                let objects = progress.arriving.take().unwrap_or_default();
-                store.replace(&scope, objects)
-            }
+            Seen::InitDone => replace(store, &scope, progress.complete(now)),
             Seen::Applied(object) => {
                 progress.sign(now);
                 let key = (object.kind, object.name.clone());
@@ -132,16 +146,16 @@ impl Following {
                 progress.sign(now);
                 store.remove(&(object.kind, object.name))
             }
-            Seen::Opened(status) => {
-                if (200..300).contains(&status) {
-                    progress.opened(now);
-                }
-                Change::Nothing
-            }
+            Seen::Opened(200..300) => replace(store, &scope, progress.opened(now)),
+            Seen::Answered | Seen::Opened(_) => Change::Nothing,
             Seen::Failed { status, message } => {
                 self.metrics.error(kind, status);
                 if progress.failed(status == Some(403), now) {
                     tracing::warn!(%scope, message, "a watch failed; it is tried again");
+                }
+                if progress.give_up(now) {
+                    forsaken(&scope);
+                    self.debounce.event(now);
                 }
                 Change::Nothing
             }
@@ -171,11 +185,16 @@ impl Following {
     pub fn due(&self) -> Option<Instant> {
         let due = self.debounce.due()?;
         if self.in_force != InForce::Cluster {
-            return self.settled().then_some(due);
+            // A server that lets nobody read routes knows less than the disk.
+            let worse = self.in_force == InForce::Disk && !self.routes().any(|progress| progress.listed);
+            return (self.settled() && !worse).then_some(due);
         }
         let awaited = self.scopes.iter().filter(|(scope, (progress, _))| scope.name.is_some() && !progress.settled());
         let patience = awaited.map(|(_, (progress, _))| progress.began() + REFERENCE_PATIENCE).max();
-        Some(patience.map_or(due, |patience| due.max(patience)))
+        // Bounded by the first change: else one tenant whose references change all the time would hold everybody's
+        // revocations.
+        let latest = self.debounce.latest()? + REFERENCE_PATIENCE;
+        Some(patience.map_or(due, |patience| due.max(patience.min(latest))))
     }
 
     fn settled(&self) -> bool {
@@ -184,7 +203,12 @@ impl Following {
 
     /// Some routes were never read: nobody can know whether a bucket that no route has exists.
     fn incomplete(&self) -> bool {
-        self.scopes.iter().any(|(scope, (progress, _))| scope.kind == Kind::BucketRoute && !progress.listed)
+        self.routes().any(|progress| !progress.listed)
+    }
+
+    fn routes(&self) -> impl Iterator<Item = &Progress> {
+        let routes = self.scopes.iter().filter(|(scope, _)| scope.kind == Kind::BucketRoute);
+        routes.map(|(_, (progress, _))| progress)
     }
 
     /// Opens and closes the watches of single objects.
@@ -207,7 +231,13 @@ impl Following {
     pub async fn rebuild(&mut self) -> Option<Applied> {
         self.debounce = Debounce::default();
         let incomplete = self.incomplete();
-        let built = self.with_work(incomplete, build).await?;
+        let unread: Vec<Scope> =
+            self.scopes.iter().filter(|(_, (progress, _))| !progress.listed).map(|(scope, _)| scope.clone()).collect();
+        let job = move |store: &Store, publisher: &Publisher, settings: &Settings| {
+            keep(store, settings, &unread);
+            build(store, publisher, settings)
+        };
+        let built = self.with_work(incomplete, job).await?;
         self.in_force = InForce::Cluster;
         self.report(&built);
         let applied = applied(&built);
@@ -294,7 +324,7 @@ impl Following {
         let mut news = false;
         for (scope, (progress, _)) in &mut self.scopes {
             if progress.give_up(now) {
-                tracing::error!(%scope, "forbidden: going on without it; look at the Role of OSP's service account");
+                forsaken(scope);
                 news = true;
             }
         }
@@ -305,39 +335,38 @@ impl Following {
         if now.duration_since(self.compared) >= COMPARE {
             self.compare_all();
         }
-        let heard = self.scopes.values().any(|(progress, _)| progress.heard());
-        let late = now.duration_since(self.began) >= DISK_PATIENCE;
-        if self.in_force == InForce::Nothing && late && !heard { self.load_from_disk().await } else { None }
+        let silent = now.duration_since(self.answered) >= DISK_PATIENCE;
+        let wanted = self.in_force == InForce::Nothing && !self.disk_tried;
+        if wanted && silent { self.load_from_disk().await } else { None }
     }
 
     /// The API server does not answer: what it said last, before this process was started, is better than nothing.
     async fn load_from_disk(&mut self) -> Option<Applied> {
+        self.disk_tried = true;
         let dir = self.settings.snapshot_dir.clone()?;
         let objects = match disk::load(&dir, &self.settings.process.class) {
             Ok(objects) => objects,
             Err(error) => {
                 tracing::warn!(%error, dir = %dir.display(), "no inputs on disk, and the API server does not answer");
-                // Not again: nobody but this process writes there.
-                self.in_force = InForce::Disk;
                 return None;
             }
         };
         let built = self
-            .with_work(true, move |_, publisher, settings| {
-                let mut store = Store::new(settings.process.clone(), false);
-                for object in objects {
-                    store.apply(object);
-                }
-                // Routes that were made since then are not in it.
-                store.set_incomplete(true);
-                build(&store, publisher, &Settings { snapshot_dir: None, ..settings.clone() })
-            })
+            .with_work(true, move |_, publisher, settings| build(&restore(objects, settings), publisher, settings))
             .await?;
         self.in_force = InForce::Disk;
         tracing::warn!("the API server does not answer: serving the last good inputs from disk");
         self.report(&built);
         Some(applied(&built))
     }
+}
+
+fn forsaken(scope: &Scope) {
+    tracing::error!(%scope, "forbidden: going on without it; look at the Role of OSP's service account");
+}
+
+fn replace(store: &mut Store, scope: &Scope, objects: Option<Vec<Object>>) -> Change {
+    objects.map_or(Change::Nothing, |objects| store.replace(scope, objects))
 }
 
 fn applied(built: &Built) -> Applied {

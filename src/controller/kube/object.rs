@@ -89,6 +89,12 @@ impl Object {
         Some(Self { contents, status, ..Self::of_metadata(kind, metadata)? })
     }
 
+    /// True when it has this label, which is written `name=value`.
+    #[must_use]
+    pub fn is_labelled(&self, label: &str) -> bool {
+        label.split_once('=').is_some_and(|(name, value)| self.labels.get(name).is_some_and(|own| own == value))
+    }
+
     /// An object of which only the metadata was asked for.
     #[must_use]
     pub fn partial<K>(kind: Kind, received: PartialObjectMeta<K>) -> Option<Self> {

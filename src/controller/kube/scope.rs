@@ -48,11 +48,15 @@ pub struct Scope {
 /// What is known of one watch.
 #[derive(Debug, Clone)]
 pub struct Progress {
-    /// The first LIST was complete.
+    /// Which watch of the scope.
+    pub epoch: u64,
+    /// A LIST was complete, and a watch that keeps it up to date was opened.
     pub listed: bool,
     /// The objects of a LIST that is not complete yet.
-    pub arriving: Option<Vec<Object>>,
-    /// A watch was opened after it.
+    arriving: Vec<Object>,
+    /// The objects of a LIST that no watch keeps up to date yet.
+    held: Option<Vec<Object>>,
+    /// A watch was opened, once at least.
     opened: bool,
     /// Since when every answer is "forbidden".
     forbidden_since: Option<Instant>,
@@ -60,6 +64,8 @@ pub struct Progress {
     given_up: bool,
     failing: bool,
     began: Instant,
+    /// Being forbidden counts from here; from the first such answer when `None`.
+    patient_from: Option<Instant>,
     last_sign: Option<Instant>,
 }
 
@@ -111,6 +117,13 @@ impl Scope {
             && self.name.as_deref().is_none_or(|own| own == &*name.name)
     }
 
+    /// True when the server would send this object by this watch, as far as its kind, name and labels go.
+    #[must_use]
+    pub fn selects(&self, object: &Object) -> bool {
+        let by_label = self.name.is_none() && matches!(object.kind, Kind::Secret | Kind::ConfigMap);
+        self.covers(object.kind, &object.name) && (!by_label || object.is_labelled(WATCH_LABEL))
+    }
+
     /// What the server is asked for.
     #[must_use]
     pub fn watcher_config(&self, class: &str) -> watcher::Config {
@@ -126,17 +139,20 @@ impl Scope {
 }
 
 impl Progress {
-    /// A watch that begins now.
+    /// A watch that begins now. With `patient_from`, being forbidden counts as if it had been so since then.
     #[must_use]
-    pub fn new(now: Instant) -> Self {
+    pub fn new(epoch: u64, now: Instant, patient_from: Option<Instant>) -> Self {
         Self {
+            epoch,
             listed: false,
-            arriving: None,
+            arriving: Vec::new(),
+            held: None,
             opened: false,
             forbidden_since: None,
             given_up: false,
             failing: false,
             began: now,
+            patient_from,
             last_sign: None,
         }
     }
@@ -146,20 +162,47 @@ impl Progress {
         self.last_sign = Some(now);
     }
 
-    /// A watch was opened with success: everything is as it should be.
-    pub fn opened(&mut self, now: Instant) {
+    /// A LIST begins.
+    pub fn list(&mut self) {
+        self.arriving = Vec::new();
+        self.held = None;
+    }
+
+    /// One object of it.
+    pub fn arrived(&mut self, object: Object, now: Instant) {
+        self.sign(now);
+        self.arriving.push(object);
+    }
+
+    /// It is complete: its objects, when they count. Before the first watch they are held: whoever may list and not watch
+    /// would see them as they are now for ever, grants that were revoked since then included.
+    pub fn complete(&mut self, now: Instant) -> Option<Vec<Object>> {
+        self.sign(now);
+        let objects = std::mem::take(&mut self.arriving);
+        if self.opened {
+            self.listed = true;
+            return Some(objects);
+        }
+        self.held = Some(objects);
+        None
+    }
+
+    /// A watch was opened with success: everything is as it should be. Objects that were held for it count now.
+    pub fn opened(&mut self, now: Instant) -> Option<Vec<Object>> {
         self.sign(now);
         self.failing = false;
         self.opened = true;
         self.forbidden_since = None;
         self.given_up = false;
+        let objects = self.held.take()?;
+        self.listed = true;
+        Some(objects)
     }
 
     /// An error; true when it is the first one in a row. Another one than "forbidden" says nothing of permissions.
     pub fn failed(&mut self, forbidden: bool, now: Instant) -> bool {
-        if forbidden {
-            self.forbidden_since.get_or_insert(now);
-        }
+        let since = self.forbidden_since.or(self.patient_from).unwrap_or(now);
+        self.forbidden_since = forbidden.then_some(since);
         !std::mem::replace(&mut self.failing, true)
     }
 
@@ -180,25 +223,19 @@ impl Progress {
     /// True when its contents are known and will be kept up to date.
     #[must_use]
     pub fn synced(&self) -> bool {
-        self.listed && self.opened && !self.given_up
+        self.listed && !self.given_up
     }
 
     /// True when nobody has to wait for it: in step, or given up.
     #[must_use]
     pub fn settled(&self) -> bool {
-        (self.listed && self.opened) || self.given_up
+        self.listed || self.given_up
     }
 
     /// Time since the last sign of life.
     #[must_use]
     pub fn age(&self, now: Instant) -> Duration {
         now.duration_since(self.last_sign.unwrap_or(self.began))
-    }
-
-    /// True when the server has answered anything but errors.
-    #[must_use]
-    pub fn heard(&self) -> bool {
-        self.last_sign.is_some()
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use kube::Client;
 use osp_core::table::Publisher;
 use tokio::sync::mpsc;
+use tokio::task::JoinError;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::client::Cluster;
@@ -69,12 +70,39 @@ impl Source {
                     }
                 }
                 ended = following.tasks.join_next(), if !following.tasks.is_empty() => {
-                    if let Some(Err(error)) = ended && error.is_panic() {
-                        std::panic::resume_unwind(error.into_panic());
+                    if stopped(ended) {
+                        tracing::error!("a watch ended for good: nobody would see what changes there");
+                        return;
                     }
                 }
                 () = statuses.ended() => return,
             }
         }
+    }
+}
+
+/// True when a watch has ended on its own, which it must not; one that was closed may.
+fn stopped(ended: Option<Result<(), JoinError>>) -> bool {
+    match ended {
+        Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Some(Err(_)) | None => false,
+        Some(Ok(())) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::task::JoinSet;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn k_ctl_1_a_watch_that_ends_on_its_own_ends_the_source_and_one_that_is_closed_does_not() {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async {});
+        assert!(stopped(tasks.join_next().await));
+        tasks.spawn(std::future::pending()).abort();
+        assert!(!stopped(tasks.join_next().await));
+        assert!(!stopped(tasks.join_next().await));
     }
 }

@@ -50,8 +50,8 @@ pub struct Known {
 }
 
 /// Two versions that are equal mean the same to the table; our own writes of the status make no new one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Version {
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Version {
     uid: String,
     generation: Option<i64>,
     /// For kinds without a generation.
@@ -193,6 +193,12 @@ impl Store {
 }
 
 impl Known {
+    /// Of the object that is known now.
+    #[must_use]
+    pub fn version(&self) -> &Version {
+        &self.version
+    }
+
     /// `metadata.generation`.
     #[must_use]
     pub fn generation(&self) -> Option<i64> {

@@ -29,6 +29,22 @@ async fn k_api_6_a_forbidden_namespace_holds_nobody_for_ever_and_then_no_name_is
 }
 
 #[tokio::test(start_paused = true)]
+async fn k_ctl_1_forbidden_once_and_then_no_answer_is_not_forbidden_for_ever() {
+    let server = ApiServer::default();
+    tenant(&server, "team-a");
+    server.spoil(Rule::new(Fault::Status(403)).of("bucketroutes").times(1));
+    let replica = start(&server, settings());
+    sleep(Duration::from_millis(100)).await;
+    assert_eq!(replica.metric("osp_kube_watch_errors_total", "403"), 1.0);
+    server.go_down();
+    pass(60).await;
+    assert!(!replica.has_table(), "nobody said that routes may not be read");
+    server.come_up();
+    replica.ready().await;
+    assert_eq!(says(&replica.table.pin().unwrap(), "team-a-data"), "served");
+}
+
+#[tokio::test(start_paused = true)]
 async fn k_ctl_1_the_right_to_list_without_the_right_to_watch_is_not_in_step() {
     let server = ApiServer::default();
     tenant(&server, "team-a");
@@ -37,10 +53,34 @@ async fn k_ctl_1_the_right_to_list_without_the_right_to_watch_is_not_in_step() {
     pass(29).await;
     assert!(!replica.has_table());
     replica.ready().await;
-    // What was listed counts: routes are complete, so a name without a route is absent.
+    // What nobody keeps up to date does not count. Routes are complete, so a name without a route is absent.
     let table = replica.table.pin().unwrap();
-    assert_eq!((says(&table, "team-a-data"), says(&table, "nothing")), ("served", "absent"));
+    assert_eq!((says(&table, "team-a-data"), says(&table, "nothing")), ("broken", "absent"));
+    assert!(!knows_key(&table, KEY));
     assert_eq!(replica.metric("osp_kube_synced", "Secret"), 0.0);
+    server.heal();
+    replica.until("its Secrets", |table| says(table, "team-a-data") == "served").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn k_ctl_1_routes_that_may_be_listed_and_not_watched_are_as_if_they_had_never_been_read() {
+    let server = ApiServer::default();
+    tenant(&server, "team-a");
+    server.spoil(Rule::new(Fault::Status(403)).verb(Verb::Watch).of("bucketroutes"));
+    let replica = start(&server, settings());
+    pass(29).await;
+    assert!(!replica.has_table());
+    replica.ready().await;
+    // Else a grant that is revoked now would be honoured for ever.
+    let table = replica.table.pin().unwrap();
+    assert_eq!((says(&table, "team-a-data"), says(&table, "nothing")), ("unknown", "unknown"));
+    assert_eq!(replica.metric("osp_config_objects", "BucketRoute"), 0.0);
+    server.delete("BucketRoute", "team-a", "data");
+    server.apply(route("team-a", "late", "late-bucket"));
+    server.heal();
+    replica.until("the truth", |table| says(table, "late-bucket") == "served").await;
+    let table = replica.table.pin().unwrap();
+    assert_eq!((says(&table, "team-a-data"), says(&table, "nothing")), ("absent", "absent"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -122,6 +162,55 @@ async fn k_pkg_3_a_named_secret_that_may_not_be_read_breaks_its_route_and_holds_
     assert_eq!((says(&table, "team-a-data"), says(&table, "nothing")), ("broken", "absent"));
 }
 
+/// Somebody in `team-b` changes a reference every 400 ms, to another name each time.
+fn restless(server: &ApiServer) -> tokio::task::JoinSet<()> {
+    let server = server.clone();
+    let mut editing = tokio::task::JoinSet::new();
+    editing.spawn(async move {
+        loop {
+            let spec = json!({ "secret": { "name": format!("secret-{}", next()) } });
+            server.apply(custom("CredentialSource", "team-b", "backend", spec));
+            sleep(Duration::from_millis(400)).await;
+        }
+    });
+    editing
+}
+
+#[tokio::test(start_paused = true)]
+async fn k_api_4_references_that_change_all_the_time_do_not_hold_the_revocations_of_others() {
+    let watch = WatchMode::Named(namespaces(&["team-a", "team-b"]));
+    for fault in [Fault::Status(403), Fault::Stall] {
+        let server = ApiServer::default();
+        tenant(&server, "team-a");
+        tenant(&server, "team-b");
+        let replica = start(&server, Settings { watch: watch.clone(), ..settings() });
+        replica.ready().await;
+        server.spoil(Rule::new(fault).of("secrets").within("team-b"));
+        let _editing = restless(&server);
+        pass(4).await;
+        let mut revoked = route("team-a", "data", "team-a-data");
+        revoked["spec"]["access"] = json!([]);
+        server.apply(revoked);
+        let took = replica.until("the revocation", |table| grants(table, "team-a-data") == 0).await;
+        assert!(took <= Duration::from_millis(1_100), "{fault:?}: {took:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn k_pkg_3_forbidden_references_that_change_all_the_time_do_not_hold_readiness() {
+    let server = ApiServer::default();
+    tenant(&server, "team-a");
+    tenant(&server, "team-b");
+    server.spoil(Rule::new(Fault::Status(403)).of("secrets").within("team-b"));
+    let _editing = restless(&server);
+    let watch = WatchMode::Named(namespaces(&["team-a", "team-b"]));
+    let replica = start(&server, Settings { watch, ..settings() });
+    let took = replica.ready().await;
+    assert!((30..=32).contains(&took.as_secs()), "{took:?}");
+    let table = replica.table.pin().unwrap();
+    assert_eq!((says(&table, "team-a-data"), says(&table, "team-b-data")), ("served", "broken"));
+}
+
 #[tokio::test(start_paused = true)]
 async fn k_pkg_3_cluster_watches_everywhere_with_one_watch_of_each_kind() {
     let server = ApiServer::default();
@@ -150,4 +239,45 @@ async fn namespaces_are_watched_when_their_labels_are_wanted() {
     server.apply(label("b"));
     pass(2).await;
     assert_eq!(replica.swaps(), before + 1.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn k_pkg_3_the_last_words_of_a_closed_watch_do_not_count_for_its_successor() {
+    use super::super::follow::{Message, Seen};
+    use super::super::following::Following;
+    use super::super::status::Board;
+    use osp_core::model::Kind;
+    let server = ApiServer::default();
+    tenant(&server, "team-a");
+    let (publisher, table) = live();
+    let metrics = Metrics::register(&Registry::new()).unwrap();
+    let watch = WatchMode::Named(namespaces(&["team-a"]));
+    let wall = Arc::new(|| Timestamp::from_unix_seconds(EPOCH));
+    let source = Source::new(Settings { watch, ..settings() }, publisher, metrics, wall);
+    let (messages, mut inbox) = tokio::sync::mpsc::channel(1024);
+    let mut following = Following::new(source, client(&server), Arc::new(Board::default()), messages);
+    let refer_to = |name: &str| {
+        let spec = json!({ "accessKey": { "secretRefs": [{ "name": name }] } });
+        server.apply(custom("ClientIdentity", "team-a", "alice", spec));
+    };
+    let mut told = Vec::new();
+    for name in ["alice-keys", "others", "alice-keys"] {
+        refer_to(name);
+        while let Ok(Some(message)) = timeout(Duration::from_secs(1), inbox.recv()).await {
+            if message.scope.name.as_deref() == Some("alice-keys") {
+                told.push((message.scope.clone(), message.epoch));
+            }
+            following.hear(message);
+        }
+    }
+    let ((scope, first), (_, last)) = (told.first().unwrap().clone(), told.last().unwrap().clone());
+    assert_ne!(first, last);
+    let name = ObjectName::new("team-a", "alice-keys");
+    let gone = || Seen::Deleted(super::super::testing::object(Kind::Secret, &name.namespace, &name.name, json!({})));
+    following.hear(Message { scope: scope.clone(), epoch: first, seen: gone() });
+    following.rebuild().await.unwrap();
+    assert!(knows_key(&table.pin().unwrap(), KEY));
+    following.hear(Message { scope, epoch: last, seen: gone() });
+    following.rebuild().await.unwrap();
+    assert!(!knows_key(&table.pin().unwrap(), KEY), "those of the one that is open do");
 }
