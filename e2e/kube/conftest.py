@@ -108,10 +108,10 @@ def sites(plane: ControlPlane, certificates: Certificates, known: Known, folder:
 
 @pytest.fixture
 def make_site(
-    control_plane: ControlPlane, certificates: Certificates, known: Known, tmp_path: Path
+    control_plane: ControlPlane, certificates: Certificates, known: Known, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[MakeSite]:
-    """Make the test's own corners."""
-    with sites(control_plane, certificates, known, tmp_path) as make:
+    """Make the test's own corners; their logs outlive the test, for the search at the end of the suite."""
+    with sites(control_plane, certificates, known, tmp_path_factory.mktemp("sites")) as make:
         yield make
 
 
