@@ -153,6 +153,21 @@ fn a_namespace_may_be_written_out_and_is_then_no_border() {
     assert_eq!(told(&compiled)[0].problem.reason, Reason::CredentialNotFound);
 }
 
+/// With these `allowedEndpoints` of source and process the route is served, or broken because of one field.
+fn assert_allowed(
+    mut snapshot: Snapshot,
+    (of_source, of_process): (Vec<HostPort>, Vec<HostPort>),
+    field: Option<&str>,
+) {
+    snapshot.process = ProcessRules { allowed_endpoints: of_process, ..ProcessRules::default() };
+    let Entry::Valid(source) = &mut snapshot.credentials.get_mut(&name("keys")).unwrap().entry else { panic!() };
+    source.allowed_endpoints = of_source;
+    let compiled = compile(&snapshot);
+    let expected = field.map(|field| format!("BucketRoute default/data ResolvedRefs {field} EndpointNotAllowed"));
+    assert_eq!(said(&compiled), expected.clone().into_iter().collect::<Vec<_>>());
+    assert_eq!(is_broken(&compiled, "data"), expected.is_some());
+}
+
 #[test]
 fn k_api_5_endpoints_are_those_that_credential_and_process_allow() {
     let allowed = HostPort::parse("127.0.0.1:9000").unwrap();
@@ -163,14 +178,7 @@ fn k_api_5_endpoints_are_those_that_credential_and_process_allow() {
         (vec![other.clone()], vec![], Some("spec.backends[0].credentialRef")),
         (vec![], vec![other.clone()], Some("spec.backends[0].endpoint")),
     ] {
-        let mut snapshot = complete();
-        snapshot.process = ProcessRules { allowed_endpoints: of_process, ..ProcessRules::default() };
-        let Entry::Valid(source) = &mut snapshot.credentials.get_mut(&name("keys")).unwrap().entry else { panic!() };
-        source.allowed_endpoints = of_source;
-        let compiled = compile(&snapshot);
-        let expected = field.map(|field| format!("BucketRoute default/data ResolvedRefs {field} EndpointNotAllowed"));
-        assert_eq!(said(&compiled), expected.clone().into_iter().collect::<Vec<_>>());
-        assert_eq!(is_broken(&compiled, "data"), expected.is_some());
+        assert_allowed(complete(), (of_source, of_process), field);
     }
 }
 
@@ -184,17 +192,11 @@ fn k_api_5_the_proxy_on_the_way_has_to_be_allowed_as_well() {
         (vec![backend.clone()], vec![], Some("spec.backends[0].credentialRef")),
         (vec![], vec![backend.clone()], Some("spec.backends[0].endpoint")),
     ] {
-        let mut snapshot = with(complete(), |route| {
+        let snapshot = with(complete(), |route| {
             let endpoint = Endpoint::parse("http://proxy.corp:3128").unwrap();
             route.backends[0].proxy = Some(ProxyRef { endpoint, credentials: None });
         });
-        snapshot.process = ProcessRules { allowed_endpoints: of_process, ..ProcessRules::default() };
-        let Entry::Valid(source) = &mut snapshot.credentials.get_mut(&name("keys")).unwrap().entry else { panic!() };
-        source.allowed_endpoints = of_source;
-        let compiled = compile(&snapshot);
-        let expected = field.map(|field| format!("BucketRoute default/data ResolvedRefs {field} EndpointNotAllowed"));
-        assert_eq!(said(&compiled), expected.clone().into_iter().collect::<Vec<_>>());
-        assert_eq!(is_broken(&compiled, "data"), expected.is_some());
+        assert_allowed(snapshot, (of_source, of_process), field);
     }
 }
 
