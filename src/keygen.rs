@@ -1,5 +1,6 @@
 //! `osp keygen`: an access key for a new client, as documents.
 
+use osp_controller::is_label;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::args::Keygen;
@@ -80,16 +81,6 @@ fn text(random: &SystemRandom, alphabet: &[u8], length: usize) -> Result<String,
         out.extend(drawn.take(length - out.len()));
     }
     Ok(out)
-}
-
-/// A DNS label (RFC 1123).
-fn is_label(text: &str, longest: usize) -> bool {
-    let edge = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-    let bytes = text.as_bytes();
-    (1..=longest).contains(&bytes.len())
-        && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
-        && edge(bytes.first())
-        && edge(bytes.last())
 }
 
 #[cfg(test)]

@@ -37,4 +37,5 @@ pub use check::{Report, check};
 pub use collect::Loaded;
 pub use files::{FileError, LoadError, load};
 pub use finding::Finding;
+pub use lower::is_label;
 pub use publish::{Applied, Configurator, Outcome};

@@ -16,6 +16,8 @@ use osp_core::model::{
 };
 use serde_json::Value;
 
+pub use text::is_label;
+
 use reader::{Fields, Node, Problems};
 
 const OSP_API: &str = "osp.flexworks.eu/v1alpha1";

@@ -137,7 +137,8 @@ pub fn host_name(text: &str) -> Result<String, &'static str> {
     address.ok().or_else(name).ok_or(EXPECTED)
 }
 
-fn is_label(text: &str, longest: usize) -> bool {
+/// A DNS label (RFC 1123) of at most so many bytes.
+pub fn is_label(text: &str, longest: usize) -> bool {
     let edge = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     let bytes = text.as_bytes();
     (1..=longest).contains(&bytes.len())

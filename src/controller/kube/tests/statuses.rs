@@ -85,15 +85,21 @@ async fn k_api_2_the_younger_of_two_routes_is_told_that_it_lost_and_takes_over()
     until(&server, "its turn", |server| is(server, "BucketRoute", "a-second", "Ready", ("True", "Ready"))).await;
 }
 
+/// Two replicas over one tenant's three objects: the first one has written their statuses, the second one looks on.
+async fn leader_and_follower(server: &ApiServer) -> (Replica, Replica) {
+    tenant(server, "team-a");
+    let first = start(server, settings());
+    until(server, "three statuses", |server| patches(server) == 3).await;
+    let second = start(server, Settings { statuses: Some(lease("replica-2")), ..settings() });
+    second.ready().await;
+    pass(5).await;
+    (first, second)
+}
+
 #[tokio::test(start_paused = true)]
 async fn k_ctl_5_a_dead_leader_is_replaced_and_statuses_converge() {
     let server = ApiServer::default();
-    tenant(&server, "team-a");
-    let first = start(&server, settings());
-    until(&server, "three statuses", |server| patches(server) == 3).await;
-    let second = start(&server, Settings { statuses: Some(lease("replica-2")), ..settings() });
-    second.ready().await;
-    pass(5).await;
+    let (first, second) = leader_and_follower(&server).await;
     assert_eq!((first.metric("osp_leader", ""), second.metric("osp_leader", "")), (1.0, 0.0));
     first.task.abort();
     server.apply(route("team-a", "late", "late-bucket"));
@@ -107,12 +113,7 @@ async fn k_ctl_5_a_dead_leader_is_replaced_and_statuses_converge() {
 #[tokio::test(start_paused = true)]
 async fn k_ctl_5_a_leader_that_is_told_to_end_writes_what_is_due_and_gives_back() {
     let server = ApiServer::default();
-    tenant(&server, "team-a");
-    let first = start(&server, settings());
-    until(&server, "three statuses", |server| patches(server) == 3).await;
-    let second = start(&server, Settings { statuses: Some(lease("replica-2")), ..settings() });
-    second.ready().await;
-    pass(5).await;
+    let (first, _second) = leader_and_follower(&server).await;
     for number in 0..5 {
         server.apply(route("team-a", &format!("r{number}"), &format!("bucket-{number}")));
     }
