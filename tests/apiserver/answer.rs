@@ -1,11 +1,14 @@
 //! Requests and answers.
 
-use std::io;
+use std::io::{self, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderValue, Request, Response, StatusCode};
 use http_body::{Body, Frame};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -66,6 +69,8 @@ impl ApiServer {
         let Some(asked) = Asked::parse(request.method(), uri.path(), uri.query().unwrap_or_default()) else {
             return Ok(failure(404, "NotFound"));
         };
+        let accepted = request.headers().get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let accepts_gzip = accepted.contains("gzip");
         let fault = self.change(|state| {
             if state.down {
                 return Some(Fault::Refuse);
@@ -77,7 +82,9 @@ impl ApiServer {
                 plural: asked.plural.clone(),
                 namespace: asked.namespace.clone(),
                 name: asked.name.clone(),
+                subresource: asked.subresource.clone(),
                 selector,
+                accepts_gzip,
                 fault,
                 at: Instant::now(),
             });
@@ -90,9 +97,11 @@ impl ApiServer {
             Some(Fault::Slow(pause)) => sleep(pause).await,
             _ => {}
         }
+        // As the real server: LISTs by and by, watches from 1.37 on, each event a member of its own.
+        let gzip = accepts_gzip || fault == Some(Fault::Compressed);
         Ok(match asked.verb {
-            Verb::List => self.list(&asked, fault),
-            Verb::Watch => stream::watch(self, asked, fault),
+            Verb::List => self.list(&asked, fault, gzip),
+            Verb::Watch => stream::watch(self, asked, fault, gzip),
             Verb::Get => match self.lock().get(&asked.plural, &asked.namespace, &asked.name) {
                 Some(object) => success(object),
                 None => failure(404, "NotFound"),
@@ -108,7 +117,7 @@ impl ApiServer {
         })
     }
 
-    fn list(&self, asked: &Asked, fault: Option<Fault>) -> Response<AnswerBody> {
+    fn list(&self, asked: &Asked, fault: Option<Fault>, gzip: bool) -> Response<AnswerBody> {
         let state = self.lock();
         let limit: usize = asked.parameter("limit").parse().unwrap_or(usize::MAX);
         // "version of the first page:last key"
@@ -141,14 +150,29 @@ impl ApiServer {
             });
             return response(200, open);
         }
+        if gzip {
+            return compressed(response(200, AnswerBody::whole(packed(text.as_bytes()))));
+        }
         response(200, AnswerBody::whole(text))
     }
+}
+
+/// One member of gzip.
+pub(crate) fn packed(bytes: &[u8]) -> Bytes {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).expect("memory takes everything");
+    encoder.finish().expect("memory takes everything").into()
+}
+
+pub(crate) fn compressed(mut response: Response<AnswerBody>) -> Response<AnswerBody> {
+    response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    response
 }
 
 pub(crate) fn response(status: u16, body: AnswerBody) -> Response<AnswerBody> {
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(status).expect("a status");
-    response.headers_mut().insert("content-type", http::HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 

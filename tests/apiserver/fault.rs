@@ -15,6 +15,10 @@ pub enum Fault {
     Stall,
     /// The head and half of the body of a LIST, and then nothing.
     StallBody,
+    /// The answer, compressed although nobody asked for that, as a proxy in between may do.
+    Compressed,
+    /// Of a watch: this line instead of its first event.
+    Garbled(&'static str),
     /// The answer, after this time.
     Slow(Duration),
     /// No connection.

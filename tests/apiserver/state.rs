@@ -31,8 +31,12 @@ pub struct Seen {
     pub namespace: String,
     /// With which object; empty for collections.
     pub name: String,
+    /// With which part of it; empty for the whole.
+    pub subresource: String,
     /// `fieldSelector` and `labelSelector`, joined with `&`.
     pub selector: String,
+    /// Whether the answer may be compressed.
+    pub accepts_gzip: bool,
     /// How its answer was spoiled.
     pub fault: Option<Fault>,
     /// When.

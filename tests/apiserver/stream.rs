@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use crate::ApiServer;
-use crate::answer::{AnswerBody, response, status_body};
+use crate::answer::{AnswerBody, compressed, packed, response, status_body};
 use crate::fault::Fault;
 use crate::request::Asked;
 use crate::state::{Logged, kind, selected};
@@ -19,19 +19,36 @@ use crate::state::{Logged, kind, selected};
 const DEFAULT_SECONDS: u64 = 1800;
 
 /// Opens a watch: 200 at once, then events until its time is over.
-pub(crate) fn watch(server: &ApiServer, asked: Asked, fault: Option<Fault>) -> Response<AnswerBody> {
+pub(crate) fn watch(server: &ApiServer, asked: Asked, fault: Option<Fault>, gzip: bool) -> Response<AnswerBody> {
     let (sender, body) = AnswerBody::open();
     let from: u64 = asked.parameter("resourceVersion").parse().unwrap_or(0);
     let gone = fault == Some(Fault::GoneEvent) || from < server.lock().compacted;
     if gone {
         let _ = sender.send(Ok(line("ERROR", &status_body(410, "Expired"))));
     } else {
-        tokio::spawn(run(server.clone(), asked, from, sender));
+        let garbled = if let Some(Fault::Garbled(text)) = fault { Some(text) } else { None };
+        tokio::spawn(run(server.clone(), asked, from, Wire { sender, garbled, gzip }));
     }
-    response(200, body)
+    if gzip { compressed(response(200, body)) } else { response(200, body) }
 }
 
-async fn run(server: ApiServer, asked: Asked, from: u64, sender: mpsc::UnboundedSender<io::Result<Bytes>>) {
+/// How events go to the client.
+struct Wire {
+    sender: mpsc::UnboundedSender<io::Result<Bytes>>,
+    /// Said instead of the first event.
+    garbled: Option<&'static str>,
+    gzip: bool,
+}
+
+impl Wire {
+    /// False when nobody listens any more.
+    fn send(&mut self, line: Bytes) -> bool {
+        let line = self.garbled.take().map_or(line, |text| format!("{text}\n").into());
+        self.sender.send(Ok(if self.gzip { packed(&line) } else { line })).is_ok()
+    }
+}
+
+async fn run(server: ApiServer, asked: Asked, from: u64, mut wire: Wire) {
     let seconds = asked.parameter("timeoutSeconds").parse().unwrap_or(DEFAULT_SECONDS);
     let end = Instant::now() + Duration::from_secs(seconds);
     let mut changes = server.shared.changed.subscribe();
@@ -50,27 +67,27 @@ async fn run(server: ApiServer, asked: Asked, from: u64, sender: mpsc::Unbounded
             (state.cuts != cuts, state.freezes != freezes, lines)
         };
         if cut {
-            let _ = sender.send(Err(io::Error::new(io::ErrorKind::ConnectionReset, "cut")));
+            let _ = wire.sender.send(Err(io::Error::new(io::ErrorKind::ConnectionReset, "cut")));
             return;
         }
         if frozen {
             // Open and silent, until the client gives up.
-            sender.closed().await;
+            wire.sender.closed().await;
             return;
         }
         for line in lines {
-            if sender.send(Ok(line)).is_err() {
+            if !wire.send(line) {
                 return;
             }
         }
         tokio::select! {
             changed = changes.changed() => if changed.is_err() { return },
-            () = sender.closed() => return,
+            () = wire.sender.closed() => return,
             () = sleep_until(end) => {
                 let kind = kind(&asked.plural);
-                let _ = sender.send(Ok(line("BOOKMARK", &json!({
+                wire.send(line("BOOKMARK", &json!({
                     "apiVersion": "v1", "kind": kind, "metadata": { "resourceVersion": sent.to_string() },
-                }))));
+                })));
                 return;
             }
         }

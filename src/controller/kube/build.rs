@@ -9,7 +9,7 @@ use osp_core::sigv4::AccessKeyId;
 use osp_core::table::{Publisher, Rejection, compile};
 use tokio::time::Instant;
 
-use super::conditions::{Desired, Verdict, conditions};
+use super::conditions::{Desired, Unseen, Verdict, conditions};
 use super::object::{Object, is_ours};
 use super::scope::Scope;
 use super::status::Due;
@@ -62,10 +62,11 @@ pub fn restore(objects: Vec<Object>, settings: &Settings) -> Store {
     for object in selected {
         store.apply(object);
     }
-    let named = settings.watch.named(store.references());
-    for object in others.into_iter().filter(|object| named.iter().any(|scope| scope.selects(object))) {
+    let named = settings.watch.named(|| store.references());
+    for object in others.into_iter().filter(|object| named.watched.iter().any(|scope| scope.selects(object))) {
         store.apply(object);
     }
+    store.set_unwatched(named.beyond);
     // Routes that were made since then are not in it.
     store.set_incomplete(true);
     store
@@ -80,7 +81,7 @@ pub fn build(store: &Store, publisher: &Publisher, settings: &Settings) -> Built
     let broken = compiled.table.broken().count();
     // Before anybody may say that it is programmed.
     publisher.publish(compiled.table);
-    let labelled = !matches!(settings.watch, WatchMode::Named(_));
+    let named = matches!(settings.watch, WatchMode::Named(_));
     let (rejections, notices) = (by_object(&compiled.rejections), by_object(&compiled.notices));
     let mut rejected: BTreeMap<Kind, usize> = BTreeMap::new();
     for (kind, _) in rejections.keys() {
@@ -96,7 +97,11 @@ pub fn build(store: &Store, publisher: &Publisher, settings: &Settings) -> Built
                 rejections: rejections.get(&mine).map_or(&[][..], Vec::as_slice),
                 notices: notices.get(&mine).map_or(&[][..], Vec::as_slice),
                 in_table: served.contains(&key.1),
-                labelled,
+                unseen: match named {
+                    false => Unseen::Unlabelled,
+                    true if store.refers_to_unwatched(known) => Unseen::Beyond,
+                    true => Unseen::Nothing,
+                },
             };
             let fields = fields(key, store.snapshot());
             let (version, generation) = (known.version().clone(), known.generation());

@@ -1,11 +1,16 @@
 //! The connection to the API server: where it is, and how long it may be silent.
 
 use std::path::Path;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Request, Response};
+use http_body::{Frame, SizeHint};
 use kube::client::{Body, Client, ClientBuilder};
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use tokio::time::{Instant, Sleep, sleep};
 use tower::timeout::TimeoutLayer;
 use tower::{BoxError, Service};
 
@@ -15,6 +20,10 @@ const READ_TIMEOUT: Duration = Duration::from_secs(70);
 
 /// From a request to the head of its answer. A LIST and the opening of a watch have no other limit.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Nothing more of the body of a LIST arrives for this long: its connection is dead. Watches are silent by nature, and
+/// have a limit of their own.
+const BODY_SILENCE: Duration = Duration::from_secs(15);
 
 /// Why there is no client.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +80,7 @@ where
     S: Service<Request<Body>, Response = Response<B>> + Send + 'static,
     S::Future: Send + 'static,
     S::Error: Into<BoxError> + Send + Sync,
-    B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
     builder.with_layer(&TimeoutLayer::new(HEAD_TIMEOUT)).build()
@@ -88,10 +97,42 @@ where
         let (client, answered) = (client.clone(), answered.clone());
         let is_watch = request.uri().query().is_some_and(|query| query.split('&').any(|one| one == "watch=true"));
         async move {
-            let answer = client.send(request).await?;
-            answered(is_watch, answer.status().as_u16()).await;
-            Ok::<_, kube::Error>(answer)
+            let (head, body) = client.send(request).await?.into_parts();
+            answered(is_watch, head.status.as_u16()).await;
+            let limit = (!is_watch).then(|| Box::pin(sleep(BODY_SILENCE)));
+            Ok::<_, kube::Error>(Response::from_parts(head, Awaited { body, limit }))
         }
     });
     Client::new(service, namespace)
+}
+
+/// A body that fails when it is silent for too long.
+struct Awaited {
+    body: Body,
+    limit: Option<Pin<Box<Sleep>>>,
+}
+
+impl http_body::Body for Awaited {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let Self { body, limit } = &mut *self;
+        if let Poll::Ready(next) = Pin::new(body).poll_frame(context) {
+            if let Some(limit) = limit {
+                limit.as_mut().reset(Instant::now() + BODY_SILENCE);
+            }
+            return Poll::Ready(next.map(|frame| frame.map_err(Into::into)));
+        }
+        let Some(limit) = limit else { return Poll::Pending };
+        limit.as_mut().poll(context).map(|()| Some(Err("the answer stopped half way".into())))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }

@@ -11,6 +11,7 @@ use osp_core::model::{Kind, Reason};
 use osp_core::table::Rejection;
 use serde_json::{Map, Value, json};
 
+use super::named::MOST_NAMED;
 use super::scope::WATCH_LABEL;
 use super::store::Version;
 
@@ -49,8 +50,19 @@ pub struct Verdict<'a> {
     pub notices: &'a [&'a Rejection],
     /// Of a route: whether the table serves it.
     pub in_table: bool,
-    /// True when only Secrets with the label are seen, so that one that exists may be missing here.
-    pub labelled: bool,
+    /// Why something that exists may be missing here.
+    pub unseen: Unseen,
+}
+
+/// What is not watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unseen {
+    /// Everything that this object refers to is watched.
+    Nothing,
+    /// Secrets and `ConfigMap`s without the label.
+    Unlabelled,
+    /// Some of what this object refers to, as there are too many.
+    Beyond,
 }
 
 /// A status that an object should have.
@@ -201,10 +213,14 @@ fn told(verdict: &Verdict<'_>, problems: &[&Rejection]) -> String {
             text.push_str(": ");
         }
         text.push_str(&one.problem.message);
-        if one.problem.reason == Reason::SecretNotFound && verdict.labelled {
-            // Writing to a String does not fail.
-            let _ = write!(text, " (among those labelled {WATCH_LABEL})");
-        }
+        // Writing to a String does not fail.
+        let _ = match (verdict.unseen, one.problem.reason) {
+            (Unseen::Unlabelled, Reason::SecretNotFound) => write!(text, " (among those labelled {WATCH_LABEL})"),
+            (Unseen::Beyond, Reason::SecretNotFound | Reason::InvalidCertificateRef) => {
+                write!(text, " (among the {MOST_NAMED} that are watched by name: more are referred to)")
+            }
+            _ => Ok(()),
+        };
     }
     if problems.len() > MOST_PROBLEMS {
         let _ = write!(text, "\nand {} more", problems.len() - MOST_PROBLEMS);

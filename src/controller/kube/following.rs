@@ -1,5 +1,7 @@
 //! What one process knows of its cluster, and what it does about news: state without a loop.
 
+mod patience;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +17,7 @@ use super::build::{Built, build, keep, plan, plan_one, restore};
 use super::conditions::Desired;
 use super::follow::{Message, Seen, Teller, follow};
 use super::metrics::Metrics;
+use super::named::{MOST_NAMED, Named};
 use super::object::{OURS, Object};
 use super::scope::{Progress, Scope};
 use super::source::Source;
@@ -25,12 +28,6 @@ use crate::debounce::Debounce;
 
 /// All statuses are compared this often, whatever was missed.
 const COMPARE: Duration = Duration::from_secs(60);
-/// So long without any answer of the API server, errors included, before the inputs on disk are used: beside a living
-/// server they would bring back what was revoked.
-const DISK_PATIENCE: Duration = Duration::from_secs(30);
-/// A changed reference waits this long for the object that it leads to, in `Named` mode: else each rotation of a key
-/// would break its route for the time of one LIST.
-const REFERENCE_PATIENCE: Duration = Duration::from_millis(500);
 /// Problems that are logged one by one after a change; the rest is a number.
 const MOST_LOGGED: usize = 100;
 
@@ -62,6 +59,10 @@ pub struct Following {
     answered: Instant,
     /// The disk is looked at once: nobody but this process writes there.
     disk_tried: bool,
+    /// Since when every watch that is there from the start is in step; `None` while one of them is not.
+    steady_since: Option<Instant>,
+    /// Number of references that are not watched.
+    unwatched: usize,
     compared: Instant,
     in_force: InForce,
     desired: BTreeMap<Key, Desired>,
@@ -90,6 +91,8 @@ impl Following {
             began: now,
             answered: now,
             disk_tried: false,
+            steady_since: None,
+            unwatched: 0,
             compared: now,
             in_force: InForce::Nothing,
             desired: BTreeMap::new(),
@@ -174,47 +177,19 @@ impl Following {
                 None => self.compare_all(),
             }
         }
-        let Some((store, _)) = &self.work else { return };
-        let first = self.in_force != InForce::Cluster && self.settled() && self.debounce.due().is_none();
-        if first || (self.in_force == InForce::Cluster && self.incomplete() != store.snapshot().incomplete) {
-            self.debounce.event(now);
-        }
-    }
-
-    /// When to rebuild; never before every watch has told all that it knows, once.
-    pub fn due(&self) -> Option<Instant> {
-        let due = self.debounce.due()?;
-        if self.in_force != InForce::Cluster {
-            // A server that lets nobody read routes knows less than the disk.
-            let worse = self.in_force == InForce::Disk && !self.routes().any(|progress| progress.listed);
-            return (self.settled() && !worse).then_some(due);
-        }
-        let awaited = self.scopes.iter().filter(|(scope, (progress, _))| scope.name.is_some() && !progress.settled());
-        let patience = awaited.map(|(_, (progress, _))| progress.began() + REFERENCE_PATIENCE).max();
-        // Bounded by the first change: else one tenant whose references change all the time would hold everybody's
-        // revocations.
-        let latest = self.debounce.latest()? + REFERENCE_PATIENCE;
-        Some(patience.map_or(due, |patience| due.max(patience.min(latest))))
-    }
-
-    fn settled(&self) -> bool {
-        self.scopes.values().all(|(progress, _)| progress.settled())
-    }
-
-    /// Some routes were never read: nobody can know whether a bucket that no route has exists.
-    fn incomplete(&self) -> bool {
-        self.routes().any(|progress| !progress.listed)
-    }
-
-    fn routes(&self) -> impl Iterator<Item = &Progress> {
-        let routes = self.scopes.iter().filter(|(scope, _)| scope.kind == Kind::BucketRoute);
-        routes.map(|(_, (progress, _))| progress)
+        self.begin_when_settled(now);
     }
 
     /// Opens and closes the watches of single objects.
     fn follow_references(&mut self) {
         let Some((store, _)) = &mut self.work else { return };
-        let wanted = self.settings.watch.named(store.references());
+        let Named { watched: wanted, beyond } = self.settings.watch.named(|| store.references());
+        if !beyond.is_empty() && self.unwatched == 0 {
+            tracing::error!(most = MOST_NAMED, "too many Secrets and ConfigMaps are referred to: not all are watched");
+        }
+        self.unwatched = beyond.len();
+        self.metrics.unwatched(self.unwatched);
+        store.set_unwatched(beyond);
         let closed: Vec<Scope> =
             self.scopes.keys().filter(|scope| scope.name.is_some() && !wanted.contains(*scope)).cloned().collect();
         for scope in closed {
@@ -272,7 +247,7 @@ impl Following {
 
     fn report(&self, built: &Built) {
         let Built { fingerprint, served, broken, problems, .. } = built;
-        self.measure(Instant::now());
+        self.measure();
         self.metrics.swapped(built.took, (self.wall)());
         if let Some((store, _)) = &self.work {
             for (kind, count) in store.counts() {
@@ -308,9 +283,8 @@ impl Following {
         }
     }
 
-    fn measure(&self, now: Instant) {
-        let age = self.scopes.values().map(|(progress, _)| progress.age(now)).max();
-        self.metrics.age(age.unwrap_or_default());
+    fn measure(&self) {
+        self.metrics.quiet_since(self.scopes.values().map(|(progress, _)| progress.heard()).min());
         let mut in_step: BTreeMap<Kind, bool> = BTreeMap::new();
         for (scope, (progress, _)) in &self.scopes {
             *in_step.entry(scope.kind).or_insert(true) &= progress.synced();
@@ -331,13 +305,15 @@ impl Following {
         if news {
             self.debounce.event(now);
         }
-        self.measure(now);
+        self.measure();
         if now.duration_since(self.compared) >= COMPARE {
             self.compare_all();
         }
-        let silent = now.duration_since(self.answered) >= DISK_PATIENCE;
         let wanted = self.in_force == InForce::Nothing && !self.disk_tried;
-        if wanted && silent { self.load_from_disk().await } else { None }
+        let applied = if wanted && self.is_silent(now) { self.load_from_disk().await } else { None };
+        self.go_on_without_answers(now);
+        self.begin_when_settled(now);
+        applied
     }
 
     /// The API server does not answer: what it said last, before this process was started, is better than nothing.

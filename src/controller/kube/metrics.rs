@@ -1,9 +1,13 @@
 //! What `/metrics` says of the connection to the API server and of statuses (kubernetes.md 3.10).
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use osp_core::model::Kind;
-use prometheus::{Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{
+    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, PullingGauge, Registry,
+};
+use tokio::time::Instant;
 
 /// From a table of ten routes to one of a hundred thousand.
 const COMPILE_SECONDS: [f64; 10] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0];
@@ -19,10 +23,15 @@ pub struct Metrics {
     compile: Histogram,
     swaps: IntCounter,
     last_swap: IntGauge,
-    age: Gauge,
+    quiet_since: QuietSince,
+    unwatched: IntGauge,
     patches: IntCounterVec,
     leader: IntGauge,
 }
+
+/// The last sign of life of the quietest watch, as far as the loop knows; `None` before it begins. The age is measured
+/// when it is asked for: a loop that hangs moves this no more, and so the age tells of it.
+type QuietSince = Arc<Mutex<Option<Instant>>>;
 
 impl Metrics {
     /// All series, registered.
@@ -67,9 +76,10 @@ impl Metrics {
                 "osp_config_last_swap_timestamp_seconds",
                 "When the table in force was put there, in seconds since 1970.",
             )?,
-            age: Gauge::new(
-                "osp_config_age_seconds",
-                "Time since the last sign of life of the quietest watch: above 70, changes may be missed.",
+            quiet_since: QuietSince::default(),
+            unwatched: IntGauge::new(
+                "osp_kube_unwatched_references",
+                "Secrets and ConfigMaps that are referred to and not watched, as there are too many (mode Named).",
             )?,
             patches: counter("osp_status_patches_total", "Writes of statuses, by result.", &["result"])?,
             leader: IntGauge::new("osp_leader", "1 while this process writes statuses.")?,
@@ -77,13 +87,27 @@ impl Metrics {
         registry.register(Box::new(metrics.compile.clone()))?;
         registry.register(Box::new(metrics.swaps.clone()))?;
         registry.register(Box::new(metrics.last_swap.clone()))?;
-        registry.register(Box::new(metrics.age.clone()))?;
+        registry.register(Box::new(metrics.unwatched.clone()))?;
         registry.register(Box::new(metrics.leader.clone()))?;
+        registry.register(Box::new(metrics.age()?))?;
         // Series that exist from the start can be alerted on.
         for result in ["ok", "conflict", "gone", "error", "timeout"] {
             metrics.patches.with_label_values(&[result]);
         }
         Ok(metrics)
+    }
+
+    fn age(&self) -> Result<PullingGauge, prometheus::Error> {
+        let since = Arc::clone(&self.quiet_since);
+        let age = move || {
+            let since = *since.lock().unwrap_or_else(PoisonError::into_inner);
+            since.map_or(0.0, |since| since.elapsed().as_secs_f64())
+        };
+        PullingGauge::new(
+            "osp_config_age_seconds",
+            "Time since the last sign of life of the quietest watch: above 70, changes may be missed.",
+            Box::new(age),
+        )
     }
 
     pub(super) fn event(&self, kind: Kind, what: &str) {
@@ -112,8 +136,12 @@ impl Metrics {
         self.last_swap.set(now.unix_seconds());
     }
 
-    pub(super) fn age(&self, age: Duration) {
-        self.age.set(age.as_secs_f64());
+    pub(super) fn quiet_since(&self, since: Option<Instant>) {
+        *self.quiet_since.lock().unwrap_or_else(PoisonError::into_inner) = since;
+    }
+
+    pub(super) fn unwatched(&self, count: usize) {
+        self.unwatched.set(gauge(count));
     }
 
     pub(super) fn status_patch(&self, result: &str) {

@@ -22,6 +22,7 @@ mod follow;
 mod following;
 mod lease;
 mod metrics;
+mod named;
 mod object;
 mod references;
 mod resilient;

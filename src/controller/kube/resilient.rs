@@ -19,13 +19,15 @@ const FIRST_PAUSE: Duration = Duration::from_millis(800);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// So long without an error, and the next one is the first again.
 const CALM: Duration = Duration::from_secs(60);
-/// A second "too old" within this time waits like any error: a server that says nothing else must not be asked in a loop.
-const SECOND_GONE: Duration = Duration::from_secs(10);
+/// A second new beginning within this time waits like any error: a server that says nothing else must not be asked in a
+/// loop.
+const SECOND_LOSS: Duration = Duration::from_secs(10);
 
 /// The events of one watch, for ever. Errors are passed on; the pause is taken before whatever comes next.
 ///
 /// A 410 in any shape begins anew with a LIST at once: kube itself repeats a refused opening with the same
-/// `resourceVersion` for ever.
+/// `resourceVersion` for ever. So does a line of a watch that cannot be read: kube would go on behind it, and what it told
+/// would never be known.
 pub fn resilient<K>(
     api: Api<K>,
     config: watcher::Config,
@@ -38,11 +40,11 @@ where
         sleep(std::mem::take(&mut attempt.pace.pause)).await;
         let event = attempt.stream.next().await?;
         if let Err(error) = &event {
-            let gone = status_code(error) == Some(410);
-            if gone {
+            let lost = status_code(error) == Some(410) || is_unreadable(error);
+            if lost {
                 attempt.stream = (attempt.begin)();
             }
-            attempt.pace.failed(gone, Instant::now(), jitter());
+            attempt.pace.failed(lost, Instant::now(), jitter());
         }
         Some((event, attempt))
     })
@@ -60,26 +62,26 @@ struct Pace {
     pause: Duration,
     errors: u32,
     last: Option<Instant>,
-    last_gone: Option<Instant>,
+    last_loss: Option<Instant>,
 }
 
 impl Pace {
-    /// `jitter` is in 0..1 and adds up to half of the pause.
-    fn failed(&mut self, gone: bool, now: Instant, jitter: f64) {
+    /// `lost`: events are missing, only a LIST helps. `jitter` is in 0..1 and adds up to half of the pause.
+    fn failed(&mut self, lost: bool, now: Instant, jitter: f64) {
         let within = |then: Option<Instant>, span| then.is_some_and(|then| now.duration_since(then) < span);
         if !within(self.last, CALM) {
             self.errors = 0;
         }
         self.last = Some(now);
-        self.pause = if gone && !within(self.last_gone, SECOND_GONE) {
+        self.pause = if lost && !within(self.last_loss, SECOND_LOSS) {
             Duration::ZERO
         } else {
             let pause = FIRST_PAUSE.saturating_mul(1 << self.errors.min(3)).min(LONGEST_PAUSE);
             self.errors += 1;
             pause + pause.mul_f64(jitter / 2.0)
         };
-        if gone {
-            self.last_gone = Some(now);
+        if lost {
+            self.last_loss = Some(now);
         }
     }
 }
@@ -96,6 +98,12 @@ pub fn status_code(error: &watcher::Error) -> Option<u16> {
     }
 }
 
+/// True when an open watch told something that is no event. To kube, any other JSON object is a `Status` without a code.
+fn is_unreadable(error: &watcher::Error) -> bool {
+    use kube::Error::{Api, LinesCodecMaxLineLengthExceeded, SerdeError};
+    matches!(error, watcher::Error::WatchFailed(Api(_) | SerdeError(_) | LinesCodecMaxLineLengthExceeded))
+}
+
 /// In 0..1, another one each time: replicas that lost one server do not come back as one.
 pub(super) fn jitter() -> f64 {
     let random = RandomState::new().build_hasher().finish() % 1000;
@@ -106,11 +114,11 @@ pub(super) fn jitter() -> f64 {
 mod tests {
     use super::*;
 
-    fn pauses(gone: bool, every: Duration, count: usize) -> Vec<u64> {
+    fn pauses(lost: bool, every: Duration, count: usize) -> Vec<u64> {
         let (mut pace, mut now) = (Pace::default(), Instant::now());
         (0..count)
             .map(|_| {
-                pace.failed(gone, now, 0.0);
+                pace.failed(lost, now, 0.0);
                 now += every;
                 u64::try_from(pace.pause.as_millis()).unwrap()
             })
@@ -128,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn k_ctl_3_the_first_410_waits_for_nothing_and_a_loop_of_them_does() {
+    fn k_ctl_3_the_first_loss_waits_for_nothing_and_a_loop_of_them_does() {
         assert_eq!(pauses(true, Duration::from_secs(1), 4), [0, 800, 1600, 3200]);
         assert_eq!(pauses(true, Duration::from_secs(11), 3), [0, 0, 0]);
     }

@@ -8,7 +8,9 @@ use kube::runtime::watcher;
 use osp_core::model::{Kind, ObjectName};
 use tokio::time::Instant;
 
+use super::named::{MOST_NAMED, Named, share};
 use super::object::{OURS, Object};
+use super::store::Key;
 
 /// Only objects with this label are read: it limits memory, not permission.
 pub const WATCH_LABEL: &str = "osp.flexworks.eu/watch=true";
@@ -20,8 +22,9 @@ const WATCH_SECONDS: u32 = 60;
 /// Objects of one page of a LIST.
 const PAGE_SIZE: u32 = 500;
 
-/// A scope that is forbidden for this long is given up, so that one missing Role does not hold everybody.
-pub const FORBIDDEN_PATIENCE: Duration = Duration::from_secs(30);
+/// A scope that is forbidden for this long is given up, so that one missing Role does not hold everybody. So are single
+/// objects of which the server tells nothing.
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How Secrets and ConfigMaps are watched; decides the permissions that OSP needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,21 +97,19 @@ impl WatchMode {
 
     /// The scopes of the objects that are referred to: each has its own in [`WatchMode::Named`], none elsewhere.
     #[must_use]
-    pub fn named(&self, references: impl IntoIterator<Item = (Kind, ObjectName)>) -> BTreeSet<Scope> {
-        let Self::Named(namespaces) = self else { return BTreeSet::new() };
-        references
-            .into_iter()
-            .filter(|(_, name)| namespaces.contains(&*name.namespace))
-            .map(|(kind, ObjectName { namespace, name })| Scope {
-                kind,
-                namespace: Some(namespace.to_string()),
-                name: Some(name.to_string()),
-            })
-            .collect()
+    pub fn named(&self, references: impl FnOnce() -> Vec<Key>) -> Named {
+        let Self::Named(namespaces) = self else { return Named::default() };
+        share(references().into_iter().filter(|(_, name)| namespaces.contains(&*name.namespace)), MOST_NAMED)
     }
 }
 
 impl Scope {
+    /// One object.
+    #[must_use]
+    pub fn single((kind, ObjectName { namespace, name }): &Key) -> Self {
+        Self { kind: *kind, namespace: Some(namespace.to_string()), name: Some(name.to_string()) }
+    }
+
     /// True when an object of this kind and name comes by this watch.
     #[must_use]
     pub fn covers(&self, kind: Kind, name: &ObjectName) -> bool {
@@ -214,7 +215,7 @@ impl Progress {
 
     /// Gives up on a scope that has been forbidden for too long; true when that is news.
     pub fn give_up(&mut self, now: Instant) -> bool {
-        let late = self.forbidden_since.is_some_and(|since| now.duration_since(since) >= FORBIDDEN_PATIENCE);
+        let late = self.forbidden_since.is_some_and(|since| now.duration_since(since) >= PATIENCE);
         let news = late && !self.given_up;
         self.given_up |= late;
         news
@@ -226,16 +227,27 @@ impl Progress {
         self.listed && !self.given_up
     }
 
+    /// Goes on without an answer; what may still come counts then.
+    pub fn forsake(&mut self) {
+        self.given_up = true;
+    }
+
+    /// True when there is nothing to wait for: in step, or given up, and the last answer was no error.
+    #[must_use]
+    pub fn steady(&self) -> bool {
+        self.given_up || (self.listed && !self.failing)
+    }
+
     /// True when nobody has to wait for it: in step, or given up.
     #[must_use]
     pub fn settled(&self) -> bool {
         self.listed || self.given_up
     }
 
-    /// Time since the last sign of life.
+    /// The last sign of life.
     #[must_use]
-    pub fn age(&self, now: Instant) -> Duration {
-        now.duration_since(self.last_sign.unwrap_or(self.began))
+    pub fn heard(&self) -> Instant {
+        self.last_sign.unwrap_or(self.began)
     }
 }
 

@@ -34,6 +34,8 @@ pub struct Store {
     keep_objects: bool,
     snapshot: Snapshot,
     known: BTreeMap<Key, Known>,
+    /// Of the references, those that nobody watches.
+    unwatched: BTreeSet<Key>,
 }
 
 /// What is kept of one object, beside its entry in the snapshot.
@@ -44,6 +46,7 @@ pub struct Known {
     pub resource_version: String,
     /// The status as the server has it.
     pub observed: Observed,
+    created: Option<String>,
     references: BTreeSet<Key>,
     problems: Vec<Problem>,
     object: Option<Box<Object>>,
@@ -63,7 +66,7 @@ impl Store {
     /// An empty one for a process with these rules. `keep_objects`: whether [`Store::objects`] is asked for.
     #[must_use]
     pub fn new(process: ProcessRules, keep_objects: bool) -> Self {
-        Self { snapshot: Snapshot::new(process), keep_objects, known: BTreeMap::new() }
+        Self { snapshot: Snapshot::new(process), keep_objects, ..Self::default() }
     }
 
     /// The input of [`osp_core::table::compile`].
@@ -100,6 +103,7 @@ impl Store {
             version,
             resource_version: object.resource_version.clone(),
             observed: Observed::read(&object.status),
+            created: object.created.clone(),
             references: references(&object),
             problems,
             object: self.keep_objects.then(|| Box::new(object)),
@@ -148,10 +152,31 @@ impl Store {
         counts
     }
 
-    /// The Secrets and `ConfigMap`s that anything refers to.
+    /// The Secrets and `ConfigMap`s that anything refers to, those of the oldest objects first.
     #[must_use]
-    pub fn references(&self) -> BTreeSet<Key> {
-        self.known.values().flat_map(|known| &known.references).cloned().collect()
+    pub fn references(&self) -> Vec<Key> {
+        let mut oldest: BTreeMap<&Key, Option<&str>> = BTreeMap::new();
+        for known in self.known.values() {
+            // Times of one form, in UTC: their order is that of the text, and none is before all.
+            let created = known.created.as_deref();
+            for reference in &known.references {
+                oldest.entry(reference).and_modify(|since| *since = created.min(*since)).or_insert(created);
+            }
+        }
+        let mut keys: Vec<(Option<&str>, &Key)> = oldest.into_iter().map(|(key, since)| (since, key)).collect();
+        keys.sort();
+        keys.into_iter().map(|(_, key)| key.clone()).collect()
+    }
+
+    /// Says which references nobody watches, so that who refers to them can be told why they are missing.
+    pub fn set_unwatched(&mut self, unwatched: BTreeSet<Key>) {
+        self.unwatched = unwatched;
+    }
+
+    /// True when this object refers to something that nobody watches.
+    #[must_use]
+    pub fn refers_to_unwatched(&self, known: &Known) -> bool {
+        !self.unwatched.is_disjoint(&known.references)
     }
 
     /// What is wrong and has no place in the snapshot: Secrets and `ConfigMap`s that cannot be understood.

@@ -95,6 +95,101 @@ async fn k_ctl_3_a_list_without_an_answer_is_given_up_after_15_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn k_ctl_3_a_list_that_stops_half_way_is_given_up_after_15_seconds() {
+    let server = ApiServer::default();
+    tenant(&server, "team-a");
+    let stalled = || Rule::new(Fault::StallBody).verb(Verb::List).of("bucketroutes").times(1);
+    server.spoil(stalled());
+    let replica = start(&server, settings());
+    let took = replica.ready().await;
+    assert!((15..=18).contains(&took.as_secs()), "{took:?}");
+    // And one that is made anew, because history is gone: meanwhile what is known stays.
+    server.spoil(stalled());
+    server.apply(custom("CredentialSource", "team-a", "other", json!({ "secret": { "name": "backend-keys" } })));
+    server.compact();
+    server.cut_watches();
+    server.apply(route("team-a", "late", "late-bucket"));
+    pass(14).await;
+    let table = replica.table.pin().unwrap();
+    assert_eq!((says(&table, "team-a-data"), says(&table, "late-bucket")), ("served", "absent"));
+    let took = replica.until("the change", |table| says(table, "late-bucket") == "served").await;
+    assert!(took < Duration::from_secs(4), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn k_ctl_3_a_line_that_is_no_event_is_a_lost_watch() {
+    // Of other types, no JSON, and a Status without the envelope of an event.
+    for line in [r#"{"type":"ADDED","object":7}"#, "<html>", r#"{"kind":"Status","code":500}"#, r#"{"a":1}"#] {
+        let server = ApiServer::default();
+        tenant(&server, "team-a");
+        let replica = start(&server, settings());
+        replica.ready().await;
+        server.spoil(Rule::new(Fault::Garbled(line)).verb(Verb::Watch).of("bucketroutes").times(1));
+        server.cut_watches();
+        pass(5).await;
+        let listed = server.count(Verb::List, "bucketroutes");
+        server.apply(route("team-a", "lost", "lost-bucket"));
+        server.apply(route("team-a", "next", "next-bucket"));
+        let both =
+            |table: &RouteTable| says(table, "lost-bucket") == "served" && says(table, "next-bucket") == "served";
+        let took = replica.until("what the line should have told", both).await;
+        assert!(took < Duration::from_secs(2), "{line}: {took:?}");
+        assert_eq!(server.count(Verb::List, "bucketroutes"), listed + 1, "{line}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn k_ctl_3_compression_that_nobody_asked_for_is_an_error_and_loses_nothing() {
+    let server = ApiServer::default();
+    tenant(&server, "team-a");
+    server.spoil(Rule::new(Fault::Compressed).of("bucketroutes"));
+    let replica = start(&server, settings());
+    pass(20).await;
+    assert!(!replica.has_table() && replica.metric("osp_kube_watch_errors_total", "BucketRoute") > 3.0);
+    server.heal();
+    assert!(replica.ready().await < Duration::from_secs(9));
+    server.spoil(Rule::new(Fault::Compressed).of("bucketroutes"));
+    server.cut_watches();
+    pass(5).await;
+    server.apply(route("team-a", "late", "late-bucket"));
+    pass(60).await;
+    assert_eq!(says(&replica.table.pin().unwrap(), "team-a-data"), "served");
+    let asked = server.count(Verb::Watch, "bucketroutes");
+    assert!(asked < 40, "{asked} openings in a minute");
+    server.heal();
+    replica.until("the change", |table| says(table, "late-bucket") == "served").await;
+    assert!(server.seen().iter().all(|seen| !seen.accepts_gzip), "nobody did ask");
+}
+
+#[tokio::test(start_paused = true)]
+async fn k_ctl_2_the_age_tells_of_a_loop_that_hangs() {
+    let server = ApiServer::default();
+    tenant(&server, "team-a");
+    let (publisher, table) = live();
+    let registry = Registry::new();
+    let metrics = Metrics::register(&registry).unwrap();
+    let wall = Arc::new(|| Timestamp::from_unix_seconds(EPOCH));
+    let source = Source::new(Settings { statuses: None, ..settings() }, publisher, metrics, wall);
+    let (_drain, draining) = watch::channel(false);
+    let (released, _release) = watch::channel(false);
+    let mut following = Box::pin(source.follow(client(&server), Stop { draining, released }, |_| {}));
+    assert!(timeout(Duration::from_secs(200), &mut following).await.is_err());
+    assert!(table.pin().is_some());
+    let age = || {
+        let families = registry.gather();
+        let age = families.iter().find(|family| family.name() == "osp_config_age_seconds").unwrap();
+        age.get_metric()[0].get_gauge().get_value()
+    };
+    let before = age();
+    assert!(before < 66.0, "{before}");
+    // From now on nobody polls it, as when something in it blocks; its watches go on.
+    pass(100).await;
+    let after = age();
+    assert!((99.0..102.0).contains(&(after - before)), "{before} {after}");
+    drop(following);
+}
+
+#[tokio::test(start_paused = true)]
 async fn k_ctl_3_a_410_in_any_shape_begins_anew_with_a_list() {
     for fault in [Fault::GoneEvent, Fault::Status(410)] {
         let gone = Rule::new(fault).verb(Verb::Watch).of("bucketroutes").times(1);

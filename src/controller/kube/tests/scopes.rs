@@ -1,6 +1,6 @@
 //! Which part of a cluster is watched, and with which rights.
 
-use osp_fake_apiserver::{Fault, Rule, Verb};
+use osp_fake_apiserver::{Fault, Rule, Seen, Verb};
 
 use super::*;
 
@@ -102,113 +102,64 @@ async fn k_ctl_2_a_right_that_is_taken_away_later_leaves_what_is_known() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn k_pkg_3_named_asks_for_single_objects_and_for_nothing_else() {
-    let server = ApiServer::default();
-    tenant(&server, "team-a");
-    server.apply(secret("team-a", "unrelated", &[("k", "dg==")]));
-    let watch = WatchMode::Named(namespaces(&["team-a"]));
-    let replica = start(&server, Settings { watch, ..settings() });
-    replica.ready().await;
-    assert_eq!(says(&replica.table.pin().unwrap(), "team-a-data"), "served");
-    let asked: BTreeSet<String> = server
-        .seen()
-        .into_iter()
-        .filter(|seen| ["secrets", "configmaps"].contains(&seen.plural.as_str()))
-        .map(|seen| seen.selector)
-        .collect();
-    let names = ["metadata.name=alice-keys&".to_owned(), "metadata.name=backend-keys&".to_owned()];
-    assert_eq!(asked, BTreeSet::from(names));
-}
-
-#[tokio::test(start_paused = true)]
-async fn k_pkg_3_named_follows_references_without_a_moment_of_breakage() {
-    let server = ApiServer::default();
-    tenant(&server, "team-a");
-    let watch = WatchMode::Named(namespaces(&["team-a"]));
-    let replica = start(&server, Settings { watch, ..settings() });
-    replica.ready().await;
-    let data = [("AWS_ACCESS_KEY_ID", "QUtJREJBQ0tFTkQy"), ("AWS_SECRET_ACCESS_KEY", "YmFja2VuZC1zZWNyZXQtMg==")];
-    server.apply(secret("team-a", "backend-keys-2", &data));
-    server.spoil(Rule::new(Fault::Slow(Duration::from_millis(200))).of("secrets"));
-    let before = replica.fingerprint();
-    server.apply(custom("CredentialSource", "team-a", "backend", json!({ "secret": { "name": "backend-keys-2" } })));
-    let began = Instant::now();
-    while replica.fingerprint() == before {
-        assert!(began.elapsed() < Duration::from_secs(2));
-        sleep(Duration::from_millis(1)).await;
-    }
-    assert_eq!(says(&replica.table.pin().unwrap(), "team-a-data"), "served", "the first table that has the change");
-    // Nobody refers to the old one any more: it is not asked for again.
-    pass(5).await;
-    let old = |server: &ApiServer| {
-        let seen = server.seen();
-        seen.iter().filter(|seen| seen.selector.starts_with("metadata.name=backend-keys&")).count()
-    };
-    let asked = old(&server);
-    pass(180).await;
-    assert_eq!(old(&server), asked);
-}
-
-#[tokio::test(start_paused = true)]
-async fn k_pkg_3_a_named_secret_that_may_not_be_read_breaks_its_route_and_holds_nobody() {
-    let server = ApiServer::default();
-    tenant(&server, "team-a");
-    server.spoil(Rule::new(Fault::Status(403)).of("secrets"));
-    let watch = WatchMode::Named(namespaces(&["team-a"]));
-    let replica = start(&server, Settings { watch, ..settings() });
-    let took = replica.ready().await;
-    assert!((30..36).contains(&took.as_secs()), "{took:?}");
-    let table = replica.table.pin().unwrap();
-    assert_eq!((says(&table, "team-a-data"), says(&table, "nothing")), ("broken", "absent"));
-}
-
-/// Somebody in `team-b` changes a reference every 400 ms, to another name each time.
-fn restless(server: &ApiServer) -> tokio::task::JoinSet<()> {
-    let server = server.clone();
-    let mut editing = tokio::task::JoinSet::new();
-    editing.spawn(async move {
-        loop {
-            let spec = json!({ "secret": { "name": format!("secret-{}", next()) } });
-            server.apply(custom("CredentialSource", "team-b", "backend", spec));
-            sleep(Duration::from_millis(400)).await;
-        }
-    });
-    editing
-}
-
-#[tokio::test(start_paused = true)]
-async fn k_api_4_references_that_change_all_the_time_do_not_hold_the_revocations_of_others() {
-    let watch = WatchMode::Named(namespaces(&["team-a", "team-b"]));
-    for fault in [Fault::Status(403), Fault::Stall] {
-        let server = ApiServer::default();
-        tenant(&server, "team-a");
-        tenant(&server, "team-b");
-        let replica = start(&server, Settings { watch: watch.clone(), ..settings() });
-        replica.ready().await;
-        server.spoil(Rule::new(fault).of("secrets").within("team-b"));
-        let _editing = restless(&server);
-        pass(4).await;
-        let mut revoked = route("team-a", "data", "team-a-data");
-        revoked["spec"]["access"] = json!([]);
-        server.apply(revoked);
-        let took = replica.until("the revocation", |table| grants(table, "team-a-data") == 0).await;
-        assert!(took <= Duration::from_millis(1_100), "{fault:?}: {took:?}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn k_pkg_3_forbidden_references_that_change_all_the_time_do_not_hold_readiness() {
+async fn k_ctl_3_a_namespace_that_becomes_forbidden_does_not_stop_the_others() {
     let server = ApiServer::default();
     tenant(&server, "team-a");
     tenant(&server, "team-b");
-    server.spoil(Rule::new(Fault::Status(403)).of("secrets").within("team-b"));
-    let _editing = restless(&server);
-    let watch = WatchMode::Named(namespaces(&["team-a", "team-b"]));
-    let replica = start(&server, Settings { watch, ..settings() });
-    let took = replica.ready().await;
-    assert!((30..=32).contains(&took.as_secs()), "{took:?}");
+    let replica = start(&server, two());
+    replica.ready().await;
+    server.spoil(Rule::new(Fault::Status(403)).within("team-b"));
+    server.cut_watches();
+    pass(40).await;
+    server.apply(route("team-a", "late", "late-bucket"));
+    server.apply(route("team-b", "unseen", "unseen-bucket"));
+    let took = replica.until("the change", |table| says(table, "late-bucket") == "served").await;
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    pass(5).await;
     let table = replica.table.pin().unwrap();
-    assert_eq!((says(&table, "team-a-data"), says(&table, "team-b-data")), ("served", "broken"));
+    assert_eq!((says(&table, "team-b-data"), says(&table, "unseen-bucket")), ("served", "absent"));
+    assert!(replica.metric("osp_kube_watch_errors_total", "403") > 5.0);
+    server.heal();
+    replica.until("what was missed", |table| says(table, "unseen-bucket") == "served").await;
+}
+
+/// One of the things that a service account may do, as `docs/operations.md` lists them for mode `Namespaces`.
+fn is_granted(seen: &Seen) -> bool {
+    let (verb, plural, part) = (seen.verb, seen.plural.as_str(), seen.subresource.as_str());
+    let reading = matches!(verb, Verb::List | Verb::Watch);
+    match (seen.namespace.as_str(), plural) {
+        ("team-a", "bucketroutes" | "credentialsources" | "clientidentities") => {
+            (reading && part.is_empty()) || (verb == Verb::Patch && part == "status")
+        }
+        ("team-a", "secrets" | "configmaps") => reading,
+        ("team-a", "events") => verb == Verb::Create,
+        ("osp-system", "leases") => matches!(verb, Verb::Get | Verb::Create | Verb::Replace),
+        _ => false,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn k03_nothing_is_ever_asked_for_that_no_role_grants() {
+    let server = ApiServer::default();
+    tenant(&server, "team-a");
+    tenant(&server, "team-b");
+    let replica = start(&server, settings());
+    replica.ready().await;
+    // Statuses, an Event, a Lease that is renewed and given back, watches that end, are cut and begin anew.
+    server.delete("Secret", "team-a", "backend-keys");
+    until(&server, "the Event", |server| !server.objects("Event").is_empty()).await;
+    server.compact();
+    server.cut_watches();
+    pass(130).await;
+    replica.drain.send(true).unwrap();
+    let mut released = replica.released.clone();
+    timeout(Duration::from_secs(5), released.wait_for(|released| *released)).await.unwrap().unwrap();
+    let seen = server.seen();
+    let refused: Vec<&Seen> = seen.iter().filter(|seen| !is_granted(seen)).collect();
+    assert!(refused.is_empty(), "{refused:?}");
+    for verb in [Verb::List, Verb::Watch, Verb::Patch, Verb::Create, Verb::Replace] {
+        assert!(seen.iter().any(|seen| seen.verb == verb), "{verb:?} was never tried");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -239,45 +190,4 @@ async fn namespaces_are_watched_when_their_labels_are_wanted() {
     server.apply(label("b"));
     pass(2).await;
     assert_eq!(replica.swaps(), before + 1.0);
-}
-
-#[tokio::test(start_paused = true)]
-async fn k_pkg_3_the_last_words_of_a_closed_watch_do_not_count_for_its_successor() {
-    use super::super::follow::{Message, Seen};
-    use super::super::following::Following;
-    use super::super::status::Board;
-    use osp_core::model::Kind;
-    let server = ApiServer::default();
-    tenant(&server, "team-a");
-    let (publisher, table) = live();
-    let metrics = Metrics::register(&Registry::new()).unwrap();
-    let watch = WatchMode::Named(namespaces(&["team-a"]));
-    let wall = Arc::new(|| Timestamp::from_unix_seconds(EPOCH));
-    let source = Source::new(Settings { watch, ..settings() }, publisher, metrics, wall);
-    let (messages, mut inbox) = tokio::sync::mpsc::channel(1024);
-    let mut following = Following::new(source, client(&server), Arc::new(Board::default()), messages);
-    let refer_to = |name: &str| {
-        let spec = json!({ "accessKey": { "secretRefs": [{ "name": name }] } });
-        server.apply(custom("ClientIdentity", "team-a", "alice", spec));
-    };
-    let mut told = Vec::new();
-    for name in ["alice-keys", "others", "alice-keys"] {
-        refer_to(name);
-        while let Ok(Some(message)) = timeout(Duration::from_secs(1), inbox.recv()).await {
-            if message.scope.name.as_deref() == Some("alice-keys") {
-                told.push((message.scope.clone(), message.epoch));
-            }
-            following.hear(message);
-        }
-    }
-    let ((scope, first), (_, last)) = (told.first().unwrap().clone(), told.last().unwrap().clone());
-    assert_ne!(first, last);
-    let name = ObjectName::new("team-a", "alice-keys");
-    let gone = || Seen::Deleted(super::super::testing::object(Kind::Secret, &name.namespace, &name.name, json!({})));
-    following.hear(Message { scope: scope.clone(), epoch: first, seen: gone() });
-    following.rebuild().await.unwrap();
-    assert!(knows_key(&table.pin().unwrap(), KEY));
-    following.hear(Message { scope, epoch: last, seen: gone() });
-    following.rebuild().await.unwrap();
-    assert!(!knows_key(&table.pin().unwrap(), KEY), "those of the one that is open do");
 }

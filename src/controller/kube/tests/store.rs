@@ -165,6 +165,31 @@ fn k_ctl_2_the_hash_is_of_versions_and_not_of_our_statuses() {
 }
 
 #[test]
+fn k_pkg_3_references_of_the_oldest_objects_come_first_in_any_order_of_events() {
+    let refer = |name: &str, created: Option<&str>, secret: &str| {
+        let spec = json!({ "secret": { "name": secret } });
+        Object { created: created.map(str::to_owned), ..object(Kind::CredentialSource, "team-a", name, spec) }
+    };
+    let objects = [
+        refer("a", Some("2026-11-22T10:00:02Z"), "second"),
+        refer("b", Some("2026-11-22T10:00:01Z"), "first"),
+        refer("c", Some("2026-11-22T10:00:03Z"), "first"),
+        refer("d", Some("2026-11-22T10:00:02Z"), "before-second"),
+        refer("e", None, "oldest"),
+    ];
+    let names = |objects: &mut dyn Iterator<Item = Object>| {
+        let mut store = Store::new(ProcessRules::default(), false);
+        for object in objects {
+            store.apply(object);
+        }
+        store.references().iter().map(|(_, name)| name.name.to_string()).collect::<Vec<_>>()
+    };
+    let expected = ["oldest", "first", "before-second", "second"];
+    assert_eq!(names(&mut objects.clone().into_iter()), expected);
+    assert_eq!(names(&mut objects.into_iter().rev()), expected);
+}
+
+#[test]
 fn an_object_of_another_class_is_not_there() {
     let mut store = Store::new(ProcessRules::default(), false);
     let mut route = object(Kind::BucketRoute, "team-a", "one", route_spec("one"));
