@@ -32,7 +32,7 @@ async fn k_api_4_a_deleted_identity_is_unknown_within_a_second() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c17_a_rotated_secret_and_an_unlabelled_one_count_within_a_second() {
+async fn c17_k08_a_rotated_secret_an_unlabelled_and_a_deleted_one_count_within_a_second() {
     let server = ApiServer::default();
     tenant(&server, "team-a");
     let replica = start(&server, settings());
@@ -48,6 +48,8 @@ async fn c17_a_rotated_secret_and_an_unlabelled_one_count_within_a_second() {
     unlabelled["metadata"]["labels"] = json!({});
     server.apply(unlabelled);
     assert!(replica.until("the label", |table| says(table, "team-a-data") == "broken").await < AT_ONCE);
+    server.delete("Secret", "team-a", "alice-keys");
+    assert!(replica.until("the deletion", |table| !knows_key(table, "OSPTESTALICE00000002")).await < AT_ONCE);
 }
 
 #[tokio::test(start_paused = true)]
@@ -87,7 +89,27 @@ async fn k_api_6_while_a_match_is_unreadable_no_name_is_absent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_object_that_is_being_deleted_counts_as_gone() {
+async fn k05_strings_of_objects_are_data_and_nothing_else() {
+    let server = ApiServer::default();
+    tenant(&server, "team-a");
+    let replica = start(&server, settings());
+    replica.ready().await;
+    let odd = "${jndi:x}{{.Secret}}$(id)`id`%s\"'\\ # - : \u{85}/";
+    let mut templated = route("team-a", "odd", "odd-bucket");
+    templated["spec"]["match"]["prefix"] = json!(odd);
+    server.apply(templated);
+    let asker = || Asker { host: None, namespace: "team-a" };
+    let bucket = BucketName::parse("odd-bucket").unwrap();
+    let served = |table: &RouteTable| matches!(table.lookup(asker(), &bucket, &format!("{odd}key")), Lookup::Served(_));
+    assert!(replica.until("the route", served).await < AT_ONCE);
+    let table = replica.table.pin().unwrap();
+    let Lookup::Served(route) = table.lookup(asker(), &bucket, &format!("{odd}key")) else { panic!() };
+    assert_eq!(route.backends.usable()[0].mapping.client_prefix.as_str(), odd);
+    assert!(!matches!(table.lookup(asker(), &bucket, "key"), Lookup::Served(_)), "the twin: without the prefix");
+}
+
+#[tokio::test(start_paused = true)]
+async fn k08_an_object_that_is_being_deleted_counts_as_gone() {
     let server = ApiServer::default();
     tenant(&server, "team-a");
     let replica = start(&server, settings());

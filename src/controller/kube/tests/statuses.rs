@@ -111,6 +111,28 @@ async fn k_ctl_5_a_dead_leader_is_replaced_and_statuses_converge() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn k_ctl_5_of_three_that_begin_at_once_one_leads_and_of_two_that_remain_one_does() {
+    let server = ApiServer::default();
+    tenant(&server, "team-a");
+    let replicas = ["replica-1", "replica-2", "replica-3"]
+        .map(|name| start(&server, Settings { statuses: Some(lease(name)), ..settings() }));
+    until(&server, "three statuses", |server| patches(server) == 3).await;
+    pass(5).await;
+    let leaders = |replicas: &[Replica]| replicas.iter().filter(|one| one.metric("osp_leader", "") == 1.0).count();
+    assert_eq!((leaders(&replicas), patches(&server)), (1, 3), "nobody else wrote");
+    let (killed, remaining): (Vec<Replica>, Vec<Replica>) =
+        replicas.into_iter().partition(|one| one.metric("osp_leader", "") == 1.0);
+    drop(killed);
+    server.apply(route("team-a", "late", "late-bucket"));
+    let took =
+        until(&server, "the new one", |server| is(server, "BucketRoute", "late", "Ready", ("True", "Ready"))).await;
+    assert!(took < WITHIN_A_TAKEOVER, "{took:?}");
+    pass(20).await;
+    assert_eq!((leaders(&remaining), patches(&server)), (1, 4));
+    assert!(remaining.iter().all(|one| one.swaps() == 2.0), "all of them serve it");
+}
+
+#[tokio::test(start_paused = true)]
 async fn k_ctl_5_a_leader_that_is_told_to_end_writes_what_is_due_and_gives_back() {
     let server = ApiServer::default();
     let (first, _second) = leader_and_follower(&server).await;
