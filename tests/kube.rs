@@ -1,8 +1,14 @@
 //! The whole binary with a cluster as its source: the fake API server of `tests/apiserver` over TCP.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "kube/rollout.rs"]
+mod rollout;
+#[path = "kube/scale.rs"]
+mod scale;
+
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use osp_fake_apiserver::{ApiServer, Fault, Listening, Rule, Verb, custom};
@@ -19,7 +25,7 @@ struct Cluster {
     server: ApiServer,
     backend: Backend,
     dir: TempDir,
-    _listening: Listening,
+    listening: Listening,
     _runtime: Runtime,
 }
 
@@ -32,7 +38,7 @@ impl Cluster {
         std::fs::write(dir.path().join("kubeconfig"), listening.kubeconfig()).unwrap();
         let backend = Backend::start(BACKEND);
         backend.seed("b", "k", b"content");
-        let cluster = Self { server, backend, dir, _listening: listening, _runtime: runtime };
+        let cluster = Self { server, backend, dir, listening, _runtime: runtime };
         for (name, key) in [("alice", ALICE), ("backend", BACKEND)] {
             cluster.server.apply(json!({
                 "apiVersion": "v1", "kind": "Secret",
@@ -93,6 +99,15 @@ fn get(address: SocketAddr, path: &str) -> (u16, String) {
     (response.status, response.text())
 }
 
+/// Tells threads to end, also when the test has failed meanwhile.
+struct Stopping<'a>(&'a AtomicBool);
+
+impl Drop for Stopping<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 fn ready(gateway: &Gateway) -> bool {
     gateway.admin_page("/readyz").0 == 200
 }
@@ -141,7 +156,11 @@ fn k_ctl_1_until_the_cluster_is_known_every_request_is_503_and_the_process_is_no
         let request = Request::new("GET", &admin.to_string(), path).header("Connection", "close");
         Connection::plain(admin).send(&request).unwrap().status
     };
-    wait_until("a watch to fail", || cluster.server.count(Verb::List, "secrets") > 1);
+    let metrics = || {
+        let request = Request::new("GET", &admin.to_string(), "/metrics").header("Connection", "close");
+        Connection::plain(admin).send(&request).unwrap().text()
+    };
+    wait_until("a watch to fail", || metrics().contains("osp_kube_watch_errors_total{kind=\"Secret\",status=\"500\"}"));
     assert_eq!((page("/livez"), page("/readyz")), (200, 503));
     let (status, body) = get(http, "/alpha/k");
     assert!(status == 503 && body.contains("ServiceUnavailable"), "{status} {body}");
@@ -157,11 +176,15 @@ fn k_ctl_2_an_api_server_that_is_gone_changes_nothing_for_clients() {
     let cluster = Cluster::start();
     let kubeconfig = cluster.kubeconfig();
     let gateway = launch(&kubeconfig).ready();
+    let failed = |kind: &str| gateway.metrics().sum("osp_kube_watch_errors_total", &[kind]);
     cluster.server.go_down();
-    for _ in 0..20 {
+    // Every watch has noticed, and the routes' has tried again in vain.
+    let kinds = ["BucketRoute", "CredentialSource", "ClientIdentity", "Secret", "ConfigMap"];
+    wait_until("all watches to fail", || {
         assert_eq!(get(gateway.http(), "/alpha/k").0, 200);
-        assert!(ready(&gateway));
-    }
+        kinds.iter().all(|kind| failed(&format!("kind=\"{kind}\"")) >= 1.0) && failed("kind=\"BucketRoute\"") >= 2.0
+    });
+    assert!(ready(&gateway));
     cluster.server.apply(cluster.route("late", &["Read"]));
     cluster.server.come_up();
     until(&gateway, "/late/k", 200);
@@ -183,6 +206,38 @@ fn k_ctl_5_a_controller_serves_nothing_and_a_proxy_writes_nothing() {
     controller.terminate();
     assert!(controller.wait_exit().success());
     assert_eq!(holder(&cluster), "", "the Lease is given back before the process ends");
+}
+
+#[test]
+fn k_ctl_3_a_server_that_compresses_whatever_it_may_is_understood() {
+    // The fake does so for whoever says `Accept-Encoding: gzip`, and for watches with one member for each event.
+    let cluster = Cluster::start();
+    let kubeconfig = cluster.kubeconfig();
+    let gateway = launch(&kubeconfig).ready();
+    for number in 0..3 {
+        cluster.server.apply(cluster.route(&format!("beta-{number}"), &["Read"]));
+        until(&gateway, &format!("/beta-{number}/k"), 200);
+    }
+    cluster.server.compact();
+    cluster.server.cut_watches();
+    cluster.server.apply(cluster.route("gamma", &["Read"]));
+    until(&gateway, "/gamma/k", 200);
+    let seen = cluster.server.seen();
+    assert!(seen.iter().all(|one| one.verb != Verb::Watch || !one.accepts_gzip), "members after the first get lost");
+}
+
+#[test]
+fn k_ctl_1_a_process_that_follows_its_documents_no_longer_ends_with_code_70() {
+    let cluster = Cluster::start();
+    let mut config: Value = serde_json::from_str(&cluster.listening.kubeconfig()).unwrap();
+    // Found when the first connection is prepared, by the part that follows the documents.
+    config["users"][0]["user"] =
+        json!({"client-certificate-data": base64("no certificate"), "client-key-data": base64("no key")});
+    let kubeconfig = cluster.dir.path().join("unusable");
+    std::fs::write(&kubeconfig, config.to_string()).unwrap();
+    let (status, log) = launch(&kubeconfig).fails();
+    assert_eq!(status.code(), Some(70), "{log}");
+    assert!(log.contains("no connection to the API server") && log.contains("no longer followed"), "{log}");
 }
 
 #[test]

@@ -67,8 +67,14 @@ impl<'a> Launch<'a> {
     /// Starts it and waits for the ready line.
     #[must_use]
     pub fn ready(self) -> Gateway {
+        self.ready_within(PATIENCE)
+    }
+
+    /// The same with another patience.
+    #[must_use]
+    pub fn ready_within(self, patience: Duration) -> Gateway {
         let mut gateway = self.spawn();
-        let Ok(line) = gateway.ready_line.recv_timeout(PATIENCE) else {
+        let Ok(line) = gateway.ready_line.recv_timeout(patience) else {
             panic!("the gateway did not become ready; its log:\n{}", gateway.log.text());
         };
         gateway.bound = serde_json::from_str(&line).unwrap();
@@ -152,6 +158,15 @@ impl Gateway {
     #[must_use]
     pub fn bound(&self) -> &Value {
         &self.bound
+    }
+
+    /// A line of `/proc/PID/status` that tells bytes, such as `VmRSS`.
+    #[must_use]
+    pub fn memory(&self, line: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let told = status.lines().find_map(|one| one.strip_prefix(line)?.strip_prefix(':'));
+        let kib = told.and_then(|told| told.trim().strip_suffix(" kB")).unwrap_or_else(|| panic!("{line}: {status}"));
+        kib.trim().parse::<u64>().unwrap() * 1024
     }
 
     /// Where HTTP is served.
