@@ -39,9 +39,16 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 @pytest.fixture(scope="session")
 def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """etcd and kube-apiserver with the CRDs of this repository; one that does not start fails the run."""
-    made = ControlPlane(tmp_path_factory.mktemp("kube"))
-    made.start()
+    with running_plane(tmp_path_factory.mktemp("kube")) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def running_plane(folder: Path, **options: bool) -> Iterator[ControlPlane]:
+    """Run a control plane with the CRDs of this repository; it ends with the block."""
+    made = ControlPlane(folder, **options)
     try:
+        made.start()
         install_crds(made)
         yield made
     finally:

@@ -42,6 +42,24 @@ def test_k_api_1_crd_is_accepted_and_served(name: str, api: Api) -> None:
     assert kept == ours["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
 
 
+def test_k09_no_service_of_osp_stands_between_a_user_and_the_api_server(api: Api) -> None:
+    """No conversion and no admission webhook: while OSP is down, everybody can still apply and delete."""
+    for crd in crd_documents():
+        found = api.get(path_of("CustomResourceDefinition", name=crd["metadata"]["name"]))
+        assert found["spec"]["conversion"] == {"strategy": "None"}
+    for kind in ("validating", "mutating"):
+        webhooks = api.get(f"/apis/admissionregistration.k8s.io/v1/{kind}webhookconfigurations")
+        assert webhooks["items"] == []
+    # No OSP runs here: what the schema knows is judged by the API server alone.
+    spec = {"secret": {"name": "keys"}}
+    source = {"apiVersion": "osp.flexworks.eu/v1alpha1", "kind": "CredentialSource"}
+    source |= {"metadata": {"name": "without-osp", "namespace": "crds"}, "spec": spec}
+    api.apply(source)
+    with pytest.raises(Refused):
+        api.apply(source | {"spec": spec | {"anonymous": {}}})
+    api.delete(path_to(source))
+
+
 def test_k_api_1_this_server_does_refuse_a_rule_that_costs_too_much(api: Api) -> None:
     """The twin of the test above: without its bounds, the same CRD is refused for the cost of its rules."""
     crd = copy.deepcopy(next(crd for crd in crd_documents() if crd["spec"]["names"]["kind"] == "BucketRoute"))

@@ -1,4 +1,4 @@
-"""Who may refer to whom: a generated matrix of consent against an independent model (K-API-4)."""
+"""Who may refer to whom: a generated matrix of consent against an independent model (K-API-4, K02)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A bad, conflicting or half-deleted object changes nothing for anybody else (issue 4, K-API-3, K-API-6)."""
+"""A bad, conflicting or half-deleted object changes nothing for anybody else (issue 4, K-API-3, K-API-6, K08, K10)."""
 
 from __future__ import annotations
 

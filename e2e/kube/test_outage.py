@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import stat
+import tempfile
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +23,8 @@ OUTAGE_REQUESTS = 300
 LONG_OUTAGE_S = 120.0
 # kubernetes.md 8: a re-list 3.9 s after the server is back, up to 7 s with many objects; then the change.
 RESYNC_DEADLINE_S = 30.0
+# Without any answer for so long, the disk stands in.
+SNAPSHOT_PATIENCE_S = 30.0
 
 
 def assert_resumes(served: Served, osp: KubeOsp) -> None:
@@ -77,6 +83,49 @@ def test_k_ctl_2_two_minutes_without_the_api_server(served: Served, control_plan
         assert_resumes(served, osp)
         wait_until("the age is low again", lambda: osp.metric("osp_config_age_seconds") < 30, RESYNC_DEADLINE_S)
     print(f"{control.requests} requests, slowest {control.slowest_s:.2f} s")
+
+
+@pytest.fixture
+def memory_volume() -> Iterator[Path]:
+    """A folder in memory, as an emptyDir with `medium: Memory`."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="osp-e2e-") as folder:
+        yield Path(folder)
+
+
+@pytest.mark.full
+def test_k_ctl_2_a_restart_without_the_api_server_serves_the_snapshot(
+    served: Served, control_plane: ControlPlane, memory_volume: Path
+) -> None:
+    """OSP ends and begins again while the API server is away: ready after 30 s from disk; afterwards it follows again."""
+    site, flags = served.site, ["--snapshot-dir", str(memory_volume)]
+    first = served.start("one", extra_flags=flags)
+    second = site.osp("two", start=False, extra_flags=flags)
+    served.wait_ready()
+    (kept,) = memory_volume.iterdir()
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    control_plane.kill_server()
+    try:
+        first.stop()
+        began = time.monotonic()
+        second.spawn()
+        child = second.child
+        assert child is not None
+        wait_until("OSP has tried and said so", lambda: b"a watch failed" in child.log.read_bytes(), 30)
+        assert not second.read_ready_line(), "a server that is merely slow has the better answer"
+        second.wait_ready(90)
+        took = time.monotonic() - began
+        assert took >= SNAPSHOT_PATIENCE_S
+        assert second.fetch(served.keys, "data") == "A"
+        # A route for it may have been made since then.
+        assert second.fetch(served.keys, "unknown") == "503 ServiceUnavailable"
+        with served.control(second) as control:
+            control.wait_for_more(50)
+    finally:
+        control_plane.start_server()
+    print(f"served from disk {took:.1f} s after a start without an API server")
+    with served.control(second):
+        assert_resumes(served, second)
+        site.wait_served(second, served.keys, "unknown", "404 NoSuchBucket", deadline_s=RESYNC_DEADLINE_S)
 
 
 def test_k_ctl_1_not_ready_before_the_first_sync(

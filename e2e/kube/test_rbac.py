@@ -1,4 +1,4 @@
-"""The three RBAC modes with the ServiceAccount's own token (K-PKG-3): what the API server says, what OSP does."""
+"""The three RBAC modes with the ServiceAccount's own token (K-PKG-3, K03): what the API server says, what OSP does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing that OSP wrote into the cluster or its logs in all of these scenarios contains a secret (C-4)."""
+"""Nothing that OSP wrote into the cluster or its logs in all of these scenarios contains a secret (C-4, K06)."""
 
 from __future__ import annotations
 
