@@ -1,14 +1,16 @@
-//! K-CTL-4: ten thousand routes in a process of their own.
+//! K-CTL-4: many routes in a process of their own.
 //!
-//! `cargo test --release --test kube ten_thousand -- --nocapture` prints the figures. The bound on memory is that of the
-//! issue; times are noise on a machine that is shared, and code that is not optimised takes ten times as long, so theirs
-//! are what no machine may exceed.
+//! Ten thousand where the code is optimised: `cargo test --release --test kube many_routes -- --nocapture` prints the
+//! figures, and `e2e/kube/test_scale.py` measures the same at a real API server. Code that is not optimised takes ten
+//! times as long, so a fifth of them must do there. The bound on memory is that of the issue; times are noise on a machine
+//! that is shared, so theirs are what no machine may exceed.
 
 use super::*;
 
-const ROUTES: usize = 10_000;
+const ROUTES: usize = if cfg!(debug_assertions) { 2_000 } else { 10_000 };
 const SWAPS: u32 = 20;
-const MEMORY_BOUND: u64 = 200 << 20;
+/// That of the issue; for a fifth of the routes half of it, as what does not grow with them counts as well.
+const MEMORY_BOUND: u64 = if cfg!(debug_assertions) { 100 << 20 } else { 200 << 20 };
 const READY_BOUND: Duration = Duration::from_secs(if cfg!(debug_assertions) { 60 } else { 15 });
 const REBUILD_BOUND: Duration = Duration::from_millis(if cfg!(debug_assertions) { 2_000 } else { 250 });
 
@@ -47,7 +49,7 @@ fn request(address: SocketAddr, stop: &AtomicBool) -> (u32, Duration) {
 }
 
 #[test]
-fn k_ctl_4_ten_thousand_routes() {
+fn k_ctl_4_many_routes() {
     let cluster = Cluster::start();
     let kubeconfig = cluster.kubeconfig();
     let begin = || launch(&kubeconfig).arguments(&["--mode", "proxy"]).ready_within(READY_BOUND);
@@ -62,7 +64,7 @@ fn k_ctl_4_ten_thousand_routes() {
     let began = Instant::now();
     let gateway = begin();
     let ready = began.elapsed();
-    assert_eq!(gateway.metrics().sum("osp_routes", &["served"]), 10_001.0);
+    assert_eq!(gateway.metrics().sum("osp_routes", &["served"]), f64::from(u32::try_from(ROUTES).unwrap() + 1));
     let (first, _) = compiled(&gateway);
     let (address, stop) = (gateway.http(), AtomicBool::new(false));
     let (mut slowest_change, mut requests, mut slowest) = (Duration::ZERO, 0, Duration::ZERO);
