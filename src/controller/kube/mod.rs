@@ -23,6 +23,7 @@ mod following;
 mod lease;
 mod metrics;
 mod object;
+mod once;
 mod references;
 mod resilient;
 mod scope;
@@ -43,6 +44,7 @@ use osp_core::model::ProcessRules;
 pub use client::{ClientError, Cluster};
 pub use farewell::Stop;
 pub use metrics::Metrics;
+pub use once::{OnceError, once};
 pub use scope::WatchMode;
 pub use source::Source;
 

@@ -1,6 +1,7 @@
 //! The source against an API server with behaviour, over a paused clock: minutes pass in milliseconds.
 
 mod changes;
+mod once;
 mod outage;
 mod scopes;
 mod snapshot_dir;
