@@ -370,7 +370,7 @@ fn mistakes_and_silence_are_exit_1_with_every_reason() {
     assert!(lines[0].starts_with("osp: client: ") && lines[1].starts_with("osp: bucket: "), "{complaint}");
 
     let (status, body) =
-        world.gateway.admin_page("/explain?client=team/alice&operation=GetObject&bucket=alpha&bucket=b&x=");
+        world.gateway.admin_page("/explain?client=team/alice&operation=GetObject&bucket=alpha&bucket=beta&x=");
     assert_eq!(status, 400);
     assert_eq!(body.lines().count(), 3, "{body}");
     let (status, body) = world.gateway.admin_page("/explain?client=team/alice&operation=GetObject&bucket=alpha&key=k");
