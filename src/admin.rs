@@ -1,4 +1,4 @@
-//! The operator's own listener: `/livez`, `/readyz`, `/metrics` and `/config`.
+//! The operator's own listener: `/livez`, `/readyz`, `/metrics`, `/config` and `/explain`.
 //!
 //! It shares nothing with the data plane but what it reads, so that it answers while the data plane is busy or drains.
 
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::server::conn::http1;
@@ -22,17 +22,20 @@ use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
+use crate::explain;
 use crate::telemetry::Metrics;
 
 /// Probes and scrapers are few; more connections wait in the kernel's queue.
 const MOST_CONNECTIONS: usize = 64;
 /// One request and its answer, so that a stuck scraper cannot hold a connection: scrapers give up after 10 s themselves.
 const CONNECTION_DEADLINE: Duration = Duration::from_secs(15);
-/// Heads here are a line and a few headers; the smallest buffer that hyper allows.
-const HEAD_BYTES: usize = 8 * 1024;
+/// Heads here are a line and a few headers. A key and a copy's source of 1,024 bytes, the one percent-encoded and the
+/// other one twice, are 8 KiB.
+const HEAD_BYTES: usize = 16 * 1024;
 /// After a failed accept (no descriptors left, as a rule) it is not tried again at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+const NO_TABLE: &str = "no table of routes yet\n";
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const EXPOSITION: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
@@ -48,6 +51,8 @@ pub struct Admin {
     pub metrics: Metrics,
     /// The effective settings, [`crate::Config::effective`].
     pub settings: Arc<Value>,
+    /// [`crate::Config::base_hosts`].
+    pub base_hosts: Arc<[String]>,
 }
 
 /// Serves until `shutdown` turns true or its sender is gone. Answers go on while the data plane drains: `shutdown` is
@@ -89,7 +94,7 @@ pub async fn serve(
 /// One request and one answer: idle connections would only hold descriptors.
 async fn exchange(stream: TcpStream, peer: IpAddr, admin: Admin) -> hyper::Result<()> {
     let service = service_fn(|request: Request<hyper::body::Incoming>| {
-        let answer = answer(&admin, peer, request.method(), request.uri().path());
+        let answer = answer(&admin, peer, request.method(), request.uri());
         async move { Ok::<_, std::convert::Infallible>(answer) }
     });
     http1::Builder::new()
@@ -99,16 +104,19 @@ async fn exchange(stream: TcpStream, peer: IpAddr, admin: Admin) -> hyper::Resul
         .await
 }
 
-fn answer(admin: &Admin, peer: IpAddr, method: &Method, path: &str) -> Response<Full<Bytes>> {
+fn answer(admin: &Admin, peer: IpAddr, method: &Method, uri: &Uri) -> Response<Full<Bytes>> {
     let get = matches!(*method, Method::GET | Method::HEAD);
-    let mut response = match path {
-        "/livez" | "/readyz" | "/metrics" | "/config" if !get => method_not_allowed(),
+    let mut response = match uri.path() {
+        "/livez" | "/readyz" | "/metrics" | "/config" | "/explain" if !get => method_not_allowed(),
         "/livez" => text(StatusCode::OK, "ok\n"),
         "/readyz" => ready(admin),
         "/metrics" => metrics(admin),
-        "/config" if peer.to_canonical().is_loopback() => configuration(admin),
-        "/config" => text(StatusCode::FORBIDDEN, "only from the machine itself\n"),
-        _ => text(StatusCode::NOT_FOUND, "there are /livez, /readyz, /metrics and /config\n"),
+        "/config" | "/explain" if !peer.to_canonical().is_loopback() => {
+            text(StatusCode::FORBIDDEN, "only from the machine itself\n")
+        }
+        "/config" => configuration(admin),
+        "/explain" => explained(admin, uri.query().unwrap_or_default()),
+        _ => text(StatusCode::NOT_FOUND, "there are /livez, /readyz, /metrics, /config and /explain\n"),
     };
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
@@ -118,7 +126,7 @@ fn ready(admin: &Admin) -> Response<Full<Bytes>> {
     if *admin.draining.borrow() {
         text(StatusCode::SERVICE_UNAVAILABLE, "draining\n")
     } else if admin.table.pin().is_none() {
-        text(StatusCode::SERVICE_UNAVAILABLE, "no table of routes yet\n")
+        text(StatusCode::SERVICE_UNAVAILABLE, NO_TABLE)
     } else {
         text(StatusCode::OK, "ok\n")
     }
@@ -168,6 +176,19 @@ fn shown(route: &ServedRoute) -> Value {
         "accessEntries": route.policy.allow.len(),
         "denyEntries": route.policy.deny.len(),
     })
+}
+
+/// What would be decided by the table in force, in the lines of `osp explain`. What it says of routes is nobody else's
+/// business, either.
+fn explained(admin: &Admin, query: &str) -> Response<Full<Bytes>> {
+    match (explain::parameters::read(query, &admin.base_hosts), admin.table.pin()) {
+        (Err(errors), _) => {
+            let lines: String = errors.iter().map(|error| format!("{error}\n")).collect();
+            respond(StatusCode::BAD_REQUEST, TEXT, lines)
+        }
+        (Ok(_), None) => text(StatusCode::SERVICE_UNAVAILABLE, NO_TABLE),
+        (Ok(asked), Some(table)) => respond(StatusCode::OK, TEXT, explain::told(&asked, &table)),
+    }
 }
 
 fn method_not_allowed() -> Response<Full<Bytes>> {

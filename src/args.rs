@@ -4,10 +4,15 @@
 
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, Parser, Subcommand};
+use clap::{ArgGroup, Args as ClapArgs, Parser, Subcommand};
+use tracing::level_filters::LevelFilter;
 
 /// Compiler and version, as `osp --version` and `osp_build_info` show them.
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (rustc ", env!("OSP_RUSTC"), ")");
+
+/// Flags that name another source of documents than a cluster: those about a cluster mean nothing beside them. Not
+/// `requires = "kubernetes"`: clap waives that when something else rules `--kubernetes` out.
+const NOT_A_CLUSTER: &str = "not_a_cluster";
 
 /// An S3 gateway: clients sign with its keys; it verifies, decides, signs again with keys that only it holds, and
 /// streams.
@@ -46,8 +51,17 @@ pub enum Command {
     Keygen(Keygen),
 }
 
+impl Command {
+    /// What is logged unless the environment says otherwise: a command that ends tells the user itself what is wrong.
+    #[must_use]
+    pub fn log_level(&self) -> LevelFilter {
+        if matches!(self, Self::Serve(_)) { LevelFilter::INFO } else { LevelFilter::ERROR }
+    }
+}
+
 /// Flags of `osp serve`. A flag wins over the same setting in the file of `--config`.
 #[derive(Debug, Clone, Default, ClapArgs)]
+#[command(group = ArgGroup::new(NOT_A_CLUSTER).args(["config_dir"]))]
 #[command(after_help = "When the first table of routes is in force, one line of JSON on standard output names the \
 addresses that were bound, for example {\"ready\":true,\"http\":\"127.0.0.1:6190\",\"admin\":\"127.0.0.1:9090\"}.\n\n\
 SIGTERM drains: /readyz turns 503, new requests are still served for drainDelay, running ones may take \
@@ -89,36 +103,45 @@ pub struct Serve {
     #[arg(long, value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
 
-    /// Where to answer /livez, /readyz, /metrics and /config, or `off` [default: 127.0.0.1:9090]
+    /// Where to answer /livez, /readyz, /metrics, /config and /explain, or `off` [default: 127.0.0.1:9090]
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub admin_listen: Option<String>,
+}
+
+/// Flags of whatever reads a cluster.
+#[derive(Debug, Clone, Default, ClapArgs)]
+#[command(next_help_heading = "With --kubernetes")]
+pub struct Reading {
+    /// How to reach the API server [default: $KUBECONFIG, ~/.kube/config, or the service account of the pod]
+    #[arg(long, value_name = "FILE", conflicts_with = NOT_A_CLUSTER)]
+    pub kubeconfig: Option<PathBuf>,
+
+    /// Which Secrets and ConfigMaps are watched: `Namespaces` or `Cluster` (those with the label
+    /// osp.flexworks.eu/watch=true), or `Named` (those that are referred to, one by one) [default: Namespaces]
+    #[arg(long, value_name = "MODE", conflicts_with = NOT_A_CLUSTER)]
+    pub watch_mode: Option<String>,
+
+    /// The namespaces to watch, for `Namespaces` and `Named`
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', conflicts_with = NOT_A_CLUSTER)]
+    pub watch_namespaces: Vec<String>,
+
+    /// Watch the labels of Namespaces: for selectors on more than a namespace's name
+    #[arg(long, conflicts_with = NOT_A_CLUSTER)]
+    pub namespace_labels: bool,
 }
 
 /// Flags of `osp serve --kubernetes`.
 #[derive(Debug, Clone, Default, ClapArgs)]
 #[command(next_help_heading = "With --kubernetes")]
 pub struct Cluster {
-    /// How to reach the API server [default: $KUBECONFIG, ~/.kube/config, or the service account of the pod]
-    #[arg(long, value_name = "FILE", conflicts_with = "config_dir")]
-    pub kubeconfig: Option<PathBuf>,
+    /// What is read, and how.
+    #[command(flatten)]
+    pub reading: Reading,
 
     /// What this process does: `all`, `proxy` (never writes to the cluster) or `controller` (writes statuses, serves no
     /// requests) [default: all]
     #[arg(long, value_name = "MODE", conflicts_with = "config_dir")]
     pub mode: Option<String>,
-
-    /// Which Secrets and ConfigMaps are watched: `Namespaces` or `Cluster` (those with the label
-    /// osp.flexworks.eu/watch=true), or `Named` (those that are referred to, one by one) [default: Namespaces]
-    #[arg(long, value_name = "MODE", conflicts_with = "config_dir")]
-    pub watch_mode: Option<String>,
-
-    /// The namespaces to watch, for `Namespaces` and `Named`
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', conflicts_with = "config_dir")]
-    pub watch_namespaces: Vec<String>,
-
-    /// Watch the labels of Namespaces: for selectors on more than a namespace's name
-    #[arg(long, conflicts_with = "config_dir")]
-    pub namespace_labels: bool,
 
     /// Name of the Lease whose holder writes statuses [default: osp-CLASS-leader]
     #[arg(long, value_name = "NAME", conflicts_with = "config_dir")]
@@ -153,9 +176,44 @@ pub struct Crds {
     pub write: Option<PathBuf>,
 }
 
-/// Flags of `osp explain`.
+/// Flags of `osp explain`: a request, and the one place that says which routes there are.
 #[derive(Debug, Clone, Default, ClapArgs)]
+#[command(group = ArgGroup::new("place").args(["config_dir", "kubernetes", "admin"]).required(true))]
+#[command(group = ArgGroup::new(NOT_A_CLUSTER).args(["config_dir", "admin"]))]
 pub struct Explain {
+    /// What is asked.
+    #[command(flatten)]
+    pub request: ExplainedRequest,
+
+    /// Decide by a directory of YAML documents, as for `osp serve --config-dir`
+    #[arg(long, value_name = "DIR")]
+    pub config_dir: Option<PathBuf>,
+
+    /// Decide by what is in a Kubernetes cluster now: read once, with your own rights, and nothing is written
+    #[arg(long)]
+    pub kubernetes: bool,
+
+    /// Ask a running OSP by its admin listener, which answers to its own machine only: run this in the pod, or after
+    /// `kubectl port-forward`
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub admin: Option<String>,
+
+    /// What `--kubernetes` needs to know.
+    #[command(flatten)]
+    pub reading: Reading,
+
+    /// Settings of the process, as for `osp serve --config`
+    #[arg(long, value_name = "FILE", conflicts_with = "admin", help_heading = "With --config-dir and --kubernetes")]
+    pub config: Option<PathBuf>,
+
+    /// Which documents would be served: those with this `spec.className` [default: osp]
+    #[arg(long, value_name = "NAME", conflicts_with = "admin", help_heading = "With --config-dir and --kubernetes")]
+    pub class: Option<String>,
+}
+
+/// The request that `osp explain` is about. The names are those of the parameters of `/explain`, too.
+#[derive(Debug, Clone, Default, PartialEq, Eq, ClapArgs)]
+pub struct ExplainedRequest {
     /// Who asks, as NAMESPACE/NAME of a ClientIdentity
     #[arg(long, value_name = "NAMESPACE/NAME")]
     pub client: String,
@@ -183,14 +241,6 @@ pub struct Explain {
     /// The base host that the request comes by
     #[arg(long, value_name = "HOST")]
     pub host: Option<String>,
-
-    /// Directory of YAML documents, as for `osp serve --config-dir`
-    #[arg(long, value_name = "DIR")]
-    pub config_dir: PathBuf,
-
-    /// Settings of the process, as for `osp serve --config`
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
 }
 
 /// Flags of `osp keygen`.
@@ -251,6 +301,38 @@ mod tests {
         assert!(parse(&["--kubernetes", "--watch-namespaces", "a,b", "--mode", "proxy"]));
         assert!(!parse(&["--config-dir", "d", "--mode", "proxy"]));
         assert!(!parse(&["--config-dir", "d", "--watch-namespaces", "a"]));
+    }
+
+    #[test]
+    fn an_explanation_has_one_source_and_its_flags_only() {
+        let parse = |flags: &str| {
+            let request = ["osp", "explain", "--client", "a/b", "--operation", "GetObject"];
+            Args::try_parse_from(request.into_iter().chain(flags.split_whitespace())).map_err(|error| error.to_string())
+        };
+        for flags in [
+            "--config-dir d --class blue --config f",
+            "--kubernetes --kubeconfig f --watch-mode Named --watch-namespaces a,b --namespace-labels --class c --config f",
+            "--admin 127.0.0.1:9090 --bucket b --key k --host h",
+        ] {
+            assert!(parse(flags).is_ok(), "{flags}: {:?}", parse(flags).err());
+        }
+        for flags in [
+            "",
+            "--config-dir d --kubernetes",
+            "--kubernetes --admin a:1",
+            "--admin a:1 --config-dir d",
+            "--admin a:1 --kubeconfig f",
+            "--admin a:1 --watch-namespaces a",
+            "--admin a:1 --config f",
+            "--admin a:1 --class c",
+            "--config-dir d --watch-mode Named",
+            "--config-dir d --namespace-labels",
+            "--kubernetes --mode proxy",
+            "--kubernetes --snapshot-dir d",
+        ] {
+            assert!(parse(flags).is_err(), "{flags}");
+        }
+        assert!(parse("").unwrap_err().contains("--config-dir <DIR>|--kubernetes|--admin <ADDRESS:PORT>"));
     }
 
     #[test]

@@ -70,7 +70,7 @@ mod wiring;
 use std::io::Write;
 use std::path::Path;
 
-pub use args::{Args, Check, Cluster, Command, Crds, Explain, Keygen, Serve};
+pub use args::{Args, Check, Cluster, Command, Crds, Explain, ExplainedRequest, Keygen, Reading, Serve};
 pub use config::{Config, ConfigError};
 pub use explain::explain;
 pub use keygen::keygen;
@@ -87,6 +87,9 @@ pub enum Failure {
     /// A listener that cannot be bound, or a part of the process that ended.
     #[error("{0}")]
     Serve(String),
+    /// Whoever was asked for an explanation does not give one.
+    #[error("{0}")]
+    Explain(String),
     /// The definitions of the kinds cannot be written where they are wanted.
     #[error("{0}")]
     Crds(String),

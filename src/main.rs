@@ -9,8 +9,9 @@ use osp::{Args, Command, Config};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    osp::telemetry::start_logging();
-    let outcome = match Args::parse().command {
+    let command = Args::parse().command;
+    osp::telemetry::start_logging(command.log_level());
+    let outcome = match command {
         Command::Serve(typed) => Config::read(&typed).map_err(osp::Failure::from).and_then(osp::run),
         Command::Check(typed) => osp::check(&typed),
         Command::Crds(typed) => osp::crds(typed.write.as_deref()),

@@ -23,6 +23,7 @@ use pingora_proxy::http_proxy;
 use serde_json::json;
 use tokio::sync::watch;
 
+pub(crate) use self::documents::table_of;
 use self::documents::{Announcement, DocumentSource, Following};
 use crate::admin::{self, Admin};
 use crate::telemetry::Metrics;
@@ -49,6 +50,7 @@ pub(crate) fn serve(config: Config) -> Result<(), Failure> {
         draining: watch.draining.clone(),
         metrics: metrics.clone(),
         settings: Arc::new(config.effective()),
+        base_hosts: Arc::from(config.base_hosts.as_slice()),
     };
     let draining = watch.draining.clone();
     let resolver = Box::new(SystemResolver::new(Arc::clone(&clock)));

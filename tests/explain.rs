@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
 
 use std::collections::BTreeMap;
+use std::process::Command;
 
-use osp::{Explain, explain};
-use osp_test_support::{ALICE, BOB, Key, Payload, Request, STRANGER, Signer, World};
+use osp::{Explain, ExplainedRequest, explain};
+use osp_test_support::{ALICE, BASE_HOST, BOB, Connection, Key, Payload, Request, STRANGER, Signer, World};
 
+const OSP: &str = env!("CARGO_BIN_EXE_osp");
 const SETS: usize = 50;
 const REQUESTS: usize = 40;
 const BUCKETS: [&str; 4] = ["one", "two", "three", "nobodys"];
@@ -175,18 +177,28 @@ impl Asked {
         Signer::new(self.key).sign(request, Payload::Sha256)
     }
 
+    /// By the directory; the running process must say the same, byte for byte.
     fn explained(&self, world: &World) -> BTreeMap<String, String> {
         let text = Some(self.text.to_owned());
-        let typed = Explain {
+        let request = ExplainedRequest {
             client: format!("team/{}", self.client),
             operation: self.operation.to_owned(),
             bucket: Some(self.bucket.to_owned()),
             key: text.clone().filter(|_| !self.lists()),
             prefix: text.filter(|_| self.lists()),
-            config_dir: world.config.path().to_owned(),
-            ..Explain::default()
+            ..ExplainedRequest::default()
         };
-        let text = explain(&typed).unwrap();
+        let part = if self.lists() { "prefix" } else { "key" };
+        let page = format!(
+            "/explain?client=team%2F{}&operation={}&bucket={}&{part}={}",
+            self.client,
+            self.operation,
+            self.bucket,
+            self.text.replace('/', "%2F")
+        );
+        let config_dir = Some(world.config.path().to_owned());
+        let text = explain(&Explain { request, config_dir, ..Explain::default() }).unwrap();
+        assert_eq!(world.gateway.admin_page(&page), (200, text.clone()), "{page}");
         text.lines()
             .filter_map(|line| line.split_once(": "))
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -275,7 +287,7 @@ fn agree(world: &World, asked: Asked, parts: &[Part]) -> &'static str {
 
 #[test]
 fn explain_the_gateway_and_a_model_agree_on_two_thousand_requests() {
-    let world = World::start(env!("CARGO_BIN_EXE_osp"));
+    let world = World::start(OSP);
     let mut dice = Dice(2026);
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for _ in 0..SETS {
@@ -294,4 +306,95 @@ fn explain_the_gateway_and_a_model_agree_on_two_thousand_requests() {
     for why in ["nobody", "absent", "outside", "broken", "denied", "not granted"] {
         assert!(counts[why] >= 10, "{why}: {counts:?}");
     }
+}
+
+/// `osp explain` as it is typed: its exit code, what it prints, what it complains of.
+fn typed(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let done = Command::new(OSP).arg("explain").args(arguments).env_clear().output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (done.status.code(), text(done.stdout), text(done.stderr))
+}
+
+#[test]
+fn explain_asks_a_running_process_and_says_what_a_request_is_told() {
+    let world = World::start(OSP);
+    let admin = world.gateway.admin().to_string();
+    let settings = world.tls_dir().join("osp.yaml");
+    let dir = ["--config-dir", world.config.path().to_str().unwrap(), "--config", settings.to_str().unwrap()];
+    world.backend.seed("alpha-at-backend", "team-a/ä +%2F", b"text");
+    for (client, key, asked, status) in [
+        ("team/bob", "team-a/ä +%2F", "GET", 200),
+        ("team/bob", "team-a/secret/x", "GET", 403),
+        ("team/nobody", "k", "GET", 403),
+    ] {
+        let operation = ["--client", client, "--operation", "GetObject", "--bucket", "alpha", "--key", key];
+        let (code, told, complaint) = typed(&[&["--admin", &admin], &operation[..]].concat());
+        assert_eq!((code, complaint.as_str()), (Some(0), ""), "{told}");
+        assert_eq!((code, told.clone(), complaint), typed(&[&dir[..], &operation].concat()));
+        let signer = Signer::new(if client == "team/bob" { BOB } else { STRANGER });
+        let path = format!(
+            "/alpha/{}",
+            key.replace('%', "%25").replace('ä', "%C3%A4").replace(' ', "%20").replace('+', "%2B")
+        );
+        let answer = world.send(&signer.sign(world.request(asked, &path), Payload::Sha256));
+        assert_eq!(answer.status, status, "{key}: {}", answer.text());
+        let said = answer.code().map_or("decision: allow".to_owned(), |code| format!("code: {code}"));
+        assert!(told.lines().any(|line| line == said), "{said}: {told}");
+    }
+    // The base hosts are those of the process: a route for this host only.
+    let route = format!(
+        "apiVersion: osp.flexworks.eu/v1alpha1\nkind: BucketRoute\nmetadata: {{name: hosted, namespace: team}}\nspec:\n  \
+         match: {{bucket: hosted, hosts: [{BASE_HOST}]}}\n  backends: [{{name: main, endpoint: \"{}\", bucket: beta, \
+         credentialRef: {{name: backend}}}}]\n  access: [{{name: all, clientRef: {{name: alice}}, permissions: [List]}}]\n",
+        world.backend.endpoint()
+    );
+    let _ = world.apply("hosted.yaml", &route);
+    let buckets = |host: &str| {
+        let told =
+            typed(&["--admin", &admin, "--client", "team/alice", "--operation", "ListBuckets", "--host", host]).1;
+        told.lines().filter_map(|line| line.strip_prefix("shows: ").map(str::to_owned)).collect::<Vec<_>>()
+    };
+    assert_eq!(buckets("elsewhere.example"), ["alpha", "beta", "mapped"]);
+    assert_eq!(buckets(&BASE_HOST.to_uppercase()), ["alpha", "beta", "hosted", "mapped"]);
+}
+
+#[test]
+fn mistakes_and_silence_are_exit_1_with_every_reason() {
+    let world = World::start(OSP);
+    let admin = world.gateway.admin().to_string();
+    let wrong = ["--client", "alice", "--operation", "GetObject", "--bucket", "NO", "--key", "k"];
+    let (code, told, complaint) = typed(&[&["--admin", &admin], &wrong[..]].concat());
+    assert_eq!((code, told.as_str()), (Some(1), ""));
+    let lines: Vec<&str> = complaint.lines().collect();
+    assert_eq!(lines.len(), 2, "{complaint}");
+    assert!(lines[0].starts_with("osp: client: ") && lines[1].starts_with("osp: bucket: "), "{complaint}");
+
+    let (status, body) =
+        world.gateway.admin_page("/explain?client=team/alice&operation=GetObject&bucket=alpha&bucket=beta&x=");
+    assert_eq!(status, 400);
+    assert_eq!(body.lines().count(), 3, "{body}");
+    let (status, body) = world.gateway.admin_page("/explain?client=team/alice&operation=GetObject&bucket=alpha&key=k");
+    assert!(status == 200 && body.starts_with("decision: allow\n"), "{body}");
+    let post =
+        Request::new("POST", &admin, "/explain?client=team/alice&operation=ListBuckets").header("Connection", "close");
+    assert_eq!(Connection::plain(world.gateway.admin()).send(&post).unwrap().status, 405);
+
+    let (code, _, complaint) = typed(&["--client", "a/b", "--operation", "ListBuckets"]);
+    assert!(code == Some(2) && complaint.contains("--kubernetes"), "{complaint}");
+    drop(world);
+    let (code, _, complaint) = typed(&["--admin", &admin, "--client", "a/b", "--operation", "ListBuckets"]);
+    assert_eq!(code, Some(1));
+    assert!(complaint.starts_with(&format!("osp: {admin}: cannot connect: ")), "{complaint}");
+}
+
+#[test]
+fn the_longest_key_and_the_longest_source_fit_into_one_question() {
+    let world = World::start(OSP);
+    let admin = world.gateway.admin().to_string();
+    let key = "ü".repeat(512);
+    let source = format!("alpha/{}", "%C3%BC".repeat(512));
+    let copy = ["--client", "team/alice", "--operation", "CopyObject", "--bucket", "alpha", "--key", &key];
+    let (code, told, complaint) = typed(&[&["--admin", &admin, "--source", &source], &copy[..]].concat());
+    assert_eq!((code, complaint.as_str()), (Some(0), ""));
+    assert!(told.starts_with("decision: allow\n") && told.contains(&format!("Read on alpha/{key}: allowed")), "{told}");
 }

@@ -17,11 +17,13 @@ fn fixture() -> Fixture {
     let (publisher, table) = live();
     let (drain, draining) = watch::channel(false);
     let settings = Arc::new(json!({ "region": "eu-de" }));
-    Fixture { admin: Admin { table, draining, metrics: Metrics::new().unwrap(), settings }, publisher, drain }
+    let base_hosts = Arc::from(["s3.example.com".to_owned()]);
+    let admin = Admin { table, draining, metrics: Metrics::new().unwrap(), settings, base_hosts };
+    Fixture { admin, publisher, drain }
 }
 
 fn status(fixture: &Fixture, peer: &str, method: Method, path: &str) -> u16 {
-    answer(&fixture.admin, peer.parse().unwrap(), &method, path).status().as_u16()
+    answer(&fixture.admin, peer.parse().unwrap(), &method, &path.parse().unwrap()).status().as_u16()
 }
 
 /// A request over a socket, as a scraper sends it; the whole answer.
@@ -63,6 +65,26 @@ fn only_reading_is_possible() {
     assert_eq!(status(&fixture, LOOPBACK, Method::POST, "/livez"), 405);
     assert_eq!(status(&fixture, LOOPBACK, Method::PUT, "/config"), 405);
     assert_eq!(status(&fixture, LOOPBACK, Method::GET, "/"), 404);
+}
+
+#[test]
+fn explanations_are_for_loopback_peers_that_only_read_and_ask_well() {
+    const ASKED: &str = "/explain?client=team/spark&operation=GetObject&bucket=data&key=k";
+    let fixture = fixture();
+    assert_eq!(status(&fixture, LOOPBACK, Method::GET, ASKED), 503, "no table yet");
+    fixture.publisher.publish(RouteTable::default());
+    for peer in [LOOPBACK, "::1", "::ffff:127.0.0.1"] {
+        assert_eq!(status(&fixture, peer, Method::GET, ASKED), 200, "{peer}");
+    }
+    for peer in ["10.0.0.7", "::ffff:10.0.0.7", "2001:db8::1"] {
+        assert_eq!(status(&fixture, peer, Method::GET, ASKED), 403, "{peer}");
+        assert_eq!(status(&fixture, peer, Method::GET, "/explain"), 403, "{peer}: nothing is read of it");
+    }
+    assert_eq!(status(&fixture, LOOPBACK, Method::HEAD, ASKED), 200);
+    assert_eq!(status(&fixture, LOOPBACK, Method::POST, ASKED), 405);
+    for query in ["", "?", "?client=team/spark", "?client=a/b&operation=GetObject&bucket=data", "?client=%"] {
+        assert_eq!(status(&fixture, LOOPBACK, Method::GET, &format!("/explain{query}")), 400, "{query}");
+    }
 }
 
 #[tokio::test]

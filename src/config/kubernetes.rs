@@ -7,7 +7,7 @@ use osp_controller::kube::WatchMode;
 
 use super::settings::Settings;
 use super::value;
-use crate::args::Serve;
+use crate::args::{Reading, Serve};
 
 /// Where documents come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl Kubernetes {
     fn read(settings: &mut Settings, typed: &Serve, class: &str) -> Self {
         let flags = &typed.cluster;
         let mode = settings.flag_or_parsed(("mode", "--mode"), flags.mode.as_deref(), Mode::parse, || Mode::All);
-        let watch = watch(settings, typed);
+        let watch = watch(settings, &flags.reading);
         let name = |flag: Option<&String>, key, place, settings: &mut Settings, default: Option<String>| {
             let parse = |text: &str| value::object_name(text).map(Some);
             settings.flag_or_parsed((key, place), flag.map(String::as_str), parse, || default.clone())
@@ -78,10 +78,10 @@ impl Kubernetes {
         let lease_namespace =
             name(flags.lease_namespace.as_ref(), "leaseNamespace", "--lease-namespace", settings, None);
         Self {
-            kubeconfig: settings.path("kubeconfig", "--kubeconfig", flags.kubeconfig.as_deref()),
+            kubeconfig: settings.path("kubeconfig", "--kubeconfig", flags.reading.kubeconfig.as_deref()),
             mode,
             watch,
-            namespace_labels: settings.flag_or_switch("namespaceLabels", flags.namespace_labels),
+            namespace_labels: settings.flag_or_switch("namespaceLabels", flags.reading.namespace_labels),
             lease_name: lease_name.unwrap_or(default),
             lease_namespace,
             snapshot_dir: settings.path("snapshotDir", "--snapshot-dir", flags.snapshot_dir.as_deref()),
@@ -127,12 +127,12 @@ impl Mode {
     }
 }
 
-fn watch(settings: &mut Settings, typed: &Serve) -> WatchMode {
+fn watch(settings: &mut Settings, typed: &Reading) -> WatchMode {
     let in_file: Vec<String> = settings.list("watchNamespaces", value::label);
     let mut namespaces = BTreeSet::from_iter(in_file);
-    if !typed.cluster.watch_namespaces.is_empty() {
+    if !typed.watch_namespaces.is_empty() {
         namespaces.clear();
-        for text in &typed.cluster.watch_namespaces {
+        for text in &typed.watch_namespaces {
             match value::label(text) {
                 Ok(name) => drop(namespaces.insert(name)),
                 Err(reason) => settings.error("--watch-namespaces", reason),
@@ -145,7 +145,7 @@ fn watch(settings: &mut Settings, typed: &Serve) -> WatchMode {
         "Cluster" => Ok(WatchMode::Cluster),
         _ => Err(format!("{text:?} is none of Namespaces, Named, Cluster")),
     };
-    let typed = typed.cluster.watch_mode.as_deref();
+    let typed = typed.watch_mode.as_deref();
     let mode =
         settings.flag_or_parsed(("watchMode", "--watch-mode"), typed, parse, || WatchMode::Namespaces(BTreeSet::new()));
     match (mode, namespaces.is_empty()) {

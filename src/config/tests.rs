@@ -1,7 +1,7 @@
 use osp_controller::kube::WatchMode;
 
 use super::*;
-use crate::args::Cluster;
+use crate::args::{Cluster, Reading};
 
 fn typed() -> Serve {
     Serve { config_dir: Some("routes".into()), ..Serve::default() }
@@ -209,7 +209,8 @@ fn a_cluster_is_described_by_flags_or_by_the_file() {
     assert_eq!((read.kubeconfig, read.snapshot_dir), (Some("k".into()), Some("/run/osp".into())));
     assert_eq!(cluster(&config.clone().unwrap().effective().to_string()), config, "it reads back");
 
-    let flags = Cluster { watch_mode: Some("Cluster".to_owned()), ..Cluster::default() };
+    let reading = Reading { watch_mode: Some("Cluster".to_owned()), ..Reading::default() };
+    let flags = Cluster { reading, ..Cluster::default() };
     let typed = Serve { kubernetes: true, cluster: flags, ..Serve::default() };
     let read = kubernetes(Config::resolve(&typed, file("class: blue\nwatchMode: Named")).unwrap());
     assert_eq!((read.watch, read.mode), (WatchMode::Cluster, Mode::All));

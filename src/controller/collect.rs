@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use osp_core::model::{self, Claim, Entry, Object, ObjectName, Problem, ProcessRules, Reason, Snapshot};
-use osp_core::table::Rejection;
+use osp_core::table::{Compiled, Problems, Rejection, compile};
 use serde_json::Value;
 
 use crate::finding::{Finding, Origin};
@@ -60,6 +60,16 @@ impl Loaded {
         let mut findings: Vec<Finding> = self.findings.iter().cloned().chain(rejected).collect();
         findings.sort();
         findings
+    }
+
+    /// Compiles it; what is wrong stands in the table, too, each line with its file.
+    #[must_use]
+    pub fn compile(&self) -> Compiled {
+        let compiled = compile(&self.snapshot);
+        let problems = Problems::sort(&self.snapshot, &compiled.rejections, |one| {
+            self.locate(one.kind, &one.name, &one.problem).iter().map(ToString::to_string).collect()
+        });
+        Compiled { table: compiled.table.with_problems(problems), ..compiled }
     }
 
     fn place(&mut self, kind: &str, name: ObjectName, lowered: Lowered) {

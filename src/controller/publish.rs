@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use osp_core::model::ProcessRules;
-use osp_core::table::{Publisher, compile};
+use osp_core::table::Publisher;
 use tokio::task::spawn_blocking;
 
 use crate::collect::Loaded;
@@ -71,7 +71,7 @@ impl Configurator {
             tracing::debug!("configuration unchanged");
             return Outcome::Unchanged;
         }
-        let compiled = compile(&loaded.snapshot);
+        let compiled = loaded.compile();
         let findings = loaded.findings_with(&compiled.rejections);
         let applied = Applied {
             fingerprint: compiled.table.fingerprint(),

@@ -1,6 +1,7 @@
 use osp_test_support::documents::ConfigDir;
 
 use super::*;
+use crate::args::ExplainedRequest;
 
 const DOCUMENTS: &str = "
 {apiVersion: osp.flexworks.eu/v1alpha1, kind: BucketRoute, metadata: {name: raw, namespace: team}, spec: {
@@ -20,22 +21,28 @@ const DOCUMENTS: &str = "
 ---
 {apiVersion: v1, kind: Secret, metadata: {name: spark-key, namespace: team},
  stringData: {AWS_ACCESS_KEY_ID: AKIASPARK, AWS_SECRET_ACCESS_KEY: secret}}
+---
+{apiVersion: osp.flexworks.eu/v1alpha1, kind: ClientIdentity, metadata: {name: keyless, namespace: team},
+ spec: {accessKey: {secretRefs: [{name: gone}]}}}
 ";
 
-fn ask(operation: &str, bucket: Option<&str>, key: Option<&str>, prefix: Option<&str>) -> String {
+fn ask_of(client: &str, operation: &str, bucket: Option<&str>, key: Option<&str>, prefix: Option<&str>) -> String {
     let dir = ConfigDir::default();
     dir.write("all.yaml", DOCUMENTS);
     let text = |text: Option<&str>| text.map(str::to_owned);
-    explain(&Explain {
-        client: "team/spark".to_owned(),
+    let request = ExplainedRequest {
+        client: client.to_owned(),
         operation: operation.to_owned(),
         bucket: text(bucket),
         key: text(key),
         prefix: text(prefix),
-        config_dir: dir.path().to_owned(),
-        ..Explain::default()
-    })
-    .unwrap()
+        ..ExplainedRequest::default()
+    };
+    explain(&Explain { request, config_dir: Some(dir.path().to_owned()), ..Explain::default() }).unwrap()
+}
+
+fn ask(operation: &str, bucket: Option<&str>, key: Option<&str>, prefix: Option<&str>) -> String {
+    ask_of("team/spark", operation, bucket, key, prefix)
 }
 
 #[test]
@@ -84,22 +91,92 @@ fn a_broken_route_is_explained_by_its_problems() {
 }
 
 #[test]
+fn a_client_that_nobody_can_be_is_explained_by_its_problems() {
+    let told = ask_of("team/keyless", "GetObject", Some("data"), Some("raw/x"), None);
+    assert!(told.contains("code: InvalidAccessKeyId\n"), "{told}");
+    let problem = "problem: all.yaml#6 ClientIdentity team/keyless spec.accessKey.secretRefs[0].name: SecretNotFound: ";
+    assert!(told.contains(problem), "{told}");
+    let nobody = ask_of("team/nobody", "GetObject", Some("data"), Some("raw/x"), None);
+    assert!(nobody.contains("code: InvalidAccessKeyId\n") && !nobody.contains("problem:"), "{nobody}");
+}
+
+#[test]
+fn a_broken_source_of_a_copy_is_explained_by_its_problems() {
+    let dir = ConfigDir::default();
+    dir.write("all.yaml", DOCUMENTS);
+    let request = ExplainedRequest {
+        client: "team/spark".to_owned(),
+        operation: "CopyObject".to_owned(),
+        bucket: Some("data".to_owned()),
+        key: Some("raw/x".to_owned()),
+        source: Some("broken/x".to_owned()),
+        ..ExplainedRequest::default()
+    };
+    let told = explain(&Explain { request, config_dir: Some(dir.path().to_owned()), ..Explain::default() }).unwrap();
+    assert!(told.contains("reason: route_broken\n") && told.contains("problem: all.yaml#2 BucketRoute"), "{told}");
+}
+
+#[test]
 fn everything_that_is_typed_wrongly_is_said() {
-    let typed = Explain {
+    let typed = |request: ExplainedRequest| Explain { request, config_dir: Some(".".into()), ..Explain::default() };
+    let wrong = typed(ExplainedRequest {
         client: "spark".to_owned(),
         operation: "Nonsense".to_owned(),
         bucket: Some("A".to_owned()),
         key: Some("k".repeat(1025)),
-        ..Explain::default()
-    };
-    let Err(Failure::Config(errors)) = explain(&typed) else { panic!() };
+        ..ExplainedRequest::default()
+    });
+    let Err(Failure::Config(errors)) = explain(&wrong) else { panic!() };
     assert_eq!(errors.iter().map(|error| error.place.as_str()).collect::<Vec<_>>(), ["--client", "--bucket", "--key"]);
-    let without_key = Explain {
-        client: "a/b".to_owned(),
+    let without_key = typed(ExplainedRequest {
+        client: "a".to_owned(),
         operation: "GetObject".to_owned(),
         bucket: Some("data".to_owned()),
-        ..Explain::default()
-    };
+        ..ExplainedRequest::default()
+    });
     let Err(Failure::Config(errors)) = explain(&without_key) else { panic!() };
-    assert_eq!(errors[0].place, "--operation");
+    assert_eq!(errors.iter().map(|error| error.place.as_str()).collect::<Vec<_>>(), ["--client", "--operation"]);
+}
+
+/// A listener that gives this answer to one request.
+fn answering(answer: &'static str) -> String {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.read(&mut [0; 4096]).unwrap();
+        stream.write_all(answer.as_bytes()).unwrap();
+    });
+    address
+}
+
+fn ask_at(admin: &str) -> Result<String, Failure> {
+    let request = ExplainedRequest { client: "a/b".to_owned(), ..ExplainedRequest::default() };
+    explain(&Explain { request, admin: Some(admin.to_owned()), ..Explain::default() })
+}
+
+#[test]
+fn whoever_is_asked_and_cannot_answer_is_told_of_clearly() {
+    let good = answering("HTTP/1.1 200 OK\r\ncontent-length: 16\r\n\r\ndecision: allow\n");
+    assert_eq!(ask_at(&good).unwrap(), "decision: allow\n");
+    for (answer, expected) in [
+        ("HTTP/1.1 400 Bad Request\r\ncontent-length: 17\r\n\r\nkey: bad\nhost: x\n", "key: bad\nhost: x"),
+        ("HTTP/1.1 403 Forbidden\r\ncontent-length: 3\r\n\r\nno\n", "ADDRESS: no: run `osp explain` where OSP runs"),
+        ("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n", "ADDRESS: there is no /explain"),
+        ("HTTP/1.1 503 x\r\ncontent-length: 3\r\n\r\nno\n", "ADDRESS: 503 Service Unavailable: no"),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nno", "ADDRESS: no answer of OSP's admin listener: "),
+        ("SSH-2.0-x\r\n\r\n", "ADDRESS: no answer of OSP's admin listener: "),
+    ] {
+        let address = answering(answer);
+        let Err(Failure::Explain(told)) = ask_at(&address) else { panic!("{answer}") };
+        assert!(told.starts_with(&expected.replace("ADDRESS", &address)), "{answer}: {told}");
+    }
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let Err(Failure::Explain(told)) = ask_at(&closed) else { panic!() };
+    assert!(told.starts_with(&format!("{closed}: cannot connect: ")), "{told}");
+    for nonsense in ["9090", "http://127.0.0.1:9090", "127.0.0.1:0", ""] {
+        let Err(Failure::Config(errors)) = ask_at(nonsense) else { panic!("{nonsense}") };
+        assert_eq!(errors[0].place, "--admin", "{nonsense}");
+    }
 }

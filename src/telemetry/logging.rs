@@ -18,20 +18,21 @@ const CAPPED_CRATES: [&str; 4] = ["pingora", "h2", "hyper", "rustls"];
 /// `osp_controller` says once what failed.
 const ERRORS_ONLY: &str = "kube";
 
-/// Starts logging for the whole process. Calling it again changes nothing.
-pub fn start_logging() {
+/// Starts logging for the whole process, at `default` unless the environment says otherwise. Calling it again changes
+/// nothing.
+pub fn start_logging(default: LevelFilter) {
     let directives = std::env::var(VARIABLE).unwrap_or_default();
-    let (filter, complaint) = filter(&directives);
+    let (filter, complaint) = filter(&directives, default);
     let json = !std::io::stderr().is_terminal();
     // It fails when a subscriber is there already, as in a test that starts the gateway in process: keep that one.
     let _ = subscriber(filter, json, std::io::stderr).try_init();
     if let Some(complaint) = complaint {
-        tracing::warn!("{VARIABLE} is not understood, logging at info: {complaint}");
+        tracing::warn!("{VARIABLE} is not understood, logging at {default}: {complaint}");
     }
 }
 
-fn filter(directives: &str) -> (EnvFilter, Option<String>) {
-    let builder = || EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
+fn filter(directives: &str, default: LevelFilter) -> (EnvFilter, Option<String>) {
+    let builder = || EnvFilter::builder().with_default_directive(default.into());
     match builder().parse(directives) {
         Ok(filter) => (filter, None),
         Err(error) => (builder().parse_lossy(""), Some(error.to_string())),
@@ -86,7 +87,7 @@ mod tests {
     fn logged(directives: &str, json: bool, events: impl FnOnce()) -> String {
         let sink = Sink::default();
         let writer = sink.clone();
-        let subscriber = subscriber(filter(directives).0, json, move || writer.clone());
+        let subscriber = subscriber(filter(directives, LevelFilter::INFO).0, json, move || writer.clone());
         tracing::subscriber::with_default(subscriber, events);
         String::from_utf8(sink.0.lock().unwrap().clone()).unwrap()
     }
@@ -141,7 +142,7 @@ mod tests {
 
     #[test]
     fn directives_that_make_no_sense_log_at_info_with_a_complaint() {
-        assert!(filter("osp=loud").1.is_some());
-        assert!(filter("osp=debug,warn").1.is_none());
+        assert!(filter("osp=loud", LevelFilter::INFO).1.is_some());
+        assert!(filter("osp=debug,warn", LevelFilter::INFO).1.is_none());
     }
 }

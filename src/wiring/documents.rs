@@ -4,15 +4,19 @@ use std::io::Write;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use osp_controller::kube::{self, Cluster, LeaseName, Source, Stop};
+use osp_controller::kube::{self, Cluster, LeaseName, OnceError, Source, Stop};
 use osp_controller::{Configurator, Outcome};
-use osp_core::table::Publisher;
-use osp_dataplane::Clock;
+use osp_core::table::{Publisher, RouteTable};
+use osp_dataplane::{Clock, SystemClock};
 
 use super::failure;
 use crate::config::{Documents, Kubernetes, Mode};
 use crate::telemetry::{ConfigMetrics, InForce, Metrics};
 use crate::{Config, Failure};
+
+/// What to do about it.
+const OTHER_RIGHTS: &str =
+    "all of it must be readable for a true answer: ask as somebody who may, or ask a running OSP (--admin)";
 
 /// Keeps the table in step for as long as it is polled. Must not end.
 pub(super) type Following = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -90,6 +94,21 @@ impl DocumentSource {
             }),
         })
     }
+}
+
+/// The table that a process with these settings would begin with: the cluster is read once.
+pub(crate) fn table_of(config: &Config, wanted: &Kubernetes) -> Result<Arc<RouteTable>, Failure> {
+    let unreadable = |why: &dyn std::fmt::Display| Failure::Explain(why.to_string());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failure)?;
+    runtime.block_on(async {
+        let cluster = Cluster::find(wanted.kubeconfig.as_deref()).await.map_err(|why| unreadable(&why))?;
+        let clock = SystemClock::default();
+        let table = kube::once(cluster, kube_settings(config, wanted), Arc::new(move || clock.now())).await;
+        table.map_err(|why| match why {
+            OnceError::Refused(_) => unreadable(&format!("{why}\n{OTHER_RIGHTS}")),
+            why => unreadable(&why),
+        })
+    })
 }
 
 impl Told {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use osp_core::Timestamp;
 use osp_core::model::{self, CredentialKind, Kind, ObjectName, Problem, Snapshot};
 use osp_core::sigv4::AccessKeyId;
-use osp_core::table::{Publisher, Rejection, compile};
+use osp_core::table::{Problems, Publisher, Rejection, compile};
 use tokio::time::Instant;
 
 use super::conditions::{Desired, Unseen, Verdict, conditions};
@@ -80,7 +80,9 @@ pub fn build(store: &Store, publisher: &Publisher, settings: &Settings) -> Built
     let fingerprint = compiled.table.fingerprint();
     let broken = compiled.table.broken().count();
     // Before anybody may say that it is programmed.
-    publisher.publish(compiled.table);
+    let told =
+        Problems::sort(store.snapshot(), &compiled.rejections, |one| vec![line(one.kind, &one.name, &one.problem)]);
+    publisher.publish(compiled.table.with_problems(told));
     let named = matches!(settings.watch, WatchMode::Named(_));
     let (rejections, notices) = (by_object(&compiled.rejections), by_object(&compiled.notices));
     let mut rejected: BTreeMap<Kind, usize> = BTreeMap::new();
@@ -168,11 +170,13 @@ fn fields((kind, name): &Key, snapshot: &Snapshot) -> BTreeMap<&'static str, Str
 }
 
 fn problems(store: &Store, rejections: &[Rejection]) -> BTreeSet<String> {
-    let line = |kind: &str, name: &ObjectName, problem: &Problem| {
-        let Problem { field, reason, message } = problem;
-        format!("{kind} {name} {field}: {reason}: {message}")
-    };
     let compiled = rejections.iter().map(|one| line(one.kind, &one.name, &one.problem));
     let lowered = store.problems().map(|(key, problem)| line(key.0.as_str(), &key.1, problem));
     compiled.chain(lowered).collect()
+}
+
+/// For people: `BucketRoute team-a/data spec.match.bucket: Conflicted: ...`.
+fn line(kind: &str, name: &ObjectName, Problem { field, reason, message }: &Problem) -> String {
+    let space = if field.is_empty() { "" } else { " " };
+    format!("{kind} {name}{space}{field}: {reason}: {message}")
 }

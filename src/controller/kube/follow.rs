@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::client::listening;
 use super::object::{Object, resource};
-use super::resilient::{resilient, status_code};
+use super::resilient::{resilient, status_code, told};
 use super::scope::Scope;
 
 /// What one watch tells.
@@ -126,7 +126,7 @@ async fn pass_on<K>(
             Ok(Event::InitDone) => Some(Seen::InitDone),
             Ok(Event::Apply(object)) => strip(object).map(Seen::Applied),
             Ok(Event::Delete(object)) => strip(object).map(Seen::Deleted),
-            Err(error) => Some(Seen::Failed { status: status_code(&error), message: error.to_string() }),
+            Err(error) => Some(Seen::Failed { status: status_code(&error), message: told(&error) }),
         };
         let Some(seen) = seen else { continue };
         if !teller.tell(seen).await {

@@ -24,6 +24,7 @@ mod lease;
 mod metrics;
 mod named;
 mod object;
+mod once;
 mod references;
 mod resilient;
 mod scope;
@@ -44,6 +45,7 @@ use osp_core::model::ProcessRules;
 pub use client::{ClientError, Cluster};
 pub use farewell::Stop;
 pub use metrics::Metrics;
+pub use once::{OnceError, once};
 pub use scope::WatchMode;
 pub use source::Source;
 

@@ -3,11 +3,13 @@
 //! Not kube's `default_backoff`: the `Init` that precedes every LIST resets it, so a failing LIST is repeated without end
 //! at the shortest pause. Here only time without an error does.
 
+use std::error::Error;
 use std::fmt::Debug;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
 use futures::stream::{BoxStream, Stream, StreamExt, unfold};
+use kube::core::Status;
 use kube::runtime::watcher::{self, watcher};
 use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
@@ -88,12 +90,29 @@ impl Pace {
 
 /// The HTTP status inside an error, in whichever shape it came.
 pub fn status_code(error: &watcher::Error) -> Option<u16> {
+    status(error).map(|status| status.code)
+}
+
+/// An error for people: what the server says, or the error with its innermost cause.
+pub fn told(error: &watcher::Error) -> String {
+    if let Some(status) = status(error).filter(|status| !status.message.is_empty()) {
+        return status.message.clone();
+    }
+    let mut cause: &dyn Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    let (text, cause) = (error.to_string(), cause.to_string());
+    if text.contains(&cause) { text } else { format!("{text}: {cause}") }
+}
+
+fn status(error: &watcher::Error) -> Option<&Status> {
     use kube::Error::Api;
     match error {
         watcher::Error::WatchError(status)
         | watcher::Error::InitialListFailed(Api(status))
         | watcher::Error::WatchStartFailed(Api(status))
-        | watcher::Error::WatchFailed(Api(status)) => Some(status.code),
+        | watcher::Error::WatchFailed(Api(status)) => Some(status),
         _ => None,
     }
 }

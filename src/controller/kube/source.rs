@@ -17,7 +17,7 @@ use super::status::Board;
 use super::{Applied, Settings, WallClock};
 
 /// Messages on their way from all watches; a full queue slows the reading of watches and loses nothing.
-const QUEUE: usize = 1024;
+pub(super) const QUEUE: usize = 1024;
 /// Ages, forbidden scopes and the snapshot on disk are looked at this often.
 const LOOK: Duration = Duration::from_secs(1);
 

@@ -5,6 +5,7 @@ mod bucket;
 mod compile;
 mod health;
 mod live;
+mod problems;
 mod route_table;
 mod selection;
 
@@ -13,6 +14,7 @@ pub use bucket::Asker;
 pub use compile::{Compiled, Rejection, compile};
 pub use health::{Admission, Change, Health, Outcome, RetryBudget};
 pub use live::{Publisher, Reader, live};
+pub use problems::Problems;
 pub(crate) use route_table::Part;
 pub use route_table::{Lookup, RouteTable, ServedRoute};
 pub use selection::{Tried, choose};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Backends;
 use super::bucket::{Asker, Bucket, View};
+use super::problems::Problems;
 use crate::access::{Policy, Principal};
 use crate::model::{ClientSecret, ObjectName};
 use crate::s3::BucketName;
@@ -49,6 +50,7 @@ pub struct RouteTable {
     /// Every usable route, by name.
     pub(super) routes: BTreeMap<ObjectName, Arc<ServedRoute>>,
     pub(super) some_bucket_unreadable: bool,
+    pub(super) problems: Problems,
     pub(super) fingerprint: u64,
 }
 
@@ -97,6 +99,18 @@ impl RouteTable {
 
     fn is_reserved(&self, host: Option<&str>) -> bool {
         host.is_some_and(|host| self.reserved_hosts.contains(host))
+    }
+
+    /// The same table with what is wrong beside it: for people, and no part of its fingerprint.
+    #[must_use]
+    pub fn with_problems(self, problems: Problems) -> Self {
+        Self { problems, ..self }
+    }
+
+    /// What was wrong with the documents that it was made of, if that was told.
+    #[must_use]
+    pub fn problems(&self) -> &Problems {
+        &self.problems
     }
 
     /// True when some route is about this bucket, for whomever and however well: only such names may be labels.

@@ -2,6 +2,7 @@
 
 mod changes;
 mod named;
+mod once;
 mod outage;
 mod scopes;
 mod snapshot_dir;

@@ -1,0 +1,71 @@
+//! The one answer: decided by a table, whoever has it.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use osp_core::Denial;
+use osp_core::access::explain as decide;
+use osp_core::table::RouteTable;
+
+use super::Asked;
+
+/// Decides, and says why: one `field: value` a line.
+pub(crate) fn told(asked: &Asked, table: &RouteTable) -> String {
+    let explanation = decide(asked.hypothesis(), table);
+    let mut out = String::new();
+    let mut line = |field: &str, value: &str| {
+        // A `String` takes everything.
+        let _ = writeln!(out, "{field}: {value}");
+    };
+    line("decision", if explanation.denial.is_none() { "allow" } else { "deny" });
+    line("principal", &asked.principal.to_string());
+    line("operation", asked.operation.name());
+    if let Some(bucket) = asked.operation.bucket() {
+        line("bucket", bucket.as_str());
+    }
+    if let Some(key) = asked.operation.key() {
+        line("key", &key.as_str().escape_debug().to_string());
+    }
+    if let Some(denial) = &explanation.denial {
+        let row = denial.row();
+        line("status", &row.status.to_string());
+        line("code", row.code);
+        line("reason", row.reason);
+        line("blame", row.blame.label());
+        line("message", &denial.to_string());
+    }
+    for check in &explanation.checks {
+        line("check", &check.to_string());
+    }
+    if let Some(to) = &explanation.destination {
+        line("route", &to.route.to_string());
+        line("backend", &to.backend);
+        line("endpoint", &to.endpoint);
+        line("backendBucket", &to.bucket);
+        if let Some(key) = &to.key {
+            line("backendKey", &key.escape_debug().to_string());
+        }
+        line("credential", &to.credential.to_string());
+    }
+    for bucket in &explanation.buckets {
+        line("shows", bucket.as_str());
+    }
+    for problem in problems(asked, explanation.denial.as_ref(), table) {
+        line("problem", problem);
+    }
+    out
+}
+
+/// What is wrong with the documents that the request needs, where that is why.
+fn problems<'t>(asked: &Asked, denial: Option<&Denial>, table: &'t RouteTable) -> BTreeSet<&'t str> {
+    let problems = table.problems();
+    let source = asked.operation.copy_source().map(|source| &source.bucket);
+    let of_buckets =
+        || asked.operation.bucket().into_iter().chain(source).flat_map(move |bucket| problems.of_bucket(bucket));
+    match denial {
+        Some(Denial::RouteBroken | Denial::NoSuchBucket(_)) => of_buckets().collect(),
+        Some(Denial::NotReady) => of_buckets().chain(problems.of_any_bucket()).collect(),
+        Some(Denial::UnknownAccessKey) => problems.of_client(asked.principal.identity()).collect(),
+        _ => BTreeSet::new(),
+    }
+}
