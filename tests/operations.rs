@@ -135,7 +135,8 @@ fn section_4_2_sub_resources_of_objects_are_put_got_and_deleted_under_the_backen
         assert_eq!((got.element("ObjectSize").as_deref(), got.element("ETag")), (Some("7"), None));
         assert_eq!(seen.line(), format!("GET {target}?attributes="));
 
-        let (_, seen) = world.forwarded(&alice.signed("POST", &at, "restore", "<RestoreRequest><Days>1</Days></RestoreRequest>"));
+        let (_, seen) =
+            world.forwarded(&alice.signed("POST", &at, "restore", "<RestoreRequest><Days>1</Days></RestoreRequest>"));
         assert_eq!(seen.line(), format!("POST {target}?restore="));
         let (restored, _) = world.forwarded(&alice.signed("POST", &at, "restore", "<RestoreRequest/>"));
         assert_eq!(restored.header("x-amz-restore-output-path"), None);
@@ -261,7 +262,10 @@ fn versions(text: &str) -> Vec<(String, String)> {
         let (open, close) = (format!("<{name}>"), format!("</{name}>"));
         text.split(&open).nth(1).and_then(|rest| rest.split(&close).next()).unwrap_or_default().to_owned()
     };
-    text.split("<Key>").skip(1).map(|rest| (inside(&format!("<Key>{rest}"), "Key"), inside(rest, "VersionId"))).collect()
+    text.split("<Key>")
+        .skip(1)
+        .map(|rest| (inside(&format!("<Key>{rest}"), "Key"), inside(rest, "VersionId")))
+        .collect()
 }
 
 #[test]
@@ -293,9 +297,8 @@ fn d07_versions_are_listed_read_copied_and_deleted_under_the_clients_names() {
         assert_no_backend(&all.text());
         assert_eq!(all.element("Name").as_deref(), Some(bucket));
         assert!(seen.head.query().ends_with("versions="), "{:?}", seen.head);
-        let expected: Vec<(String, String)> = [&marker, &ids[2], &ids[1], &ids[0]]
-            .map(|id| ("dir/a b".to_owned(), id.clone()))
-            .to_vec();
+        let expected: Vec<(String, String)> =
+            [&marker, &ids[2], &ids[1], &ids[0]].map(|id| ("dir/a b".to_owned(), id.clone())).to_vec();
         assert_eq!(versions(&all.text())[..4], expected);
         assert_eq!(versions(&all.text())[4].0, "z");
         let (mut paged, mut after) = (Vec::new(), String::new());
@@ -348,9 +351,8 @@ fn d04_versions_outside_a_grant_are_out_of_reach() {
     let (inside, outside) = (put("team-a/k"), put("team-b/k"));
     for (method, query) in [("GET", ""), ("HEAD", ""), ("DELETE", ""), ("GET", "tagging&"), ("PUT", "tagging&")] {
         let body = if method == "PUT" { "<Tagging/>" } else { "" };
-        let request = |key: &str, version: &str| {
-            bob.signed(method, &path("renamed", key), &format!("{query}{version}"), body)
-        };
+        let request =
+            |key: &str, version: &str| bob.signed(method, &path("renamed", key), &format!("{query}{version}"), body);
         world.denied_by_head(&request("team-b/k", &outside), 403, "AccessDenied");
         if method != "DELETE" {
             world.forwarded(&request("team-a/k", &inside));
@@ -367,7 +369,12 @@ fn d04_versions_outside_a_grant_are_out_of_reach() {
     let told = world.send(&versioned_batch(&bob, "renamed", "team-b/k", "v"));
     assert!(told.text().contains("<VersionId>v</VersionId><Code>AccessDenied</Code>"), "{}", told.text());
     // D07: a version that is locked stays, and an admin's bypass is seen by the backend.
-    world.forwarded(&alice.signed("PUT", &path("renamed", "team-a/k"), &format!("retention&{inside}"), "<Retention><Mode>GOVERNANCE</Mode></Retention>"));
+    world.forwarded(&alice.signed(
+        "PUT",
+        &path("renamed", "team-a/k"),
+        &format!("retention&{inside}"),
+        "<Retention><Mode>GOVERNANCE</Mode></Retention>",
+    ));
     let locked = world.send(&bob.signed("DELETE", &path("renamed", "team-a/k"), &inside, ""));
     assert_eq!(locked.status, 400, "{}", locked.text());
     let bypass = bob.request("DELETE", &path("renamed", "team-a/k"), &inside, "");

@@ -227,7 +227,9 @@ impl Lengths {
             return Err(Denial::IncompleteBody);
         }
         match declared.body {
-            BodyUse::Document | BodyUse::Completion | BodyUse::Restoration if decoded > DOCUMENT_BYTES_LIMIT => Err(Denial::MessageTooLong),
+            BodyUse::Document | BodyUse::Completion | BodyUse::Restoration if decoded > DOCUMENT_BYTES_LIMIT => {
+                Err(Denial::MessageTooLong)
+            }
             _ if decoded > OBJECT_BYTES_LIMIT => Err(Denial::EntityTooLarge),
             _ => Ok(Self { decoded, wire: if framed { wire } else { Some(decoded) }, framed }),
         }

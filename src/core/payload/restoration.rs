@@ -54,7 +54,11 @@ mod tests {
 
     #[test]
     fn d08_a_restoration_stays_where_it_is() {
-        let inside = |element: &str| format!("<?xml version=\"1.0\"?><r:RestoreRequest xmlns:r=\"x\"><r:Days>1</r:Days>{element}</r:RestoreRequest>");
+        let inside = |element: &str| {
+            format!(
+                "<?xml version=\"1.0\"?><r:RestoreRequest xmlns:r=\"x\"><r:Days>1</r:Days>{element}</r:RestoreRequest>"
+            )
+        };
         for size in [1, 7, 4096] {
             assert_eq!(read(&inside("<GlacierJobParameters><Tier>Bulk</Tier></GlacierJobParameters>"), size), Ok(()));
             for element in [
@@ -64,7 +68,8 @@ mod tests {
             ] {
                 assert!(matches!(read(&inside(element), size), Err(Denial::NotImplemented(_))), "{element}");
             }
-            for broken in ["<a>", "<a></b>", "no XML", "<!DOCTYPE a [<!ENTITY b \"OutputLocation\">]><a/>", "<a/><b/>"] {
+            for broken in ["<a>", "<a></b>", "no XML", "<!DOCTYPE a [<!ENTITY b \"OutputLocation\">]><a/>", "<a/><b/>"]
+            {
                 assert_eq!(read(broken, size), Err(Denial::MalformedXml), "{broken}");
             }
         }

@@ -108,7 +108,8 @@ impl Reading {
             Item::Open { .. } => self.open(path),
             Item::Text(raw) => {
                 let text = normalized(raw).and_then(|raw| unescape(&raw)).map_err(|Broken| Denial::MalformedXml)?;
-                let is_leaf = matches!(locals(path), ["Delete", "Object", "Key" | "VersionId"] | ["Delete", "Quiet", ""]);
+                let is_leaf =
+                    matches!(locals(path), ["Delete", "Object", "Key" | "VersionId"] | ["Delete", "Quiet", ""]);
                 if is_leaf {
                     self.text.push_str(&text);
                 } else if !text.trim_ascii().is_empty() {

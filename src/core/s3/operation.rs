@@ -17,11 +17,11 @@ use self::row::{Handling, Level, Need, Row, Scope};
 use super::{BucketName, CopySource, ObjectKey, Query, Semantics, Target, XmlDocument};
 use crate::Denial;
 
+pub(super) use self::headers::Fate;
 pub use self::page::operations_page;
 pub use self::permission::{Needs, Permission, Permissions, Resource};
-pub use self::row::Kind;
 pub(crate) use self::row::Body;
-pub(super) use self::headers::Fate;
+pub use self::row::Kind;
 
 /// One S3 operation with the names it is about. What it is stands in its row of the table; the names, and what its headers
 /// ask for on top, are of the request.

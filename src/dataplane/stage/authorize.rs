@@ -25,12 +25,7 @@ pub struct Asked<'a> {
 ///
 /// # Errors
 /// Those of [`classify`], [`Question::ask`] and [`Question::answer`].
-pub fn decide(
-    verified: Verified,
-    asked: Asked<'_>,
-    table: &RouteTable,
-    facts: &mut Facts,
-) -> Result<Decision, Denial> {
+pub fn decide(verified: Verified, asked: Asked<'_>, table: &RouteTable, facts: &mut Facts) -> Result<Decision, Denial> {
     let Asked { head, target, content_length, secure } = asked;
     let semantics = Semantics::read(head, target)?;
     let operation = classify(head.method(), target, &semantics)?;

@@ -111,7 +111,11 @@ fn d03_d07_versions_are_deleted_by_name() {
     let expected = "<Object><Key>p/a</Key><VersionId>v&amp;1</VersionId></Object><Object><Key>p/b</Key></Object>";
     assert!(rendered.contains(expected), "{rendered}");
     // the version may stand before the key, and belongs to no other
-    assert_eq!(request("<Object><VersionId>1</VersionId><Key>a</Key></Object><Object><Key>b</Key></Object>").unwrap().objects[1], entry("b"));
+    assert_eq!(
+        request("<Object><VersionId>1</VersionId><Key>a</Key></Object><Object><Key>b</Key></Object>").unwrap().objects
+            [1],
+        entry("b")
+    );
     let empty = Err(Denial::InvalidArgument("Version id cannot be the empty string".to_owned()));
     for body in ["<Object><Key>a</Key><VersionId/></Object>", "<Object><Key>a</Key><VersionId></VersionId></Object>"] {
         assert_eq!(request(body), empty, "{body}");
@@ -193,7 +197,9 @@ fn rn_3_results_in_the_clients_names() {
     );
     let loud = String::from_utf8(DeleteOutcome::render_result(&outcomes, false)).unwrap();
     let quiet = String::from_utf8(DeleteOutcome::render_result(&outcomes, true)).unwrap();
-    assert!(loud.contains("<Deleted><Key>a&amp;b</Key><VersionId>1</VersionId></Deleted><Error><Key>c</Key><Code>InternalError</Code>"));
+    assert!(loud.contains(
+        "<Deleted><Key>a&amp;b</Key><VersionId>1</VersionId></Deleted><Error><Key>c</Key><Code>InternalError</Code>"
+    ));
     assert!(!quiet.contains("<Deleted>") && quiet.matches("<Error>").count() == 3);
     assert!(!loud.contains("corp-7") && !loud.contains("foreign"));
 }

@@ -26,7 +26,9 @@ Every operation of S3 and what OSP does with it. Printed by `osp operations`; do
 pub fn operations_page() -> String {
     let mut page = INTRODUCTION.to_owned();
     for (level, heading) in [(Level::Service, "The service"), (Level::Bucket, "Buckets"), (Level::Object, "Objects")] {
-        page.push_str(&format!("\n## {heading}\n\n| operation | request | needs | handling | |\n|---|---|---|---|---|\n"));
+        page.push_str(&format!(
+            "\n## {heading}\n\n| operation | request | needs | handling | |\n|---|---|---|---|---|\n"
+        ));
         for row in ROWS.iter().filter(|row| row.level == level) {
             // writing into a text does not fail
             let _ = writeln!(page, "{}", line(row));

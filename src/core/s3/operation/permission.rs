@@ -22,8 +22,7 @@ pub enum Permission {
 
 impl Permission {
     /// Every permission, in the order of their bits.
-    pub const EVERY: [Self; 6] =
-        [Self::Read, Self::List, Self::Write, Self::Delete, Self::ManageBuckets, Self::Admin];
+    pub const EVERY: [Self; 6] = [Self::Read, Self::List, Self::Write, Self::Delete, Self::ManageBuckets, Self::Admin];
 
     /// The word of documents.
     #[must_use]

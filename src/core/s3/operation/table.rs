@@ -24,14 +24,8 @@ const ID: &[&str] = &["id"];
 
 /// What comes with a new object.
 const NEW: &[Family] = &[Family::Acl, Family::Lock, Family::Tags, Family::CustomerKey];
-const COPIED: &[Family] = &[
-    Family::Acl,
-    Family::Lock,
-    Family::Tags,
-    Family::TagsOfCopy,
-    Family::CustomerKey,
-    Family::SourceCustomerKey,
-];
+const COPIED: &[Family] =
+    &[Family::Acl, Family::Lock, Family::Tags, Family::TagsOfCopy, Family::CustomerKey, Family::SourceCustomerKey];
 const ENCRYPTED: &[Family] = &[Family::CustomerKey];
 
 const NAMES: &str = "names in the answer";

@@ -179,8 +179,7 @@ fn cl_1_cl_7_every_row_is_classified_and_needs_what_the_page_says() {
             assert_eq!(classify_with(method, target, lines), refused, "{method} {target}");
         }
     }
-    let mut tested: Vec<&str> =
-        SERVED.iter().map(|row| row.3).chain(REFUSED.iter().map(|row| row.3)).collect();
+    let mut tested: Vec<&str> = SERVED.iter().map(|row| row.3).chain(REFUSED.iter().map(|row| row.3)).collect();
     let mut rows: Vec<&str> = table::ROWS.iter().map(|row| row.name).collect();
     tested.sort_unstable();
     rows.sort_unstable();
@@ -192,9 +191,7 @@ fn cl_1_cl_7_every_row_is_classified_and_needs_what_the_page_says() {
 #[test]
 fn the_table_is_in_order() {
     for (index, row) in table::ROWS.iter().enumerate() {
-        let same = |other: &&Row| {
-            (other.verb, other.level, other.selector) == (row.verb, row.level, row.selector)
-        };
+        let same = |other: &&Row| (other.verb, other.level, other.selector) == (row.verb, row.level, row.selector);
         let hidden = table::ROWS[..index].iter().filter(same).any(|earlier| earlier.mark == row::Mark::Nothing);
         assert!(!hidden, "{} stands behind a row without a mark", row.name);
         assert!(row.modifiers.is_sorted(), "{}", row.name);
@@ -538,7 +535,8 @@ fn tags_go_with_new_objects() {
         assert_eq!(demanded(method, target, "x-amz-tagging: a=b"), "Write bkt/key");
         assert_eq!(demanded(method, target, "x-amz-tagging-directive: REPLACE"), "InvalidRequest");
     }
-    let copy = |directive: &str| outcome("PUT", "/bkt/key", &["x-amz-copy-source: src/k", directive, "x-amz-tagging: a=b"]);
+    let copy =
+        |directive: &str| outcome("PUT", "/bkt/key", &["x-amz-copy-source: src/k", directive, "x-amz-tagging: a=b"]);
     assert_eq!(copy("x-amz-tagging-directive: REPLACE"), "CopyObject");
     assert_eq!(copy("x-amz-tagging-directive: COPY"), "CopyObject");
     assert_eq!(copy("x-amz-tagging-directive: MOVE"), "InvalidArgument");
@@ -627,11 +625,7 @@ fn headers_that_are_known_pass() {
     ] {
         assert_eq!(put_with(line), "PutObject", "{line}");
     }
-    for line in [
-        "x-amz-server-side-encryption: rot13",
-        "x-amz-te: trailers",
-        "x-amz-checksum-algorithm: XXHASH64",
-    ] {
+    for line in ["x-amz-server-side-encryption: rot13", "x-amz-te: trailers", "x-amz-checksum-algorithm: XXHASH64"] {
         assert_eq!(put_with(line), "NotImplemented", "{line}");
     }
     assert_eq!(put_with("x-amz-metadata-directive: MOVE"), "InvalidArgument");
@@ -752,7 +746,10 @@ fn permissions_are_a_set_and_a_grant_has_what_it_names() {
     for permission in Permission::EVERY {
         assert!(Permissions::ALL.contains(permission));
         let one: Permissions = [permission].into_iter().collect();
-        assert_eq!(Permission::EVERY.into_iter().filter(|other| one.contains(*other)).collect::<Vec<_>>(), [permission]);
+        assert_eq!(
+            Permission::EVERY.into_iter().filter(|other| one.contains(*other)).collect::<Vec<_>>(),
+            [permission]
+        );
     }
     let before: Permissions =
         [Permission::Read, Permission::List, Permission::Write, Permission::Delete].into_iter().collect();

@@ -99,7 +99,10 @@ fn d04_a_listing_is_confined_to_the_prefix_of_the_route() {
 fn a_listing_that_begins_before_the_route_goes_on_within_no_key() {
     let part = Mapping { client_prefix: KeyPrefix::parse("raw/").unwrap(), ..mapping("bkt", "back", "p/") };
     for (target, expected) in [
-        ("/bkt?versions&prefix=raw/&key-marker=raw/a&version-id-marker=v", "key-marker=p%2Fa&prefix=p%2F&version-id-marker=v&versions="),
+        (
+            "/bkt?versions&prefix=raw/&key-marker=raw/a&version-id-marker=v",
+            "key-marker=p%2Fa&prefix=p%2F&version-id-marker=v&versions=",
+        ),
         ("/bkt?versions&prefix=raw/&key-marker=a&version-id-marker=v", "prefix=p%2F&versions="),
         ("/bkt?uploads&prefix=raw/&key-marker=a&upload-id-marker=u", "prefix=p%2F&uploads="),
     ] {

@@ -88,7 +88,10 @@ const PASSED_ON: [(&str, &str); 64] = [
     ("InvalidBucketState", "The request is not valid for the current state of the bucket."),
     ("InvalidPolicyDocument", "The content of the form does not meet the conditions specified in the policy document."),
     ("InvalidRetentionPeriod", "The retention period must be in the future and within the limits of the bucket."),
-    ("MalformedACLError", "The ACL that you provided was not well formed or did not validate against our published schema."),
+    (
+        "MalformedACLError",
+        "The ACL that you provided was not well formed or did not validate against our published schema.",
+    ),
     ("MalformedPolicy", "This policy contains invalid Json or elements."),
     ("NoSuchBucketPolicy", "The bucket policy does not exist"),
     ("NoSuchConfiguration", "The specified configuration does not exist."),

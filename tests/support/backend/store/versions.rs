@@ -90,9 +90,7 @@ impl Store {
             (None, _) => true,
             (Some(marker), None) => key.as_str() > marker,
             // ids count up, and within a key they are listed downwards
-            (Some(marker), Some(version)) => {
-                key.as_str() > marker || (key.as_str() == marker && id.as_str() < version)
-            }
+            (Some(marker), Some(version)) => key.as_str() > marker || (key.as_str() == marker && id.as_str() < version),
         };
         let mut rest = all.filter(after).peekable();
         let url = query.value("encoding-type") == Some("url");
@@ -100,9 +98,10 @@ impl Store {
         let (mut entries, mut last) = (String::new(), None);
         while let Some((key, id, object, latest)) = rest.next_if(|_| entries.matches("<IsLatest>").count() < limit) {
             let (element, more) = match object {
-                Some(object) => {
-                    ("Version", format!("<ETag>&quot;{}&quot;</ETag><Size>{}</Size>", etag(&object.data), object.data.len()))
-                }
+                Some(object) => (
+                    "Version",
+                    format!("<ETag>&quot;{}&quot;</ETag><Size>{}</Size>", etag(&object.data), object.data.len()),
+                ),
                 None => ("DeleteMarker", String::new()),
             };
             entries.push_str(&format!(
