@@ -14,7 +14,9 @@ use std::process::Command;
 use osp_test_support::certificate::Authority;
 use osp_test_support::documents::{Route, authority, client};
 use osp_test_support::sigv4::uri_encode;
-use osp_test_support::{ALICE, BACKEND, BOB, Backend, Connection, Key, Payload, Request, Signer, World};
+use osp_test_support::{
+    ALICE, Answer, BACKEND, BOB, Backend, Connection, Fault, Key, Payload, Request, Rule, Signer, World,
+};
 
 /// May read in `plain`, and nothing else.
 const CAROL: Key = Key { id: "OSPTESTCAROL00000001", secret: "canary-carol-secret-0d4c1b7e" };
@@ -387,10 +389,10 @@ const CONFIGURATIONS: [(&str, &str, bool, &str); 14] = [
     ("acl", "<AccessControlPolicy/>", false, ""),
     ("cors", "<CORSConfiguration/>", true, "NoSuchCORSConfiguration"),
     ("encryption", "<ServerSideEncryptionConfiguration/>", true, "ServerSideEncryptionConfigurationNotFoundError"),
-    ("id=1&intelligent-tiering", "<IntelligentTieringConfiguration/>", true, "NoSuchConfiguration"),
+    ("id=1&intelligent-tiering", "<IntelligentTieringConfiguration/>", false, "NoSuchConfiguration"),
     ("lifecycle", "<LifecycleConfiguration/>", true, "NoSuchLifecycleConfiguration"),
     ("object-lock", "<ObjectLockConfiguration/>", false, "ObjectLockConfigurationNotFoundError"),
-    ("ownershipControls", "<OwnershipControls/>", true, "OwnershipControlsNotFoundError"),
+    ("ownershipControls", "<OwnershipControls/>", false, "OwnershipControlsNotFoundError"),
     ("policy", "{\"Version\": \"2012-10-17\", \"Statement\": []}", true, "NoSuchBucketPolicy"),
     ("publicAccessBlock", "<PublicAccessBlockConfiguration/>", true, "NoSuchPublicAccessBlockConfiguration"),
     ("requestPayment", "<RequestPaymentConfiguration/>", false, ""),
@@ -474,6 +476,23 @@ fn c15_bucket_documents_name_nothing_of_the_backend() {
     let (got, _) = world.forwarded(&alice.signed("GET", "/renamed", "encryption", ""));
     assert!(got.text().contains("<SSEAlgorithm>aws:kms</SSEAlgorithm>"), "{}", got.text());
     assert_no_backend(&got.text());
+}
+
+#[test]
+fn c15_a_backend_that_does_not_know_a_sub_resource_shows_nothing() {
+    let world = world();
+    let alice = by(&world, ALICE);
+    world.backend.seed("renamed-at-backend", "k", b"content");
+    let listing =
+        "<ListBucketResult><Name>renamed-at-backend</Name><Contents><Key>k</Key></Contents></ListBucketResult>";
+    for (path, query) in [("/renamed", "versioning"), ("/renamed", "accelerate"), ("/renamed/k", "tagging")] {
+        world.backend.misbehave(Rule::new(&format!("{query}="), Fault::Instead(Answer::xml(200, listing))));
+        let response = world.send(&alice.signed("GET", path, query, ""));
+        assert!(!response.complete || response.status >= 500, "{response:?}");
+        assert!(!response.text().contains("renamed-at-backend") && !response.text().contains("<Key>"), "{response:?}");
+        world.backend.forget();
+        world.forwarded(&alice.signed("GET", path, query, ""));
+    }
 }
 
 #[test]

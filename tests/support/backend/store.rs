@@ -34,7 +34,7 @@ pub(super) struct Store {
     /// Buckets that keep old versions.
     versioned: BTreeSet<String>,
     /// Every version of every object of those, oldest first; no object is a delete marker.
-    history: BTreeMap<(String, String), Vec<(String, Option<Object>)>>,
+    history: BTreeMap<(String, String), Vec<versions::Version>>,
     /// Sub-resources of buckets (no key), objects and versions, as they were put.
     documents: BTreeMap<documents::Place, String>,
     issued: u64,

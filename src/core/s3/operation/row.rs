@@ -20,7 +20,7 @@ pub(in crate::s3) struct Row {
     pub(super) need: Need,
     pub(super) scope: Scope,
     pub(super) handling: Handling,
-    /// The document in a 2xx answer that is rewritten on its way; `None` when it is passed on as it is.
+    /// The document in a 2xx answer that is rewritten or checked on its way; `None` when it is passed on as it is.
     pub(super) answer: Option<XmlDocument>,
     pub(super) body: Body,
     /// Parameters beside the selector that belong to it, sorted.
@@ -227,6 +227,11 @@ impl Row {
     /// Names in its answer are the backend's.
     pub(super) const fn answers(self, document: XmlDocument, note: &'static str) -> Self {
         Self { answer: Some(document), handling: Handling::Adapt, note, ..self }
+    }
+
+    /// Its answer is passed on if it begins with one of these elements.
+    pub(super) const fn checked(self, roots: &'static [&'static str]) -> Self {
+        Self { answer: Some(XmlDocument::Checked(roots)), ..self }
     }
 
     pub(super) const fn adapted(self, note: &'static str) -> Self {

@@ -33,6 +33,8 @@ const NAMES_AND_OWNERS: &str = "names and owners in the answer";
 const ACCOUNTS: &str = "accounts in the answer are `osp`; ids in a request are the backend's";
 const OTHER_BUCKET: &str = "its document names other buckets, on which nobody's permission is asked";
 const METADATA_TABLES: &str = "S3 Metadata tables";
+/// Ceph RGW 16, for one: `RGWHandler_REST_Bucket_S3::op_delete`.
+const FALLS_THROUGH: &str = "a backend that does not know it would delete the bucket";
 const EXPRESS: &str = "directory buckets only";
 
 const fn bucket(verb: Verb, selector: &'static str, name: &'static str) -> Row {
@@ -98,10 +100,11 @@ pub(in crate::s3) static ROWS: &[Row] = &[
         .headers(ENCRYPTED)
         .answers(Xml::ListParts, NAMES_AND_OWNERS),
     object(Get, "attributes", "GetObjectAttributes")
+        .checked(&["GetObjectAttributesResponse", "GetObjectAttributesOutput", "GetObjectAttributesResult"])
         .needs(Need::Object(Read))
         .with(VERSION)
         .headers(&[Family::Attributes, Family::CustomerKey]),
-    object(Get, "tagging", "GetObjectTagging").needs(Need::Object(Read)).with(VERSION),
+    object(Get, "tagging", "GetObjectTagging").checked(&["Tagging"]).needs(Need::Object(Read)).with(VERSION),
     object(Put, "tagging", "PutObjectTagging").needs(Need::Object(Write)).with(VERSION).body(Body::Document),
     object(Verb::Delete, "tagging", "DeleteObjectTagging").needs(Need::Object(Write)).with(VERSION),
     object(Get, "acl", "GetObjectAcl").needs(Need::Object(Read)).with(VERSION).answers(Xml::AccessControl, ACCOUNTS),
@@ -111,13 +114,19 @@ pub(in crate::s3) static ROWS: &[Row] = &[
         .body(Body::Document)
         .headers(&[Family::Acl])
         .note(ACCOUNTS),
-    object(Get, "retention", "GetObjectRetention").needs(Need::Object(Read)).with(VERSION),
+    object(Get, "retention", "GetObjectRetention")
+        .checked(&["Retention", "ObjectLockRetention"])
+        .needs(Need::Object(Read))
+        .with(VERSION),
     object(Put, "retention", "PutObjectRetention")
         .needs(Need::Object(Admin))
         .with(VERSION)
         .body(Body::Document)
         .headers(&[Family::Bypass]),
-    object(Get, "legal-hold", "GetObjectLegalHold").needs(Need::Object(Read)).with(VERSION),
+    object(Get, "legal-hold", "GetObjectLegalHold")
+        .checked(&["LegalHold", "ObjectLockLegalHold"])
+        .needs(Need::Object(Read))
+        .with(VERSION),
     object(Put, "legal-hold", "PutObjectLegalHold").needs(Need::Object(Admin)).with(VERSION).body(Body::Document),
     object(Post, "restore", "RestoreObject")
         .needs(Need::Object(Write))
@@ -182,50 +191,55 @@ pub(in crate::s3) static ROWS: &[Row] = &[
         .refused(AccessDenied, "buckets are made by routes"),
     Row::at(Options, Level::Bucket, "", "Preflight").kind(Kind::Preflight).own("no bucket has CORS rules: 403"),
     // --- configuration of buckets
-    configuration(Get, "accelerate", "GetBucketAccelerateConfiguration"),
+    configuration(Get, "accelerate", "GetBucketAccelerateConfiguration").checked(&["AccelerateConfiguration"]),
     configuration(Put, "accelerate", "PutBucketAccelerateConfiguration"),
     configuration(Get, "acl", "GetBucketAcl").answers(Xml::AccessControl, ACCOUNTS),
     configuration(Put, "acl", "PutBucketAcl").headers(&[Family::Acl]).note(ACCOUNTS),
-    configuration(Get, "cors", "GetBucketCors").note("the backend's rules: they mean nothing to requests through OSP"),
+    configuration(Get, "cors", "GetBucketCors")
+        .checked(&["CORSConfiguration"])
+        .note("the backend's rules: they mean nothing to requests through OSP"),
     configuration(Put, "cors", "PutBucketCors").note("the backend's rules: they mean nothing to requests through OSP"),
     configuration(Verb::Delete, "cors", "DeleteBucketCors"),
     configuration(Get, "encryption", "GetBucketEncryption").answers(Xml::Encryption, "without the id of the key"),
     configuration(Put, "encryption", "PutBucketEncryption"),
     configuration(Verb::Delete, "encryption", "DeleteBucketEncryption"),
     configuration(Get, "intelligent-tiering", "GetBucketIntelligentTieringConfiguration")
+        .checked(&["IntelligentTieringConfiguration"])
         .marked(Mark::Parameter("id"))
         .with(ID),
     configuration(Get, "intelligent-tiering", "ListBucketIntelligentTieringConfigurations")
+        .checked(&[
+            "ListBucketIntelligentTieringConfigurationsOutput",
+            "ListBucketIntelligentTieringConfigurationsResult",
+        ])
         .with(&["continuation-token"]),
     configuration(Put, "intelligent-tiering", "PutBucketIntelligentTieringConfiguration").with(ID).requires(ID),
-    configuration(Verb::Delete, "intelligent-tiering", "DeleteBucketIntelligentTieringConfiguration")
-        .with(ID)
-        .requires(ID),
-    configuration(Get, "lifecycle", "GetBucketLifecycleConfiguration"),
+    not_served(Verb::Delete, "intelligent-tiering", "DeleteBucketIntelligentTieringConfiguration", FALLS_THROUGH),
+    configuration(Get, "lifecycle", "GetBucketLifecycleConfiguration").checked(&["LifecycleConfiguration"]),
     configuration(Put, "lifecycle", "PutBucketLifecycleConfiguration").note("its rules can delete objects"),
     configuration(Verb::Delete, "lifecycle", "DeleteBucketLifecycle"),
-    configuration(Get, "object-lock", "GetObjectLockConfiguration"),
+    configuration(Get, "object-lock", "GetObjectLockConfiguration").checked(&["ObjectLockConfiguration"]),
     configuration(Put, "object-lock", "PutObjectLockConfiguration"),
-    configuration(Get, "ownershipControls", "GetBucketOwnershipControls"),
+    configuration(Get, "ownershipControls", "GetBucketOwnershipControls").checked(&["OwnershipControls"]),
     configuration(Put, "ownershipControls", "PutBucketOwnershipControls"),
-    configuration(Verb::Delete, "ownershipControls", "DeleteBucketOwnershipControls"),
+    not_served(Verb::Delete, "ownershipControls", "DeleteBucketOwnershipControls", FALLS_THROUGH),
     configuration(Get, "policy", "GetBucketPolicy").scope(Scope::SameName),
     configuration(Put, "policy", "PutBucketPolicy")
         .scope(Scope::SameName)
         .note("the backend applies it to those who talk to it directly and to OSP's own keys"),
     configuration(Verb::Delete, "policy", "DeleteBucketPolicy"),
-    configuration(Get, "policyStatus", "GetBucketPolicyStatus"),
-    configuration(Get, "publicAccessBlock", "GetPublicAccessBlock"),
+    configuration(Get, "policyStatus", "GetBucketPolicyStatus").checked(&["PolicyStatus"]),
+    configuration(Get, "publicAccessBlock", "GetPublicAccessBlock").checked(&["PublicAccessBlockConfiguration"]),
     configuration(Put, "publicAccessBlock", "PutPublicAccessBlock"),
     configuration(Verb::Delete, "publicAccessBlock", "DeletePublicAccessBlock"),
-    configuration(Get, "requestPayment", "GetBucketRequestPayment"),
+    configuration(Get, "requestPayment", "GetBucketRequestPayment").checked(&["RequestPaymentConfiguration"]),
     configuration(Put, "requestPayment", "PutBucketRequestPayment"),
-    configuration(Get, "tagging", "GetBucketTagging"),
+    configuration(Get, "tagging", "GetBucketTagging").checked(&["Tagging"]),
     configuration(Put, "tagging", "PutBucketTagging"),
     configuration(Verb::Delete, "tagging", "DeleteBucketTagging"),
-    configuration(Get, "versioning", "GetBucketVersioning"),
+    configuration(Get, "versioning", "GetBucketVersioning").checked(&["VersioningConfiguration"]),
     configuration(Put, "versioning", "PutBucketVersioning"),
-    configuration(Get, "website", "GetBucketWebsite"),
+    configuration(Get, "website", "GetBucketWebsite").checked(&["WebsiteConfiguration"]),
     configuration(Put, "website", "PutBucketWebsite"),
     configuration(Verb::Delete, "website", "DeleteBucketWebsite"),
     not_served(Get, "abac", "GetBucketAbac", "attribute-based access is the backend's"),

@@ -73,7 +73,6 @@ const SERVED: &[(&str, &str, &[&str], &str, &str)] = &[
     ("GET", "/bkt?intelligent-tiering&id=1", &[], "GetBucketIntelligentTieringConfiguration", "Admin bkt/*"),
     ("GET", "/bkt?intelligent-tiering", &[], "ListBucketIntelligentTieringConfigurations", "Admin bkt/*"),
     ("PUT", "/bkt?intelligent-tiering&id=1", &[], "PutBucketIntelligentTieringConfiguration", "Admin bkt/*"),
-    ("DELETE", "/bkt?intelligent-tiering&id=1", &[], "DeleteBucketIntelligentTieringConfiguration", "Admin bkt/*"),
     ("GET", "/bkt?lifecycle", &[], "GetBucketLifecycleConfiguration", "Admin bkt/*"),
     ("PUT", "/bkt?lifecycle", &[], "PutBucketLifecycleConfiguration", "Admin bkt/*"),
     ("DELETE", "/bkt?lifecycle", &[], "DeleteBucketLifecycle", "Admin bkt/*"),
@@ -81,7 +80,6 @@ const SERVED: &[(&str, &str, &[&str], &str, &str)] = &[
     ("PUT", "/bkt?object-lock", &[], "PutObjectLockConfiguration", "Admin bkt/*"),
     ("GET", "/bkt?ownershipControls", &[], "GetBucketOwnershipControls", "Admin bkt/*"),
     ("PUT", "/bkt?ownershipControls", &[], "PutBucketOwnershipControls", "Admin bkt/*"),
-    ("DELETE", "/bkt?ownershipControls", &[], "DeleteBucketOwnershipControls", "Admin bkt/*"),
     ("GET", "/bkt?policy", &[], "GetBucketPolicy", "Admin bkt/*"),
     ("PUT", "/bkt?policy", &[], "PutBucketPolicy", "Admin bkt/*"),
     ("DELETE", "/bkt?policy", &[], "DeleteBucketPolicy", "Admin bkt/*"),
@@ -113,6 +111,8 @@ const REFUSED: &[(&str, &str, &[&str], &str, &str)] = &[
     ("GET", "/bkt?analytics", &[], "ListBucketAnalyticsConfigurations", "NotImplemented"),
     ("PUT", "/bkt?analytics&id=1", &[], "PutBucketAnalyticsConfiguration", "NotImplemented"),
     ("DELETE", "/bkt?analytics&id=1", &[], "DeleteBucketAnalyticsConfiguration", "NotImplemented"),
+    ("DELETE", "/bkt?intelligent-tiering&id=1", &[], "DeleteBucketIntelligentTieringConfiguration", "NotImplemented"),
+    ("DELETE", "/bkt?ownershipControls", &[], "DeleteBucketOwnershipControls", "NotImplemented"),
     ("GET", "/bkt?inventory&id=1", &[], "GetBucketInventoryConfiguration", "NotImplemented"),
     ("GET", "/bkt?inventory", &[], "ListBucketInventoryConfigurations", "NotImplemented"),
     ("PUT", "/bkt?inventory&id=1", &[], "PutBucketInventoryConfiguration", "NotImplemented"),
@@ -243,6 +243,18 @@ fn cl_1_cl_6_the_classifier_is_total_and_denies_by_default() {
     }
     let plain = SERVED.iter().filter(|row| row.2.is_empty()).count();
     assert_eq!(served, plain, "every served row was tried");
+}
+
+#[test]
+fn c15_no_answer_about_a_sub_resource_is_taken_on_trust() {
+    for (method, target, lines, name, _) in SERVED {
+        let (_, query) = target.split_once('?').unwrap_or_default();
+        let is_read = *method == "GET" && !query.is_empty();
+        let operation = classify_with(method, target, lines).unwrap();
+        // a policy is JSON; the location is OSP's own answer
+        let read = is_read && !matches!(*name, "GetBucketPolicy" | "GetBucketLocation");
+        assert!(!read || operation.answer().is_some(), "{name}: a listing or an object could come instead");
+    }
 }
 
 #[test]

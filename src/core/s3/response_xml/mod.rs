@@ -39,6 +39,9 @@ pub enum XmlDocument {
     AccessControl,
     /// `ServerSideEncryptionConfiguration`.
     Encryption,
+    /// A document that names nothing and is passed on as it is, if one of these is its root: a backend that does not know
+    /// a sub-resource answers with a listing or with the object.
+    Checked(&'static [&'static str]),
 }
 
 impl XmlDocument {

@@ -38,6 +38,7 @@ pub fn is_root(document: XmlDocument, name: &str) -> bool {
         XmlDocument::Copy => matches!(name, "CopyObjectResult" | "CopyPartResult"),
         XmlDocument::AccessControl => name == "AccessControlPolicy",
         XmlDocument::Encryption => name == "ServerSideEncryptionConfiguration",
+        XmlDocument::Checked(roots) => roots.contains(&name),
     }
 }
 

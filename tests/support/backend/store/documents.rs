@@ -57,7 +57,7 @@ impl Store {
                 if name == "versioning" && text.contains("<Status>Enabled") {
                     self.keep_versions(bucket);
                 }
-                let canned = head.header("x-amz-acl").map(|canned| acl(canned));
+                let canned = head.header("x-amz-acl").map(acl);
                 self.documents.insert(place, canned.unwrap_or(text));
                 Answer::new(200, "")
             }

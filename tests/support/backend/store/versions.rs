@@ -2,6 +2,9 @@
 
 use super::{Answer, Head, Object, Query, Store, elements, escape, etag, uri_encode};
 
+/// Id and object; no object is a delete marker.
+pub(super) type Version = (String, Option<Object>);
+
 impl Store {
     /// Makes a bucket keep old versions.
     pub(in crate::backend) fn keep_versions(&mut self, bucket: &str) {
