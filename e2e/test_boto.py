@@ -16,7 +16,7 @@ from clients import BOTO_CLIENTS, Boto
 from corpus import KEYS, LINE_ENDS, NOT_IN_XML, body_of, key_named
 from gateway import Place, direct_mode
 from raw_http import fetch
-from seeding import MANY, MANY_PREFIX, many_keys, read
+from seeding import MANY, MANY_PREFIX, at_backend, many_keys, read
 
 CLIENTS = BOTO_CLIENTS
 PART = 5 * 1024 * 1024
@@ -252,6 +252,97 @@ def test_copy(boto: Boto, place: Place) -> None:
         for key, kind in (("kept", "old"), ("replaced", "new")):
             got = boto.call("get_object", Bucket=place.bucket, Key=key)
             assert (got["Body"], got["Metadata"]) == (body, {"kind": kind})
+
+
+def tags_of(boto: Boto, target: dict[str, str]) -> dict[str, str]:
+    """Return the tags of an object."""
+    return {tag["Key"]: tag["Value"] for tag in boto.call("get_object_tagging", **target)["TagSet"]}
+
+
+def test_tags(boto: Boto, place: Place) -> None:
+    """Tags come with an object, are replaced and deleted."""
+    target = {"Bucket": place.bucket, "Key": "tagged é+%"}
+    with removed_after(boto, place, target["Key"]):
+        boto.call("put_object", **target, Body=b"x", Tagging="kind=new&colour=dark%20red")
+        assert tags_of(boto, target) == {"kind": "new", "colour": "dark red"}
+        boto.call("put_object_tagging", **target, Tagging={"TagSet": [{"Key": "kind", "Value": "old @ 1+1=2/é"}]})
+        assert tags_of(boto, target) == {"kind": "old @ 1+1=2/é"}
+        boto.call("delete_object_tagging", **target)
+        assert tags_of(boto, target) == {}
+
+
+def test_tags_of_a_copy(boto: Boto, place: Place) -> None:
+    """A copy has the tags of its source, or those that it is given."""
+    source = {"Bucket": place.bucket, "Key": "tagged source"}
+    with removed_after(boto, place, "tagged source", "tagged alike", "tagged anew"):
+        boto.call("put_object", **source, Body=b"x", Tagging="kind=source")
+        alike, anew = ({"Bucket": place.bucket, "Key": key} for key in ("tagged alike", "tagged anew"))
+        boto.call("copy_object", **alike, CopySource=source)
+        assert tags_of(boto, alike) == {"kind": "source"}
+        boto.call("copy_object", **anew, CopySource=source, TaggingDirective="REPLACE", Tagging="kind=copy")
+        assert tags_of(boto, anew) == {"kind": "copy"}
+
+
+def test_acl_of_an_object(boto: Boto, place: Place) -> None:
+    """An ACL shows permissions, and of accounts at the backend nothing but that there is one."""
+    target = {"Bucket": place.bucket, "Key": "acl"}
+    with removed_after(boto, place, target["Key"]):
+        boto.call("put_object", **target, Body=b"x")
+        acl = boto.call("get_object_acl", **target)
+        assert [grant["Permission"] for grant in acl["Grants"]] == ["FULL_CONTROL"]
+        if not direct_mode():
+            assert {acl["Owner"]["ID"], acl["Grants"][0]["Grantee"]["ID"]} == {"osp"}
+
+
+def test_attributes(boto: Boto, place: Place) -> None:
+    """GetObjectAttributes answers what it is asked for."""
+    target = {"Bucket": place.bucket, "Key": "attributes"}
+    with removed_after(boto, place, target["Key"]):
+        put = boto.call("put_object", **target, Body=b"12345")
+        found = boto.call("get_object_attributes", **target, ObjectAttributes=["ETag", "ObjectSize"])
+        assert (found["ETag"], found["ObjectSize"]) == (put["ETag"].strip('"'), 5)
+
+
+@contextlib.contextmanager
+def versions_kept(place: Place) -> Iterator[None]:
+    """Let the backend keep old versions for a while, and take them away afterwards."""
+    server, bucket = at_backend(place.backend), place.backend_bucket
+    server.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    try:
+        yield
+    finally:
+        server.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
+        found = server.list_object_versions(Bucket=bucket, Prefix=f"{place.prefix}versions/")
+        for version in found.get("Versions", []) + found.get("DeleteMarkers", []):
+            server.delete_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
+
+
+def test_versions(boto: Boto, place: Place) -> None:
+    """Versions and delete markers are listed in pages, read, copied from and deleted, under the client's names (D07)."""
+    target, copy = {"Bucket": place.bucket, "Key": "versions/a b&é"}, "versions/copy"
+    with versions_kept(place):
+        ids = [boto.call("put_object", **target, Body=body)["VersionId"] for body in (b"one", b"two", b"three")]
+        marker = boto.call("delete_object", **target)["VersionId"]
+        pages = boto.pages(
+            "list_object_versions", Bucket=place.bucket, Prefix="versions/", PaginationConfig={"PageSize": 2}
+        )
+        listed_versions = [(one["Key"], one["VersionId"]) for page in pages for one in page.get("Versions", [])]
+        assert listed_versions == [(target["Key"], version) for version in reversed(ids)]
+        markers = [(one["Key"], one["VersionId"]) for page in pages for one in page.get("DeleteMarkers", [])]
+        assert markers == [(target["Key"], marker)]
+        assert boto.call("get_object", **target, VersionId=ids[0])["Body"] == b"one"
+        assert boto.call("head_object", **target, VersionId=ids[2])["ContentLength"] == len(b"three")
+        with pytest.raises(ClientError) as error:
+            boto.call("get_object", **target)
+        assert refusal(error) == (404, "NoSuchKey")
+        boto.call("copy_object", Bucket=place.bucket, Key=copy, CopySource={**target, "VersionId": ids[1]})
+        assert boto.call("get_object", Bucket=place.bucket, Key=copy)["Body"] == b"two"
+        boto.call("delete_object", **target, VersionId=marker)
+        assert boto.call("get_object", **target)["Body"] == b"three"
+        objects = {"Objects": [{"Key": target["Key"], "VersionId": ids[2]}]}
+        answer = boto.call("delete_objects", Bucket=place.bucket, Delete=objects)
+        assert [(one["Key"], one["VersionId"]) for one in answer["Deleted"]] == [(target["Key"], ids[2])]
+        assert boto.call("get_object", **target)["Body"] == b"two"
 
 
 BATCH_EXCEPTIONS = NOT_IN_XML | LINE_ENDS | {"longest", "longest-segments", "longest-unicode"}

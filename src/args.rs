@@ -40,6 +40,10 @@ pub enum Command {
     ///
     /// For `osp crds | kubectl apply --server-side -f -`.
     Crds(Crds),
+    /// Print what OSP does with every operation of S3, and which permissions it needs
+    ///
+    /// As Markdown: docs/operations.md of this version.
+    Operations(Operations),
     /// Say what would be decided about a request, and why
     ///
     /// Which route, which entry of it, which backend and which credential: by the same functions as for real requests,
@@ -173,6 +177,14 @@ pub struct Check {
 pub struct Crds {
     /// Write one file for each kind into this directory, and print nothing
     #[arg(long, value_name = "DIR")]
+    pub write: Option<PathBuf>,
+}
+
+/// Flags of `osp operations`.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub struct Operations {
+    /// Write the page into this file, and print nothing
+    #[arg(long, value_name = "FILE")]
     pub write: Option<PathBuf>,
 }
 

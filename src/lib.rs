@@ -70,7 +70,7 @@ mod wiring;
 use std::io::Write;
 use std::path::Path;
 
-pub use args::{Args, Check, Cluster, Command, Crds, Explain, ExplainedRequest, Keygen, Reading, Serve};
+pub use args::{Args, Check, Cluster, Command, Crds, Explain, ExplainedRequest, Keygen, Operations, Reading, Serve};
 pub use config::{Config, ConfigError};
 pub use explain::explain;
 pub use keygen::keygen;
@@ -93,6 +93,9 @@ pub enum Failure {
     /// The definitions of the kinds cannot be written where they are wanted.
     #[error("{0}")]
     Crds(String),
+    /// The page of operations cannot be written where it is wanted.
+    #[error("{0}")]
+    Page(String),
 }
 
 impl From<Vec<ConfigError>> for Failure {
@@ -125,6 +128,18 @@ pub fn check(typed: &Check) -> Result<(), Failure> {
 /// [`Failure::Crds`] when they cannot be written.
 pub fn crds(dir: Option<&Path>) -> Result<(), Failure> {
     wiring::crds(dir)
+}
+
+/// Writes the table of operations to standard output, or into a file.
+///
+/// # Errors
+/// [`Failure::Page`] when it cannot be written.
+pub fn operations(file: Option<&Path>) -> Result<(), Failure> {
+    let page = osp_core::s3::operations_page();
+    match file {
+        None => print(&page),
+        Some(file) => std::fs::write(file, page).map_err(|why| Failure::Page(format!("{}: {why}", file.display()))),
+    }
 }
 
 /// Prints a result on standard output.

@@ -15,6 +15,7 @@ fn main() -> ExitCode {
         Command::Serve(typed) => Config::read(&typed).map_err(osp::Failure::from).and_then(osp::run),
         Command::Check(typed) => osp::check(&typed),
         Command::Crds(typed) => osp::crds(typed.write.as_deref()),
+        Command::Operations(typed) => osp::operations(typed.write.as_deref()),
         Command::Explain(typed) => osp::explain(&typed).and_then(|text| osp::print(&text)),
         Command::Keygen(typed) => osp::keygen(&typed).and_then(|text| osp::print(&text)),
     };

@@ -26,7 +26,7 @@ REASONS = REPOSITORY / "src/core/model/reason.rs"
 ROUTE_CRD = path_of("CustomResourceDefinition", name="bucketroutes.osp.flexworks.eu")
 # What the CRD of a newer OSP may have: the API server stores it, this binary does not know it.
 NEWER_FIELD = "encryption"
-NEWER_PERMISSION = "Admin"
+NEWER_PERMISSION = "ManageBuckets"
 
 
 @dataclass(frozen=True)

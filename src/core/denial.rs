@@ -147,6 +147,12 @@ pub enum Denial {
     #[error("CORSResponse: CORS is not enabled for this bucket.")]
     CorsRefused,
 
+    /// A key of the customer's (SSE-C) over a connection that is not encrypted, on either side of OSP.
+    #[error(
+        "Requests specifying Server Side Encryption with Customer provided keys must be made over a secure connection."
+    )]
+    InsecureChannel,
+
     // --- the body
     /// No length where S3 demands one.
     #[error("You must provide the Content-Length HTTP header.")]
@@ -290,6 +296,7 @@ impl Denial {
             Self::MethodNotAllowed => row(405, "MethodNotAllowed", Client, "method_not_allowed"),
             Self::InvalidArgument(_) => row(400, "InvalidArgument", Client, "invalid_argument"),
             Self::InvalidRequest(_) => row(400, "InvalidRequest", Client, "invalid_request"),
+            Self::InsecureChannel => row(400, "InvalidRequest", Client, "insecure_channel"),
             Self::CorsRefused => row(403, "AccessForbidden", Client, "cors"),
             Self::MissingContentLength => row(411, "MissingContentLength", Client, "missing_length"),
             Self::PayloadHashMismatch { .. } => row(400, "XAmzContentSHA256Mismatch", Client, "bad_payload_hash"),

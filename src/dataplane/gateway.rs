@@ -105,8 +105,8 @@ impl Gateway {
         }
         let now = self.observer.clock.now();
         let (verified, target) = authenticate::verify(&head, target, &table, now, &mut flight.facts)?;
-        let asked = (&head, &target);
-        let decision = authorize::decide(verified, asked, content_length, &table, &mut flight.facts)?;
+        let asked = authorize::Asked { head: &head, target: &target, content_length, secure: is_tls(session) };
+        let decision = authorize::decide(verified, asked, &table, &mut flight.facts)?;
         if !matches!(decision, Decision::Answer(_)) && listener::expects_continue(&head) {
             // boxed like everything else that few requests need: pingora moves this future by value
             Box::pin(invite_body(session)).await?;
@@ -370,9 +370,14 @@ async fn invite_body(session: &mut Session) -> std::result::Result<(), Denial> {
     Ok(())
 }
 
+/// True when the client's connection is encrypted.
+fn is_tls(session: &Session) -> bool {
+    session.digest().is_some_and(|digest| digest.ssl_digest.is_some())
+}
+
 /// Scheme and authority as the client used them, without the bucket of virtual-host style.
 fn base_url(session: &Session, label: Option<&BucketName>) -> String {
-    let tls = session.digest().is_some_and(|digest| digest.ssl_digest.is_some());
+    let tls = is_tls(session);
     let request = session.req_header();
     let host = request.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
     let authority = host.or_else(|| request.uri.authority().map(http::uri::Authority::as_str)).unwrap_or_default();

@@ -311,7 +311,7 @@ pub struct Access {
     /// The ClientIdentities of the namespace of this route that this entry is for.
     pub client_selector: Option<Selector>,
     /// What they may do.
-    #[schemars(length(min = 1, max = 4))]
+    #[schemars(length(min = 1, max = 5))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub permissions: Vec<Permission>,
     /// Only with keys that begin with one of these, as clients see them. Default: all keys.
@@ -347,7 +347,7 @@ pub struct Deny {
     /// The ClientIdentities of the namespace of this route that this entry is for.
     pub client_selector: Option<Selector>,
     /// What they may not do. Default: anything.
-    #[schemars(length(min = 1, max = 4))]
+    #[schemars(length(min = 1, max = 5))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub permissions: Option<Vec<Permission>>,
     /// Only with keys that begin with one of these, as clients see them. Default: all keys.
@@ -356,13 +356,15 @@ pub struct Deny {
     pub prefixes: Option<Vec<Prefix>>,
 }
 
-/// What can be permitted.
+/// What can be permitted. Admin: access control lists, retention, legal hold, configuration of the bucket; it contains
+/// none of the others.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub enum Permission {
     Read,
     List,
     Write,
     Delete,
+    Admin,
 }
 
 /// What OSP made of the route.

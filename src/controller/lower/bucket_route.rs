@@ -118,13 +118,13 @@ fn permissions(node: Node<'_>) -> Option<Permissions> {
         ("Write", Some(Permission::Write)),
         ("Delete", Some(Permission::Delete)),
         ("ManageBuckets", None),
-        ("Admin", None),
+        ("Admin", Some(Permission::Admin)),
     ];
     let words = node.list(1..=PERMISSIONS, |node| {
         let place = node.clone();
         match node.word(&WORDS)? {
             Some(permission) => Some(permission),
-            None => place.unsupported("ManageBuckets and Admin are not supported yet"),
+            None => place.unsupported("ManageBuckets is not supported yet: no route makes buckets"),
         }
     })?;
     Some(words.into_iter().collect())

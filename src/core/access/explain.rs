@@ -8,7 +8,7 @@ use super::judgement::{Asked, Asking, Found, Judged, decide, find};
 use super::{Principal, Verdict};
 use crate::Denial;
 use crate::model::ObjectName;
-use crate::s3::{BucketName, Operation, Permission, Query, Resource};
+use crate::s3::{BucketName, Kind, Operation, Permission, Query, Resource};
 use crate::table::RouteTable;
 
 /// What is asked.
@@ -92,7 +92,7 @@ pub fn explain(asked: Hypothesis<'_>, table: &RouteTable) -> Explanation {
         // Nobody can ask in the name of an identity without a live secret.
         Err(Denial::UnknownAccessKey)
     };
-    let listed = outcome.is_ok() && *operation == Operation::ListBuckets;
+    let listed = outcome.is_ok() && operation.kind() == Kind::ListBuckets;
     let buckets = if listed { table.visible_to(host.map(|host| &**host), principal) } else { Vec::new() };
     match outcome {
         Ok(destination) => Explanation { denial: None, checks, destination, buckets },

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{Principal, Verdict};
 use crate::Denial;
-use crate::s3::{BucketName, Needs, Operation, Permission, Query, Resource};
+use crate::s3::{BucketName, Kind, Needs, Operation, Permission, Query, Resource};
 use crate::table::{Asker, Lookup, Part, RouteTable, ServedBackend, ServedRoute, Upstream};
 
 /// Who asks, and by which base host.
@@ -100,19 +100,13 @@ pub(super) fn find(
     table: &RouteTable,
 ) -> Result<Found, Denial> {
     let Some(bucket) = operation.bucket() else { return Ok(Found::Service) };
-    match operation {
-        Operation::HeadBucket { .. } | Operation::GetBucketLocation { .. } | Operation::DeleteObjects { .. } => {
-            whole(asking, bucket, table)
-        }
-        _ => {
-            let listed = || query.get("prefix").unwrap_or_default();
-            let text = operation.key().map_or_else(listed, |key| key.as_str());
-            let target = one(asking, bucket, text, table)?;
-            let source = operation.copy_source();
-            let source = source.map(|source| one(asking, &source.bucket, source.key.as_str(), table)).transpose()?;
-            Ok(Found::Named(target, source))
-        }
+    if operation.is_about_parts() {
+        return whole(asking, bucket, table);
     }
+    let target = one(asking, bucket, operation.placed_by(query), table)?;
+    let source = operation.copy_source();
+    let source = source.map(|source| one(asking, &source.bucket, source.key.as_str(), table)).transpose()?;
+    Ok(Found::Named(target, source))
 }
 
 fn whole(asking: Asking<'_>, bucket: &BucketName, table: &RouteTable) -> Result<Found, Denial> {
@@ -147,7 +141,7 @@ fn one(asking: Asking<'_>, bucket: &BucketName, text: &str, table: &RouteTable) 
 ///
 /// # Errors
 /// [`Denial::AccessDenied`]; [`Denial::RouteBroken`] when only a broken route could allow it; [`Denial::NotImplemented`] for
-/// an allowed copy between two backends.
+/// an allowed copy between two backends, and for allowed administration of a bucket that is not one at its backend.
 pub(super) fn decide(
     principal: &Principal,
     operation: &Operation,
@@ -164,53 +158,66 @@ pub(super) fn decide(
         }
     };
     match (found, operation.needs(query)) {
-        (Found::Service, _) if *operation == Operation::ListBuckets => Ok(Judged::Buckets),
+        (Found::Service, _) if operation.kind() == Kind::ListBuckets => Ok(Judged::Buckets),
         (Found::Service, _) => Err(Denial::Internal("an operation without a route was to be decided")),
-        (Found::Whole(part, route), _) => decide_whole(operation, part, route.as_ref(), &mut ask),
+        (Found::Whole(part, route), needs) => decide_whole((operation, &needs), part, route.as_ref(), &mut ask),
         (Found::Named(target, source), Needs::All(pairs)) => {
             let (mut to, mut from) = (None, None);
             for (permission, resource) in &pairs {
                 // of a copy, the source is what is read and the target what is written
                 match source.as_ref().filter(|_| *permission == Permission::Read) {
                     Some(source) => from = Some(ask(source, *permission, resource).ok_or(Denial::AccessDenied)?),
-                    None => to = Some(ask(target, *permission, resource).ok_or(Denial::AccessDenied)?),
+                    None => {
+                        let granted = ask(target, *permission, resource).ok_or(Denial::AccessDenied)?;
+                        // the entry that grants the operation decides about credentials, not the one for its headers
+                        to.get_or_insert(granted);
+                    }
                 }
             }
             let to = to.ok_or(Denial::AccessDenied)?;
             match (source, from) {
-                (None, None) => Ok(Judged::Forward(to)),
+                (None, None) => {
+                    operation.check_scope(&to.backend(operation, query)?.mapping)?;
+                    Ok(Judged::Forward(to))
+                }
                 (Some(_), Some(from)) => one_backend(from.home()?, to.home()?).map(|()| Judged::Forward(to)),
                 _ => Err(Denial::AccessDenied),
             }
         }
-        (Found::Named(..), Needs::Nothing | Needs::EachKey(_)) => Err(Denial::AccessDenied),
+        (Found::Named(..), Needs::Nothing | Needs::EachKey(..)) => Err(Denial::AccessDenied),
     }
 }
 
 /// A bucket as a whole: any route of it that the caller may use says yes.
 fn decide_whole(
-    operation: &Operation,
+    (operation, needs): (&Operation, &Needs),
     part: &Part,
     route: Option<&Arc<ServedRoute>>,
     ask: &mut impl FnMut(&Arc<ServedRoute>, Permission, &Resource) -> Option<Granted>,
 ) -> Result<Judged, Denial> {
     let bucket = operation.bucket().ok_or(Denial::AccessDenied)?;
-    let (permission, yes) = match operation {
-        Operation::HeadBucket { .. } => (Permission::List, Judged::Exists),
-        Operation::GetBucketLocation { .. } => (Permission::List, Judged::Location),
-        Operation::DeleteObjects { .. } => (Permission::Delete, Judged::Batch),
+    let resource = Resource::Bucket(bucket.clone());
+    let (permissions, yes): (&[Permission], _) = match (operation.kind(), needs) {
+        (Kind::HeadBucket, Needs::All(_)) => (&[Permission::List], Judged::Exists),
+        (Kind::GetBucketLocation, Needs::All(_)) => (&[Permission::List], Judged::Location),
+        (Kind::DeleteObjects, Needs::EachKey(_, permissions)) => (permissions, Judged::Batch),
         _ => return Err(Denial::Internal("a part of a bucket was taken for the whole")),
     };
-    let resource = Resource::Bucket(bucket.clone());
+    // the first permission is the one of the operation
+    let mut ask = |route: &Arc<ServedRoute>| {
+        let mut granted = permissions.iter().map(|permission| ask(route, *permission, &resource));
+        let first = granted.next().flatten();
+        if granted.all(|one| one.is_some()) { first } else { None }
+    };
     if let (Judged::Exists, Some(route)) = (&yes, route)
-        && let Some(granted) = ask(route, permission, &resource)
+        && let Some(granted) = ask(route)
     {
         return Ok(Judged::Forward(granted));
     }
     let is_asked = |other: &Arc<ServedRoute>| {
         matches!(yes, Judged::Exists) && route.is_some_and(|route| Arc::ptr_eq(route, other))
     };
-    if part.view().routes().filter(|other| !is_asked(other)).any(|other| ask(other, permission, &resource).is_some()) {
+    if part.view().routes().filter(|other| !is_asked(other)).any(|other| ask(other).is_some()) {
         Ok(yes)
     } else if part.view().has_broken() {
         Err(Denial::RouteBroken)

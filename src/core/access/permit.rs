@@ -7,8 +7,7 @@ use super::{Principal, Verdict};
 use crate::Denial;
 use crate::model::TrailingChecksums;
 use crate::payload::{Announcement, Gate, Obligation};
-use crate::s3::Permission;
-use crate::s3::{DeleteEntry, DeleteOutcome, DeleteRequest, Operation, Outgoing, Query, Resource};
+use crate::s3::{DeleteEntry, DeleteOutcome, DeleteRequest, Needs, Operation, Outgoing, Query, Resource};
 use crate::table::{Lookup, Part, ServedBackend, ServedRoute, Upstream};
 
 /// Headers of multipart uploads that make sense only with the checksums that a route drops (RS-6).
@@ -204,6 +203,7 @@ impl PendingBatch {
                 Ok(()) => allowed.push(entry),
                 Err(denial) => refused.push(DeleteOutcome::Failed {
                     key: entry.key.as_str().to_owned(),
+                    version: entry.version,
                     code: denial.row().code.to_owned(),
                     message: denial.to_string(),
                 }),
@@ -236,10 +236,17 @@ impl Batch {
         match self.part.view().lookup(entry.key.as_str()) {
             Lookup::Served(route) => {
                 let object = Resource::Object(bucket.clone(), entry.key.clone());
-                match route.policy.decide(&self.principal, Permission::Delete, &object) {
-                    Verdict::Allowed(rule) => Ok(Granted { route, rule }),
-                    Verdict::Denied(_) | Verdict::NotGranted => Err(Denial::AccessDenied),
+                let Needs::EachKey(_, permissions) = self.operation.needs(&self.query) else {
+                    return Err(Denial::AccessDenied);
+                };
+                let mut granted = None;
+                for permission in permissions {
+                    match route.policy.decide(&self.principal, *permission, &object) {
+                        Verdict::Allowed(rule) => granted = granted.or(Some(rule)),
+                        Verdict::Denied(_) | Verdict::NotGranted => return Err(Denial::AccessDenied),
+                    }
                 }
+                granted.map(|rule| Granted { route, rule }).ok_or(Denial::AccessDenied)
             }
             Lookup::Broken | Lookup::Unknown => Err(Denial::RouteBroken),
             Lookup::Elsewhere | Lookup::Absent => Err(Denial::AccessDenied),

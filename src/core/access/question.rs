@@ -7,7 +7,7 @@ use super::permit::{Batch, Grant};
 use super::{PendingBatch, Permit, Principal};
 use crate::Denial;
 use crate::payload::Obligation;
-use crate::s3::{BucketName, Operation, Outgoing, Query, Semantics};
+use crate::s3::{BucketName, Kind, Operation, Outgoing, Query, Semantics};
 use crate::sigv4::Verified;
 use crate::table::{RouteTable, ServedRoute};
 
@@ -24,6 +24,8 @@ pub struct Request<'a> {
     pub semantics: &'a Semantics<'a>,
     /// Length of the HTTP body; `None` when it was not declared.
     pub content_length: Option<u64>,
+    /// The client's connection is encrypted.
+    pub secure: bool,
 }
 
 /// A question about one [`Verified`], one operation and the routes that it touches. Cannot be answered for another.
@@ -65,14 +67,17 @@ impl Question {
     ///
     /// # Errors
     /// [`Denial::NoSuchBucket`], [`Denial::RouteBroken`], [`Denial::NotReady`], [`Denial::AccessDenied`] for a part of a
-    /// bucket that no route is for, and those of [`Obligation::new`].
+    /// bucket that no route is for, [`Denial::InsecureChannel`], and those of [`Obligation::new`].
     pub fn ask(verified: Verified, request: Request<'_>, table: &RouteTable) -> Result<Self, Denial> {
-        let Request { operation, host, query, semantics, content_length } = request;
+        let Request { operation, host, query, semantics, content_length, secure } = request;
+        if operation.demands_secure_channel() && !secure {
+            return Err(Denial::InsecureChannel);
+        }
         let (principal, payload) = verified.into_parts();
         let obligation = Obligation::new(payload, &operation, semantics, content_length)?;
         let found = find(Asking { principal: &principal, host }, &operation, query, table)?;
         let outgoing = outgoing(&found, &operation, query, semantics);
-        let listed = operation == Operation::ListBuckets;
+        let listed = operation.kind() == Kind::ListBuckets;
         let visible = if listed { table.visible_to(host.map(|host| &**host), &principal) } else { Vec::new() };
         Ok(Self { principal, operation, found, obligation, outgoing, query: query.clone(), visible })
     }
@@ -81,7 +86,8 @@ impl Question {
     ///
     /// # Errors
     /// [`Denial::AccessDenied`], [`Denial::RouteBroken`] when only a broken route could allow it,
-    /// [`Denial::NotImplemented`] for an allowed copy between two backends, or those of [`Outgoing::build`].
+    /// [`Denial::NotImplemented`] for an allowed copy between two backends and for administration of a bucket that is not
+    /// one at its backend, [`Denial::InsecureChannel`], or those of [`Outgoing::build`].
     pub fn answer(self) -> Result<Decision, Denial> {
         let judged = decide(&self.principal, &self.operation, &self.query, &self.found, |_| {})?;
         let Self { principal, operation, found, obligation, outgoing, query, visible } = self;
@@ -93,6 +99,9 @@ impl Question {
             (Judged::Exists, _) => Ok(Decision::Answer(OwnAnswer::Exists)),
             (Judged::Forward(granted), _) => {
                 let backend = Arc::clone(granted.backend(&operation, &query)?);
+                if operation.demands_secure_channel() && !backend.upstream_for(granted.rule).endpoint.tls {
+                    return Err(Denial::InsecureChannel);
+                }
                 let anywhere = operation.may_read_elsewhere(&query);
                 let outgoing = forwarded()?;
                 let grant = Grant { principal, operation, granted, backend, anywhere, outgoing, obligation, query };
@@ -126,10 +135,10 @@ fn outgoing(
         let mappings = (&*backend.mapping, source.flatten().map(|source| &*source.mapping));
         Outgoing::build(operation, query, semantics, backend.upstream.addressing, mappings).map(Some)
     };
-    match (found, operation) {
+    match (found, operation.kind()) {
         (Found::Service, _) => Ok(None),
         (Found::Named(target, source), _) => build(target, source.as_ref()),
-        (Found::Whole(part, _), Operation::DeleteObjects { .. }) => {
+        (Found::Whole(part, _), Kind::DeleteObjects) => {
             match part.view().routes().find(|route| route.backends.writes().is_some()) {
                 Some(any) => build(any, None),
                 None => Ok(None),

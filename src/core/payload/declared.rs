@@ -1,7 +1,7 @@
 //! What the head says of the body, read once and made into types; nothing is proved here.
 
 use crate::Denial;
-use crate::s3::Operation;
+use crate::s3::{Body, Operation};
 
 use super::ChecksumAlgorithm;
 
@@ -19,6 +19,8 @@ pub(super) enum BodyUse {
     Document,
     /// The XML document of `CompleteMultipartUpload`: its checksum headers are about the object (RS-7).
     Completion,
+    /// The XML document of `RestoreObject`, which is read on its way.
+    Restoration,
 }
 
 /// What the head says of the body.
@@ -42,11 +44,12 @@ pub(super) struct Declared {
 
 impl BodyUse {
     pub(super) fn of(operation: &Operation) -> Self {
-        match operation {
-            Operation::CompleteMultipartUpload { .. } => Self::Completion,
-            _ if operation.takes_streaming_payload() => Self::Object,
-            _ if operation.takes_body() => Self::Document,
-            _ => Self::Nothing,
+        match operation.body() {
+            Body::Nothing => Self::Nothing,
+            Body::Object => Self::Object,
+            Body::Document => Self::Document,
+            Body::Completion => Self::Completion,
+            Body::Restoration => Self::Restoration,
         }
     }
 }

@@ -7,6 +7,7 @@ use super::chunked::Decoder;
 use super::digests::Digests;
 use super::obligation::Obligation;
 use super::reframe::Framer;
+use super::restoration::Restoration;
 use crate::Denial;
 
 /// Proves one body while it streams. Holds back the tail until everything is proved; memory is bounded by one chunk
@@ -20,6 +21,8 @@ pub struct Gate {
     /// Takes the client's frames off; `None` for bare bytes.
     decoder: Option<Decoder>,
     digests: Digests,
+    /// Reads the document of a restoration; boxed, as few bodies are one.
+    reader: Option<Box<Restoration>>,
     held: Bytes,
     /// Puts the backend's frames on; `None` for bare bytes.
     framer: Option<Framer>,
@@ -58,6 +61,7 @@ impl Gate {
         Self {
             decoder,
             digests: Digests::new(obligation.expected.clone()),
+            reader: obligation.inspected.then(Box::default),
             held: Bytes::new(),
             framer,
             wire: Count { seen: 0, declared: obligation.wire_length },
@@ -114,6 +118,9 @@ impl Gate {
             return Ok(data);
         }
         self.digests.update(&data);
+        if let Some(reader) = &mut self.reader {
+            reader.push(&data)?;
+        }
         let earlier = std::mem::replace(&mut self.held, data);
         match &mut self.framer {
             None => Ok(earlier),
@@ -126,6 +133,9 @@ impl Gate {
         self.wire.complete()?;
         self.decoded.complete()?;
         self.digests.prove(trailer)?;
+        if let Some(reader) = &mut self.reader {
+            reader.finish()?;
+        }
         let last = std::mem::take(&mut self.held);
         match (&mut self.framer, trailer) {
             (None, _) => Ok(last),

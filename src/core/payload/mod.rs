@@ -10,6 +10,7 @@ mod digests;
 mod gate;
 mod obligation;
 mod reframe;
+mod restoration;
 mod trailer;
 
 pub use digests::{ChecksumAlgorithm, content_md5, sha256_hex};

@@ -44,6 +44,8 @@ pub struct Obligation {
     /// The checksum that the trailer will bring.
     pub(super) trailer: Option<ChecksumAlgorithm>,
     pub(super) expected: Expected,
+    /// The body is read, too: [`super::restoration`].
+    pub(super) inspected: bool,
     /// Bytes on the wire, frames included; `None` when only the end of the body tells.
     pub(super) wire_length: Option<u64>,
     decoded_length: u64,
@@ -177,6 +179,7 @@ impl Obligation {
             framed,
             trailer,
             expected: expected(&auth, declared, trailer)?,
+            inspected: declared.body == BodyUse::Restoration,
             wire_length: wire,
             decoded_length: decoded,
             content_md5: declared.content_md5.as_deref().map(header_value).transpose()?,
@@ -224,7 +227,9 @@ impl Lengths {
             return Err(Denial::IncompleteBody);
         }
         match declared.body {
-            BodyUse::Document | BodyUse::Completion if decoded > DOCUMENT_BYTES_LIMIT => Err(Denial::MessageTooLong),
+            BodyUse::Document | BodyUse::Completion | BodyUse::Restoration if decoded > DOCUMENT_BYTES_LIMIT => {
+                Err(Denial::MessageTooLong)
+            }
             _ if decoded > OBJECT_BYTES_LIMIT => Err(Denial::EntityTooLarge),
             _ => Ok(Self { decoded, wire: if framed { wire } else { Some(decoded) }, framed }),
         }
@@ -284,7 +289,7 @@ fn checksum_headers(
         let named = ChecksumAlgorithm::named(&String::from_utf8_lossy(value))?;
         if sent == Some(named) {
             headers.push((HeaderName::from_static("x-amz-sdk-checksum-algorithm"), header_value(value)?));
-        } else if matches!(declared.body, BodyUse::Object | BodyUse::Document) {
+        } else if matches!(declared.body, BodyUse::Object | BodyUse::Document | BodyUse::Restoration) {
             let text = "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.";
             return Err(Denial::InvalidRequest(text.to_owned()));
         }

@@ -10,30 +10,38 @@ pub struct CopySource {
     pub bucket: BucketName,
     /// Key as the client names it.
     pub key: ObjectKey,
+    /// Version at the backend.
+    pub version: Option<String>,
 }
 
 impl CopySource {
-    /// Parses `b/k`, `/b/k`, `b%2Fk`; ARNs and `?versionId=` are refused.
+    /// Parses `b/k`, `/b/k`, `b%2Fk`, each with or without `?versionId=v`; ARNs are refused.
     ///
     /// # Errors
     /// [`Denial::InvalidArgument`], [`Denial::InvalidBucketName`], [`Denial::KeyTooLong`],
-    /// [`Denial::NotImplemented`] for versions and access points.
+    /// [`Denial::NotImplemented`] for access points.
     pub fn parse(header: &[u8]) -> Result<Self, Denial> {
         let raw = header.strip_prefix(b"/").unwrap_or(header);
         // Only a literal `?` separates a version; `%3FversionId%3D` belongs to the key, as on AWS.
-        if memchr::memmem::find(raw, b"?versionId=").is_some() {
-            return Err(Denial::NotImplemented("x-amz-copy-source with versionId".to_owned()));
-        }
-        if memchr::memchr(b'?', raw).is_some() {
-            return Err(malformed());
-        }
-        let name = decode(raw).ok().and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(malformed)?;
+        let (raw, version) = match memchr::memchr(b'?', raw) {
+            None => (raw, None),
+            Some(at) => {
+                let (name, version) = raw.split_at_checked(at).ok_or_else(malformed)?;
+                let version = version.strip_prefix(b"?versionId=").ok_or_else(malformed)?;
+                (name, Some(text(version).filter(|version| !version.is_empty()).ok_or_else(malformed)?))
+            }
+        };
+        let name = text(raw).ok_or_else(malformed)?;
         if name.starts_with("arn:") {
             return Err(Denial::NotImplemented("x-amz-copy-source with an ARN".to_owned()));
         }
         let (bucket, key) = name.split_once('/').filter(|(_, key)| !key.is_empty()).ok_or_else(malformed)?;
-        Ok(Self { bucket: BucketName::parse(bucket)?, key: ObjectKey::parse(key.as_bytes().to_vec())? })
+        Ok(Self { bucket: BucketName::parse(bucket)?, key: ObjectKey::parse(key.as_bytes().to_vec())?, version })
     }
+}
+
+fn text(raw: &[u8]) -> Option<String> {
+    decode(raw).ok().and_then(|bytes| String::from_utf8(bytes).ok())
 }
 
 fn malformed() -> Denial {
@@ -86,9 +94,20 @@ mod tests {
     }
 
     #[test]
-    fn d01_versions_and_access_points_are_not_served() {
-        for header in ["bkt/k?versionId=v", "bkt/k?versionId=", "arn:aws:s3:eu:1:accesspoint/a/object/k", "arn%3Aaws/k"]
-        {
+    fn d01_a_version_is_read_and_an_empty_one_is_none() {
+        for (header, version) in [("bkt/k?versionId=v%2B1", "v+1"), ("/bkt%2Fk?versionId=null", "null")] {
+            assert_eq!(names(header), source("bkt", "k"), "{header}");
+            assert_eq!(CopySource::parse(header.as_bytes()).unwrap().version.as_deref(), Some(version));
+        }
+        assert_eq!(CopySource::parse(b"bkt/k").unwrap().version, None);
+        for header in ["bkt/k?versionId=", "bkt/k?versionId=%", "bkt/k?x&versionId=v", "bkt/?versionId=v"] {
+            assert!(matches!(CopySource::parse(header.as_bytes()), Err(Denial::InvalidArgument(_))), "{header}");
+        }
+    }
+
+    #[test]
+    fn d01_access_points_are_not_served() {
+        for header in ["arn:aws:s3:eu:1:accesspoint/a/object/k", "arn%3Aaws/k", "arn:aws/k?versionId=v"] {
             assert!(matches!(CopySource::parse(header.as_bytes()), Err(Denial::NotImplemented(_))), "{header}");
         }
     }

@@ -13,6 +13,8 @@ const MAX_KEYS: usize = 1000;
 pub struct DeleteEntry {
     /// The client's key.
     pub key: ObjectKey,
+    /// The version, if one is named.
+    pub version: Option<String>,
 }
 
 /// A parsed `<Delete>`.
@@ -28,21 +30,28 @@ pub struct DeleteRequest {
 #[expect(missing_docs, reason = "the fields are what their names and types say")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DeleteOutcome {
-    /// `<Deleted>`.
-    Deleted(String),
+    /// `<Deleted>`, with the version that was named and the delete marker that was made or taken away.
+    Deleted { key: String, version: Option<String>, marker: Option<Marker> },
     /// `<Error>` with code and message.
-    Failed { key: String, code: String, message: String },
+    Failed { key: String, version: Option<String>, code: String, message: String },
+}
+
+/// A delete marker that a deletion made or took away.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Marker {
+    /// Its version.
+    pub version: Option<String>,
 }
 
 impl DeleteRequest {
-    /// Parses a body of at most 2 MiB; no DTD, depth bounded, 1 to 1,000 keys, versions refused. White space in keys
-    /// counts; any namespace will do.
+    /// Parses a body of at most 2 MiB; no DTD, depth bounded, 1 to 1,000 keys. White space in keys counts; any namespace
+    /// will do.
     ///
     /// Source: AWS "DeleteObjects" (`API_DeleteObjects.html`).
     ///
     /// # Errors
-    /// [`Denial::MalformedXml`], [`Denial::KeyTooLong`], [`Denial::NotImplemented`] for `<VersionId>` and conditional
-    /// elements.
+    /// [`Denial::MalformedXml`], [`Denial::KeyTooLong`], [`Denial::InvalidArgument`] for an empty version,
+    /// [`Denial::NotImplemented`] for conditional elements.
     pub fn parse(body: &[u8]) -> Result<Self, Denial> {
         let mut reading = Reading::default();
         let mut denial = None;
@@ -70,6 +79,9 @@ impl DeleteRequest {
         for object in objects {
             body.extend_from_slice(b"<Object>");
             element("Key", &mapping.backend_key(&object.key)?, &mut body);
+            if let Some(version) = &object.version {
+                element("VersionId", version, &mut body);
+            }
             body.extend_from_slice(b"</Object>");
         }
         body.extend_from_slice(b"</Delete>");
@@ -84,6 +96,8 @@ struct Reading {
     quiet: Option<bool>,
     /// The key of the current `<Object>`.
     key: Option<ObjectKey>,
+    /// Its version.
+    version: Option<String>,
     /// Text of the current element, references decoded.
     text: String,
 }
@@ -94,7 +108,8 @@ impl Reading {
             Item::Open { .. } => self.open(path),
             Item::Text(raw) => {
                 let text = normalized(raw).and_then(|raw| unescape(&raw)).map_err(|Broken| Denial::MalformedXml)?;
-                let is_leaf = matches!(locals(path), ["Delete", "Object", "Key"] | ["Delete", "Quiet", ""]);
+                let is_leaf =
+                    matches!(locals(path), ["Delete", "Object", "Key" | "VersionId"] | ["Delete", "Quiet", ""]);
                 if is_leaf {
                     self.text.push_str(&text);
                 } else if !text.trim_ascii().is_empty() {
@@ -117,7 +132,8 @@ impl Reading {
             ["Delete", "Object", ""] if self.objects.len() < MAX_KEYS => Ok(()),
             ["Delete", "Quiet", ""] if self.quiet.is_none() => Ok(()),
             ["Delete", "Object", "Key"] if self.key.is_none() => Ok(()),
-            ["Delete", "Object", name @ ("VersionId" | "ETag" | "LastModifiedTime" | "Size")] => {
+            ["Delete", "Object", "VersionId"] if self.version.is_none() => Ok(()),
+            ["Delete", "Object", name @ ("ETag" | "LastModifiedTime" | "Size")] => {
                 Err(Denial::NotImplemented(format!("{name} in DeleteObjects")))
             }
             _ => Err(Denial::MalformedXml),
@@ -133,9 +149,16 @@ impl Reading {
                     _ => Denial::MalformedXml,
                 })?);
             }
+            ["Delete", "Object", "VersionId"] => {
+                let version = std::mem::take(&mut self.text);
+                if version.is_empty() {
+                    return Err(Denial::InvalidArgument("Version id cannot be the empty string".to_owned()));
+                }
+                self.version = Some(version);
+            }
             ["Delete", "Object", ""] => {
                 let key = self.key.take().ok_or(Denial::MalformedXml)?;
-                self.objects.push(DeleteEntry { key });
+                self.objects.push(DeleteEntry { key, version: self.version.take() });
             }
             ["Delete", "Quiet", ""] => {
                 self.quiet = Some(match self.text.trim_ascii() {
@@ -159,6 +182,50 @@ fn opening(root: &str) -> Vec<u8> {
     format!("{DECLARATION}<{root} xmlns=\"{NAMESPACE}\">").into_bytes()
 }
 
+/// What a backend tells of one key, while it is read.
+#[derive(Debug, Default)]
+struct Told {
+    key: Option<String>,
+    version: Option<String>,
+    code: Option<String>,
+    made_marker: bool,
+    marker_version: Option<String>,
+}
+
+impl Told {
+    fn keep(&mut self, field: &str, text: &str) {
+        let text = text.to_owned();
+        match field {
+            "Key" => self.key = Some(text),
+            // some backends write it empty where there is none
+            "VersionId" => self.version = Some(text).filter(|text| !text.is_empty()),
+            "Code" => self.code = Some(text),
+            "DeleteMarker" => self.made_marker = text.trim_ascii() == "true",
+            "DeleteMarkerVersionId" => self.marker_version = Some(text).filter(|text| !text.is_empty()),
+            _ => {}
+        }
+    }
+
+    /// In the client's names; `None` for a key that is not of the route.
+    fn outcome(self, entry: &str, mapping: &Mapping) -> Option<DeleteOutcome> {
+        let Self { key, version, code, made_marker, marker_version } = self;
+        let key = mapping.client_text(&key?).filter(|key| !key.is_empty())?.into_owned();
+        if entry == "Deleted" {
+            let marker = made_marker.then_some(Marker { version: marker_version });
+            return Some(DeleteOutcome::Deleted { key, version, marker });
+        }
+        let error = code.as_deref().and_then(client_error).unwrap_or(INTERNAL);
+        let (code, message) = (error.code.to_owned(), error.message.to_owned());
+        Some(DeleteOutcome::Failed { key, version, code, message })
+    }
+}
+
+fn optional(name: &str, text: Option<&String>, body: &mut Vec<u8>) {
+    if let Some(text) = text {
+        element(name, text, body);
+    }
+}
+
 impl DeleteOutcome {
     /// Reads a backend's `<DeleteResult>` and gives the client's names; keys outside the mapping are dropped. Codes and
     /// messages are those that a client may see, as in error bodies.
@@ -167,7 +234,7 @@ impl DeleteOutcome {
     /// [`Denial::UpstreamMisbehaved`] for anything that is no `DeleteResult`, or one with more than 1,000 keys.
     pub fn parse_result(body: &[u8], mapping: &Mapping) -> Result<Vec<Self>, Denial> {
         let mut outcomes = Vec::new();
-        let (mut key, mut code, mut text) = (None, None, String::new());
+        let (mut told, mut text) = (Told::default(), String::new());
         let read = Scanner::read(body, &mut |path, item| {
             let names = locals(path);
             match (names, item) {
@@ -177,15 +244,10 @@ impl DeleteOutcome {
                         return Err(Broken);
                     }
                 }
-                ([_, _, "Key" | "Code"], Item::Text(raw)) if path.len() == 3 => text.push_str(&unescape(raw)?),
-                ([_, "Deleted" | "Error", "Key"], Item::Close { .. }) if path.len() == 3 => key = Some(text.clone()),
-                ([_, "Error", "Code"], Item::Close { .. }) if path.len() == 3 => code = Some(text.clone()),
+                ([_, "Deleted" | "Error", _], Item::Text(raw)) if path.len() == 3 => text.push_str(&unescape(raw)?),
+                ([_, "Deleted" | "Error", field], Item::Close { .. }) if path.len() == 3 => told.keep(field, &text),
                 ([_, entry @ ("Deleted" | "Error"), ""], Item::Close { .. }) => {
-                    let (key, code) = (key.take(), code.take());
-                    let client_key = key.as_deref().and_then(|key| mapping.client_text(key));
-                    if let Some(key) = client_key.filter(|key| !key.is_empty()) {
-                        outcomes.push(Self::of(entry, &key, code.as_deref()));
-                    }
+                    outcomes.extend(std::mem::take(&mut told).outcome(entry, mapping));
                 }
                 _ => {}
             }
@@ -194,31 +256,29 @@ impl DeleteOutcome {
         read.map(|()| outcomes).map_err(|Broken| Denial::UpstreamMisbehaved)
     }
 
-    fn of(entry: &str, key: &str, code: Option<&str>) -> Self {
-        if entry == "Deleted" {
-            return Self::Deleted(key.to_owned());
-        }
-        let error = code.and_then(client_error).unwrap_or(INTERNAL);
-        Self::Failed { key: key.to_owned(), code: error.code.to_owned(), message: error.message.to_owned() }
-    }
-
     /// The client's `<DeleteResult>`; quiet hides `Deleted`, never errors.
     #[must_use]
     pub fn render_result(outcomes: &[Self], quiet: bool) -> Vec<u8> {
         let mut body = opening("DeleteResult");
         for outcome in outcomes {
             match outcome {
-                Self::Deleted(_) if quiet => {}
-                Self::Deleted(key) => {
+                Self::Deleted { .. } if quiet => {}
+                Self::Deleted { key, version, marker } => {
                     body.extend_from_slice(b"<Deleted>");
                     element("Key", key, &mut body);
+                    optional("VersionId", version.as_ref(), &mut body);
+                    if let Some(marker) = marker {
+                        element("DeleteMarker", "true", &mut body);
+                        optional("DeleteMarkerVersionId", marker.version.as_ref(), &mut body);
+                    }
                     body.extend_from_slice(b"</Deleted>");
                 }
-                Self::Failed { key, code, message } => {
+                Self::Failed { key, version, code, message } => {
                     body.extend_from_slice(b"<Error>");
-                    for (name, text) in [("Key", key), ("Code", code), ("Message", message)] {
-                        element(name, text, &mut body);
-                    }
+                    element("Key", key, &mut body);
+                    optional("VersionId", version.as_ref(), &mut body);
+                    element("Code", code, &mut body);
+                    element("Message", message, &mut body);
                     body.extend_from_slice(b"</Error>");
                 }
             }

@@ -5,7 +5,7 @@ mod tests;
 
 use http::{HeaderName, HeaderValue, Method};
 
-use super::operation::{Fate, fate};
+use super::operation::Fate;
 use super::{Mapping, Operation, Query, Semantics, encode_key, encode_query};
 use crate::Denial;
 use crate::model::AddressingStyle;
@@ -48,7 +48,7 @@ impl Outgoing {
             return Err(Denial::Internal("an operation without a backend was to be forwarded"));
         }
         let (mapping, source_mapping) = mappings;
-        let mut headers = passed_on(semantics)?;
+        let mut headers = passed_on(operation, semantics)?;
         if let Some(source) = copy_source(operation, source_mapping)? {
             headers.push((HeaderName::from_static("x-amz-copy-source"), source));
         }
@@ -141,21 +141,23 @@ fn canonical_query(operation: &Operation, query: &Query, mapping: &Mapping) -> R
         out.push('=');
         encode_query(value.as_bytes(), &mut out);
     };
+    let mut from_the_first_key = false;
     // `parameters` is sorted, and its names need no encoding: this order is the canonical one.
-    for &name in operation.parameters() {
+    for name in operation.parameters() {
         match (name, query.get(name)) {
-            ("delete" | "tagging" | "uploads", _) => append(name, ""),
+            _ if operation.flag() == Some(name) => append(name, ""),
             ("prefix", value) => {
                 let prefix = mapping.backend_text(value.unwrap_or_default())?;
                 if value.is_some() || !prefix.is_empty() {
                     append(name, &prefix);
                 }
             }
-            ("marker" | "start-after" | "key-marker", Some(value)) => {
-                if let Some(marker) = mapping.backend_marker(value)? {
-                    append(name, &marker);
-                }
-            }
+            ("marker" | "start-after" | "key-marker", Some(value)) => match mapping.backend_marker(value)? {
+                Some(marker) => append(name, &marker),
+                None => from_the_first_key = true,
+            },
+            // they say where to go on within the key of the marker
+            ("upload-id-marker" | "version-id-marker", Some(_)) if from_the_first_key => {}
             (_, Some(value)) => append(name, value),
             (_, None) => {}
         }
@@ -163,11 +165,12 @@ fn canonical_query(operation: &Operation, query: &Query, mapping: &Mapping) -> R
     Ok(out)
 }
 
-fn passed_on(semantics: &Semantics<'_>) -> Result<OutgoingHeaders, Denial> {
+fn passed_on(operation: &Operation, semantics: &Semantics<'_>) -> Result<OutgoingHeaders, Denial> {
     let mut headers = OutgoingHeaders::with_capacity(8);
     for (name, value) in semantics.headers() {
-        let value = match fate(name, value)? {
+        let value = match operation.fate(name, value)? {
             Some(Fate::PassedOn) => HeaderValue::from_bytes(value).ok(),
+            Some(Fate::Secret) => HeaderValue::from_bytes(value).ok().map(sensitive),
             Some(Fate::Consumed) => continue,
             None if name == "content-encoding" => match without_aws_chunked(value) {
                 Some(rest) => HeaderValue::from_bytes(&rest).ok(),
@@ -181,6 +184,12 @@ fn passed_on(semantics: &Semantics<'_>) -> Result<OutgoingHeaders, Denial> {
         headers.push(header);
     }
     Ok(headers)
+}
+
+/// A value that no debugging output shows.
+fn sensitive(mut value: HeaderValue) -> HeaderValue {
+    value.set_sensitive(true);
+    value
 }
 
 /// Removes the `aws-chunked` token and only that (CH-6); `None` when nothing is left.
@@ -200,6 +209,10 @@ fn copy_source(operation: &Operation, mapping: Option<&Mapping>) -> Result<Optio
     encode_query(mapping.backend_bucket.as_bytes(), &mut text);
     text.push('/');
     encode_key(mapping.backend_key(&source.key)?.as_bytes(), &mut text);
+    if let Some(version) = &source.version {
+        text.push_str("?versionId=");
+        encode_query(version.as_bytes(), &mut text);
+    }
     HeaderValue::try_from(text).map(Some).map_err(|_| Denial::Internal("a percent-encoded name is no header value"))
 }
 

@@ -8,21 +8,29 @@ use osp_core::table::RouteTable;
 
 use crate::flight::Facts;
 
+/// The request that is decided about.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// Its head.
+    pub head: &'a RawHead,
+    /// What it names.
+    pub target: &'a Target,
+    /// Length of its body, if declared.
+    pub content_length: Option<u64>,
+    /// It came over TLS.
+    pub secure: bool,
+}
+
 /// Decides a verified request against one pinned table.
 ///
 /// # Errors
 /// Those of [`classify`], [`Question::ask`] and [`Question::answer`].
-pub fn decide(
-    verified: Verified,
-    (head, target): (&RawHead, &Target),
-    content_length: Option<u64>,
-    table: &RouteTable,
-    facts: &mut Facts,
-) -> Result<Decision, Denial> {
+pub fn decide(verified: Verified, asked: Asked<'_>, table: &RouteTable, facts: &mut Facts) -> Result<Decision, Denial> {
+    let Asked { head, target, content_length, secure } = asked;
     let semantics = Semantics::read(head, target)?;
     let operation = classify(head.method(), target, &semantics)?;
     facts.operation = Some(operation.name());
     let host = target.base_host.as_ref();
-    let request = Request { operation, host, query: &target.query, semantics: &semantics, content_length };
+    let request = Request { operation, host, query: &target.query, semantics: &semantics, content_length, secure };
     Question::ask(verified, request, table)?.answer()
 }

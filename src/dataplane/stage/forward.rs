@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use osp_core::Denial;
-use osp_core::s3::{ErrorBody, ErrorContext, Operation, ResponseNames, ResponseXml, XmlDocument};
+use osp_core::s3::{ErrorBody, ErrorContext, Kind, ResponseNames, ResponseXml, XmlDocument};
 use pingora_http::ResponseHeader;
 
 use crate::flight::{AnswerBody, Flight, Passage};
@@ -51,12 +51,12 @@ pub fn translate_head(
     let id = flight.id.clone();
     let passage = flight.passage()?;
     let (status, permit) = (head.status, &passage.permit);
-    let is_head = matches!(permit.operation(), Operation::HeadObject { .. } | Operation::HeadBucket { .. });
+    let is_head = permit.operation().method() == Method::HEAD;
     refuse_impossible(status, is_head, passage)?;
     keep_only_known(head, &id, &settings.server_name)?;
     // the phrase, too, is the backend's
     head.set_reason_phrase(None).map_err(|_| Denial::Internal("a reason phrase could not be reset"))?;
-    if matches!(permit.operation(), Operation::HeadBucket { .. }) {
+    if permit.operation().kind() == Kind::HeadBucket {
         set(head, "x-amz-bucket-region", value(&settings.region)?)?;
     }
     let document = XmlDocument::of(permit.operation());
@@ -182,7 +182,7 @@ const PASSED_ON: [&str; 17] = [
 ];
 
 /// The same of `x-amz-*`, by what follows: what is about the object and names nothing of the backend.
-const PASSED_ON_AMZ: [&str; 17] = [
+const PASSED_ON_AMZ: [&str; 22] = [
     "abort-date",
     "abort-rule-id",
     "checksum-type",
@@ -191,12 +191,17 @@ const PASSED_ON_AMZ: [&str; 17] = [
     "expiration",
     "missing-meta",
     "mp-parts-count",
+    "object-lock-legal-hold",
+    "object-lock-mode",
+    "object-lock-retain-until-date",
     "object-size",
     "replication-status",
     "request-charged",
     "restore",
     "server-side-encryption",
     "server-side-encryption-bucket-key-enabled",
+    "server-side-encryption-customer-algorithm",
+    "server-side-encryption-customer-key-md5",
     "storage-class",
     "tagging-count",
     "version-id",

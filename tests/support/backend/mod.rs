@@ -200,6 +200,11 @@ impl Backend {
         self.shared.lock().store.create(bucket);
     }
 
+    /// Makes a bucket keep old versions of objects.
+    pub fn keep_versions(&self, bucket: &str) {
+        self.shared.lock().store.keep_versions(bucket);
+    }
+
     /// Puts an object there without a request.
     pub fn seed(&self, bucket: &str, key: &str, data: &[u8]) {
         self.shared.lock().store.seed(bucket, key, data);

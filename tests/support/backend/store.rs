@@ -1,6 +1,9 @@
 //! Buckets in memory and the S3 operations on them.
 
-use std::collections::BTreeMap;
+mod documents;
+mod versions;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use super::answer::{Answer, escape};
@@ -28,6 +31,12 @@ struct Upload {
 pub(super) struct Store {
     buckets: BTreeMap<String, BTreeMap<String, Object>>,
     uploads: BTreeMap<String, Upload>,
+    /// Buckets that keep old versions.
+    versioned: BTreeSet<String>,
+    /// Every version of every object of those, oldest first; no object is a delete marker.
+    history: BTreeMap<(String, String), Vec<versions::Version>>,
+    /// Sub-resources of buckets (no key), objects and versions, as they were put.
+    documents: BTreeMap<documents::Place, String>,
     issued: u64,
 }
 
@@ -112,10 +121,14 @@ impl Store {
     }
 
     fn serve_bucket(&mut self, head: &Head, bucket: &str, query: &Query, body: &[u8]) -> Answer {
+        if let Some(answer) = self.serve_document(head, (bucket, ""), query, body) {
+            return answer;
+        }
         match head.method.as_str() {
             "HEAD" => Answer::new(200, "").header("x-amz-bucket-region", super::REGION),
             "GET" if query.has("location") => Answer::xml(200, "<LocationConstraint>eu-test-1</LocationConstraint>"),
             "GET" if query.has("uploads") => self.list_uploads(bucket),
+            "GET" if query.has("versions") => self.list_versions(bucket, query),
             "GET" => self.list(bucket, query),
             "POST" if query.has("delete") => self.delete_batch(bucket, body),
             _ => Answer::error(405, "MethodNotAllowed", "method"),
@@ -123,6 +136,9 @@ impl Store {
     }
 
     fn serve_object(&mut self, head: &Head, (bucket, key): (&str, &str), query: &Query, body: Vec<u8>) -> Answer {
+        if let Some(answer) = self.serve_document(head, (bucket, key), query, &body) {
+            return answer;
+        }
         let upload = query.value("uploadId");
         match (head.method.as_str(), upload) {
             ("PUT", Some(id)) => self.put_part(head, id, query, body),
@@ -134,22 +150,19 @@ impl Store {
             }
             ("POST", None) if query.has("uploads") => self.begin_upload(head, bucket, key),
             ("PUT", None) => self.put(head, bucket, key, body),
-            ("DELETE", None) => {
-                self.buckets.entry(bucket.to_owned()).or_default().remove(key);
-                Answer::new(204, "")
-            }
-            ("GET" | "HEAD", None) => self.read(head, bucket, key),
+            ("DELETE", None) => self.delete(head, (bucket, key), query.value("versionId")),
+            ("GET" | "HEAD", None) => self.read(head, (bucket, key), query.value("versionId")),
             _ => Answer::error(405, "MethodNotAllowed", "method"),
         }
     }
 
     fn copied(&self, head: &Head) -> Option<Result<Object, Answer>> {
         let source = head.header("x-amz-copy-source")?;
-        let source = source.split_once("?versionId=").map_or(source, |(source, _)| source);
+        let (source, version) =
+            source.split_once("?versionId=").map_or((source, None), |(source, version)| (source, Some(version)));
         let name = String::from_utf8_lossy(&uri_decode(source.trim_start_matches('/'))).into_owned();
         let (bucket, key) = name.split_once('/').unwrap_or((&name, ""));
-        let found = self.buckets.get(bucket).and_then(|objects| objects.get(key)).cloned();
-        Some(found.ok_or_else(|| Answer::error(404, "NoSuchKey", "no such source")))
+        Some(self.found(bucket, key, version).cloned().ok_or_else(|| Answer::error(404, "NoSuchKey", "no such source")))
     }
 
     fn put(&mut self, head: &Head, bucket: &str, key: &str, body: Vec<u8>) -> Answer {
@@ -160,7 +173,8 @@ impl Store {
         let is_copy = copied.is_some();
         let object = copied.unwrap_or_else(|| Object { data: body, kept: kept_headers(head) });
         let tag = etag(&object.data);
-        self.buckets.entry(bucket.to_owned()).or_default().insert(key.to_owned(), object);
+        let version = self.insert((bucket, key), object);
+        self.keep_documents_of(head, (bucket, key), version.as_deref());
         if is_copy {
             let result = format!(
                 "<CopyObjectResult><LastModified>2026-01-01T00:00:00.000Z</LastModified>\
@@ -168,12 +182,14 @@ impl Store {
             );
             return Answer::xml(200, &result);
         }
-        Answer::new(200, "").header("ETag", &format!("\"{tag}\""))
+        let answer = Answer::new(200, "").header("ETag", &format!("\"{tag}\""));
+        version.iter().fold(answer, |answer, version| answer.header("x-amz-version-id", version))
     }
 
-    fn read(&self, head: &Head, bucket: &str, key: &str) -> Answer {
-        let Some(object) = self.buckets.get(bucket).and_then(|objects| objects.get(key)) else {
-            return Answer::error(404, "NoSuchKey", "no such key");
+    fn read(&self, head: &Head, (bucket, key): (&str, &str), version: Option<&str>) -> Answer {
+        let Some(object) = self.found(bucket, key, version) else {
+            let code = if version.is_some() { "NoSuchVersion" } else { "NoSuchKey" };
+            return Answer::error(404, code, "no such object");
         };
         let length = object.data.len();
         let range = head.header("range").and_then(|value| value.strip_prefix("bytes=")).and_then(|value| {
@@ -239,7 +255,7 @@ impl Store {
             etag(&object.data),
             numbers.len()
         );
-        self.buckets.entry(upload.bucket).or_default().insert(upload.key, object);
+        self.insert((&upload.bucket, &upload.key), object);
         Answer::xml(200, &document)
     }
 
@@ -282,11 +298,11 @@ impl Store {
     }
 
     fn delete_batch(&mut self, bucket: &str, body: &[u8]) -> Answer {
-        let objects = self.buckets.entry(bucket.to_owned()).or_default();
         let mut deleted = String::new();
-        for key in elements(&String::from_utf8_lossy(body), "Key") {
-            objects.remove(&key);
-            deleted.push_str(&format!("<Deleted><Key>{}</Key></Deleted>", escape(&key)));
+        for object in String::from_utf8_lossy(body).split("<Object>").skip(1) {
+            let key = elements(object, "Key").pop().unwrap_or_default();
+            let version = elements(object, "VersionId").pop();
+            deleted.push_str(&self.delete_one((bucket, &key), version.as_deref()));
         }
         Answer::xml(200, &format!("<DeleteResult>{deleted}</DeleteResult>"))
     }

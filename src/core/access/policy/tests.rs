@@ -27,7 +27,7 @@ fn listing(prefix: &str) -> Resource {
     Resource::Prefix(bucket(), prefix.to_owned())
 }
 
-const EVERY: [Permission; 4] = [Permission::Read, Permission::List, Permission::Write, Permission::Delete];
+const EVERY: [Permission; 6] = Permission::EVERY;
 
 #[test]
 fn law_2_an_empty_policy_allows_nothing() {

@@ -13,7 +13,11 @@ fn mapping(prefix: &str) -> Mapping {
 }
 
 fn entry(key: &str) -> DeleteEntry {
-    DeleteEntry { key: ObjectKey::parse(key.as_bytes().to_vec()).unwrap() }
+    DeleteEntry { key: ObjectKey::parse(key.as_bytes().to_vec()).unwrap(), version: None }
+}
+
+fn deleted(key: &str) -> DeleteOutcome {
+    DeleteOutcome::Deleted { key: key.to_owned(), version: None, marker: None }
 }
 
 fn keys(body: &str) -> Result<Vec<String>, Denial> {
@@ -91,10 +95,56 @@ fn d03_what_is_no_plain_delete_is_refused() {
     ] {
         assert_eq!(keys(&body), Err(Denial::MalformedXml), "{body}");
     }
-    for name in ["VersionId", "ETag", "LastModifiedTime", "Size"] {
+    for name in ["ETag", "LastModifiedTime", "Size"] {
         let body = format!("<Delete><Object><Key>a</Key><{name}>1</{name}></Object></Delete>");
         assert_eq!(keys(&body), Err(Denial::NotImplemented(format!("{name} in DeleteObjects"))));
     }
+}
+
+#[test]
+fn d03_d07_versions_are_deleted_by_name() {
+    let request = |inside: &str| DeleteRequest::parse(format!("<Delete>{inside}</Delete>").as_bytes());
+    let two = "<Object><Key>a</Key><VersionId>v&amp;1</VersionId></Object><Object><Key>b</Key></Object>";
+    let DeleteRequest { objects, .. } = request(two).unwrap();
+    assert_eq!(objects, [DeleteEntry { version: Some("v&1".to_owned()), ..entry("a") }, entry("b")]);
+    let rendered = String::from_utf8(DeleteRequest::render(&objects, &mapping("p/")).unwrap()).unwrap();
+    let expected = "<Object><Key>p/a</Key><VersionId>v&amp;1</VersionId></Object><Object><Key>p/b</Key></Object>";
+    assert!(rendered.contains(expected), "{rendered}");
+    // the version may stand before the key, and belongs to no other
+    assert_eq!(
+        request("<Object><VersionId>1</VersionId><Key>a</Key></Object><Object><Key>b</Key></Object>").unwrap().objects
+            [1],
+        entry("b")
+    );
+    let empty = Err(Denial::InvalidArgument("Version id cannot be the empty string".to_owned()));
+    for body in ["<Object><Key>a</Key><VersionId/></Object>", "<Object><Key>a</Key><VersionId></VersionId></Object>"] {
+        assert_eq!(request(body), empty, "{body}");
+    }
+    let twice = "<Object><Key>a</Key><VersionId>1</VersionId><VersionId>2</VersionId></Object>";
+    assert_eq!(request(twice), Err(Denial::MalformedXml));
+    assert_eq!(request("<Object><VersionId>1</VersionId></Object>"), Err(Denial::MalformedXml));
+}
+
+#[test]
+fn delete_markers_are_told() {
+    let body = "<DeleteResult><Deleted><Key>a</Key><DeleteMarker>true</DeleteMarker><DeleteMarkerVersionId>m\
+                </DeleteMarkerVersionId></Deleted><Deleted><Key>b</Key><VersionId>m</VersionId><DeleteMarker>true\
+                </DeleteMarker></Deleted><Deleted><Key>c</Key><DeleteMarker>false</DeleteMarker></Deleted>\
+                <Error><Key>d</Key><VersionId>v</VersionId><Code>SlowDown</Code></Error></DeleteResult>";
+    let outcomes = DeleteOutcome::parse_result(body.as_bytes(), &mapping("")).unwrap();
+    let marker = |version: Option<&str>| Some(Marker { version: version.map(str::to_owned) });
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(
+        outcomes[..3],
+        [
+            DeleteOutcome::Deleted { key: "a".to_owned(), version: None, marker: marker(Some("m")) },
+            DeleteOutcome::Deleted { key: "b".to_owned(), version: some("m"), marker: marker(None) },
+            deleted("c"),
+        ]
+    );
+    assert!(matches!(&outcomes[3], DeleteOutcome::Failed { version, .. } if *version == some("v")));
+    let rendered = DeleteOutcome::render_result(&outcomes, false);
+    assert_eq!(DeleteOutcome::parse_result(&rendered, &mapping("")), Ok(outcomes));
 }
 
 #[test]
@@ -130,6 +180,7 @@ fn rn_3_results_in_the_clients_names() {
                  <Error><Key>p/e</Key></Error></DeleteResult>";
     let failed = |key: &str, code: &str, message: &str| DeleteOutcome::Failed {
         key: key.to_owned(),
+        version: None,
         code: code.to_owned(),
         message: message.to_owned(),
     };
@@ -138,7 +189,7 @@ fn rn_3_results_in_the_clients_names() {
     assert_eq!(
         outcomes,
         [
-            DeleteOutcome::Deleted("a&b".to_owned()),
+            DeleteOutcome::Deleted { key: "a&b".to_owned(), version: Some("1".to_owned()), marker: None },
             failed("c", "InternalError", internal),
             failed("d", "SlowDown", "Please reduce your request rate."),
             failed("e", "InternalError", internal),
@@ -146,7 +197,9 @@ fn rn_3_results_in_the_clients_names() {
     );
     let loud = String::from_utf8(DeleteOutcome::render_result(&outcomes, false)).unwrap();
     let quiet = String::from_utf8(DeleteOutcome::render_result(&outcomes, true)).unwrap();
-    assert!(loud.contains("<Deleted><Key>a&amp;b</Key></Deleted><Error><Key>c</Key><Code>InternalError</Code>"));
+    assert!(loud.contains(
+        "<Deleted><Key>a&amp;b</Key><VersionId>1</VersionId></Deleted><Error><Key>c</Key><Code>InternalError</Code>"
+    ));
     assert!(!quiet.contains("<Deleted>") && quiet.matches("<Error>").count() == 3);
     assert!(!loud.contains("corp-7") && !loud.contains("foreign"));
 }
@@ -182,7 +235,7 @@ proptest! {
 
     #[test]
     fn results_survive_a_round_trip(keys in prop::collection::vec(nasty_key(), 1..5)) {
-        let outcomes: Vec<DeleteOutcome> = keys.into_iter().map(DeleteOutcome::Deleted).collect();
+        let outcomes: Vec<DeleteOutcome> = keys.iter().map(|key| deleted(key)).collect();
         let body = DeleteOutcome::render_result(&outcomes, false);
         prop_assert_eq!(DeleteOutcome::parse_result(&body, &mapping("")), Ok(outcomes));
     }

@@ -63,6 +63,12 @@ fn section_3_1_names_of_the_backend_replace_those_of_the_client() {
         ("DELETE", "/bkt/key?uploadId=u", "DELETE /back/p/key?uploadId=u"),
         ("GET", "/bkt/key?uploadId=u&max-parts=3", "GET /back/p/key?max-parts=3&uploadId=u"),
         ("GET", "/bkt/key?response-content-type=a/b+c", "GET /back/p/key?response-content-type=a%2Fb%2Bc"),
+        ("GET", "/bkt/key?versionId=a%2Bb/c", "GET /back/p/key?versionId=a%2Bb%2Fc"),
+        ("DELETE", "/bkt/key?versionId=null", "DELETE /back/p/key?versionId=null"),
+        ("PUT", "/bkt/key?tagging=x&versionId=v", "PUT /back/p/key?tagging=&versionId=v"),
+        ("GET", "/bkt/key?versionId=v&acl", "GET /back/p/key?acl=&versionId=v"),
+        ("PUT", "/bkt?intelligent-tiering&id=a%20b", "PUT /back?id=a%20b&intelligent-tiering="),
+        ("GET", "/bkt?policyStatus", "GET /back?policyStatus="),
     ] {
         assert_eq!(line(method, target), expected);
     }
@@ -78,10 +84,46 @@ fn d04_a_listing_is_confined_to_the_prefix_of_the_route() {
         ("/bkt?start-after=&list-type=2", "list-type=2&prefix=p%2F&start-after=p%2F"),
         ("/bkt?list-type=2&continuation-token=t%3D", "continuation-token=t%3D&list-type=2&prefix=p%2F"),
         ("/bkt?uploads&key-marker=a&upload-id-marker=b", "key-marker=p%2Fa&prefix=p%2F&upload-id-marker=b&uploads="),
+        ("/bkt?versions", "prefix=p%2F&versions="),
+        (
+            "/bkt?versions&key-marker=a&version-id-marker=b&max-keys=1",
+            "key-marker=p%2Fa&max-keys=1&prefix=p%2F&version-id-marker=b&versions=",
+        ),
         ("/bkt?prefix=../q", "prefix=p%2F..%2Fq"),
     ] {
         assert_eq!(build("GET", target, &[]).unwrap().query, expected, "{target}");
     }
+}
+
+#[test]
+fn a_listing_that_begins_before_the_route_goes_on_within_no_key() {
+    let part = Mapping { client_prefix: KeyPrefix::parse("raw/").unwrap(), ..mapping("bkt", "back", "p/") };
+    for (target, expected) in [
+        (
+            "/bkt?versions&prefix=raw/&key-marker=raw/a&version-id-marker=v",
+            "key-marker=p%2Fa&prefix=p%2F&version-id-marker=v&versions=",
+        ),
+        ("/bkt?versions&prefix=raw/&key-marker=a&version-id-marker=v", "prefix=p%2F&versions="),
+        ("/bkt?uploads&prefix=raw/&key-marker=a&upload-id-marker=u", "prefix=p%2F&uploads="),
+    ] {
+        let outgoing = build_under(&part, AddressingStyle::Path, ("GET", target, &[])).unwrap();
+        assert_eq!(outgoing.query, expected, "{target}");
+    }
+}
+
+#[test]
+fn the_default_is_left_out_unless_it_is_what_is_asked_for() {
+    assert_eq!(headers(&["x-amz-acl: private", "x-amz-tagging: a=b"]), ["x-amz-tagging: a=b"]);
+    assert_eq!(headers(&["x-amz-acl: public-read"]), ["x-amz-acl: public-read"]);
+    let acl = build("PUT", "/bkt/key?acl", &["x-amz-acl: private"]).unwrap();
+    assert_eq!(headers_of(&acl), ["x-amz-acl: private"]);
+    let attributes = build("GET", "/bkt/key?attributes", &["x-amz-max-parts: 3"]).unwrap();
+    assert_eq!(headers_of(&attributes), ["x-amz-max-parts: 3"]);
+    assert_eq!(headers_of(&build("GET", "/bkt/key", &["x-amz-max-parts: 3"]).unwrap()), [""; 0]);
+    let key = build("GET", "/bkt/key", &["x-amz-server-side-encryption-customer-key: a2V5"]).unwrap();
+    assert!(key.headers[0].1.is_sensitive(), "no debugging output shows it");
+    let version = build("PUT", "/bkt/key", &["x-amz-copy-source: src/k?versionId=a%2Bb"]).unwrap();
+    assert_eq!(headers_of(&version), ["x-amz-copy-source: tenant%3Afrom/s%20/k?versionId=a%2Bb"]);
 }
 
 #[test]

@@ -18,8 +18,8 @@ pub struct ClientError {
 pub const INTERNAL: ClientError =
     ClientError { code: "InternalError", message: "We encountered an internal error. Please try again." };
 
-/// Codes about the client's object or request.
-const PASSED_ON: [(&str, &str); 46] = [
+/// Codes about the client's object, bucket or request.
+const PASSED_ON: [(&str, &str); 64] = [
     (INTERNAL.code, INTERNAL.message),
     ("BadDigest", "The Content-MD5 or checksum value that you specified did not match what the server received."),
     ("BucketNotEmpty", "The bucket you tried to delete is not empty."),
@@ -83,6 +83,28 @@ const PASSED_ON: [(&str, &str); 46] = [
     ("UnexpectedContent", "This request does not support content"),
     ("XMinioServerNotInitialized", "Server not initialized yet, please try again."),
     ("XMinioStorageFull", "Storage backend has reached its minimum free drive threshold."),
+    // of what is configured of a bucket, or not
+    ("AccessControlListNotSupported", "The bucket does not allow ACLs"),
+    ("InvalidBucketState", "The request is not valid for the current state of the bucket."),
+    ("InvalidPolicyDocument", "The content of the form does not meet the conditions specified in the policy document."),
+    ("InvalidRetentionPeriod", "The retention period must be in the future and within the limits of the bucket."),
+    (
+        "MalformedACLError",
+        "The ACL that you provided was not well formed or did not validate against our published schema.",
+    ),
+    ("MalformedPolicy", "This policy contains invalid Json or elements."),
+    ("NoSuchBucketPolicy", "The bucket policy does not exist"),
+    ("NoSuchConfiguration", "The specified configuration does not exist."),
+    ("NoSuchCORSConfiguration", "The CORS configuration does not exist"),
+    ("NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist"),
+    ("NoSuchObjectLockConfiguration", "The specified object does not have a ObjectLock configuration"),
+    ("NoSuchPublicAccessBlockConfiguration", "The public access block configuration was not found"),
+    ("NoSuchTagSet", "The TagSet does not exist"),
+    ("NoSuchTagSetError", "The TagSet does not exist"),
+    ("NoSuchWebsiteConfiguration", "The specified bucket does not have a website configuration"),
+    ("ObjectLockConfigurationNotFoundError", "Object Lock configuration does not exist for this bucket"),
+    ("OwnershipControlsNotFoundError", "The bucket ownership controls were not found"),
+    ("ServerSideEncryptionConfigurationNotFoundError", "The server side encryption configuration was not found"),
 ];
 
 /// Codes about OSP's own credentials, clock, region or address (trap 11): clients would react to them by signing in
@@ -137,7 +159,7 @@ pub fn generic_error(status: u16, operation: &Operation) -> ClientError {
     let code = match status {
         304 => "NotModified",
         400 => "InvalidRequest",
-        404 => not_found(operation),
+        404 => operation.missing(),
         405 => "MethodNotAllowed",
         408 => "RequestTimeout",
         409 => "OperationAborted",
@@ -151,29 +173,4 @@ pub fn generic_error(status: u16, operation: &Operation) -> ClientError {
         _ => return INTERNAL,
     };
     client_error(code).unwrap_or(INTERNAL)
-}
-
-const fn not_found(operation: &Operation) -> &'static str {
-    match operation {
-        Operation::GetObject { .. }
-        | Operation::GetObjectTagging { .. }
-        | Operation::HeadObject { .. }
-        | Operation::PutObject { .. }
-        | Operation::CopyObject { .. }
-        | Operation::DeleteObject { .. } => "NoSuchKey",
-        Operation::UploadPart { .. }
-        | Operation::UploadPartCopy { .. }
-        | Operation::CompleteMultipartUpload { .. }
-        | Operation::AbortMultipartUpload { .. }
-        | Operation::ListParts { .. } => "NoSuchUpload",
-        Operation::ListBuckets
-        | Operation::Preflight
-        | Operation::HeadBucket { .. }
-        | Operation::GetBucketLocation { .. }
-        | Operation::ListObjects { .. }
-        | Operation::ListObjectsV2 { .. }
-        | Operation::ListMultipartUploads { .. }
-        | Operation::DeleteObjects { .. }
-        | Operation::CreateMultipartUpload { .. } => "NoSuchBucket",
-    }
 }

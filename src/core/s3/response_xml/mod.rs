@@ -25,6 +25,8 @@ pub enum XmlDocument {
     ListObjects,
     /// `ListMultipartUploadsResult`.
     ListMultipartUploads,
+    /// `ListVersionsResult`.
+    ListVersions,
     /// `ListPartsResult`.
     ListParts,
     /// `InitiateMultipartUploadResult`.
@@ -33,6 +35,13 @@ pub enum XmlDocument {
     CompleteMultipartUpload,
     /// `CopyObjectResult` or `CopyPartResult`, or `Error` after a 200 and leading white space.
     Copy,
+    /// `AccessControlPolicy`, of a bucket or of an object.
+    AccessControl,
+    /// `ServerSideEncryptionConfiguration`.
+    Encryption,
+    /// A document that names nothing and is passed on as it is, if one of these is its root: a backend that does not know
+    /// a sub-resource answers with a listing or with the object.
+    Checked(&'static [&'static str]),
 }
 
 impl XmlDocument {
@@ -40,26 +49,7 @@ impl XmlDocument {
     /// reads it whole (`DeleteObjects`).
     #[must_use]
     pub const fn of(operation: &Operation) -> Option<Self> {
-        match operation {
-            Operation::ListObjects { .. } | Operation::ListObjectsV2 { .. } => Some(Self::ListObjects),
-            Operation::ListMultipartUploads { .. } => Some(Self::ListMultipartUploads),
-            Operation::ListParts { .. } => Some(Self::ListParts),
-            Operation::CreateMultipartUpload { .. } => Some(Self::CreateMultipartUpload),
-            Operation::CompleteMultipartUpload { .. } => Some(Self::CompleteMultipartUpload),
-            Operation::CopyObject { .. } | Operation::UploadPartCopy { .. } => Some(Self::Copy),
-            Operation::ListBuckets
-            | Operation::Preflight
-            | Operation::HeadBucket { .. }
-            | Operation::GetBucketLocation { .. }
-            | Operation::DeleteObjects { .. }
-            | Operation::GetObject { .. }
-            | Operation::GetObjectTagging { .. }
-            | Operation::HeadObject { .. }
-            | Operation::PutObject { .. }
-            | Operation::DeleteObject { .. }
-            | Operation::UploadPart { .. }
-            | Operation::AbortMultipartUpload { .. } => None,
-        }
+        operation.answer()
     }
 }
 

@@ -22,7 +22,7 @@ pub enum Field {
     Identity,
     /// The URL of the object.
     Location,
-    /// Something of the backend that clients have no word for: Ceph names its tenant.
+    /// Something of the backend that clients have no word for, or no business with: Ceph's tenants, ids of keys.
     Dropped,
 }
 
@@ -31,10 +31,14 @@ pub fn is_root(document: XmlDocument, name: &str) -> bool {
     match document {
         XmlDocument::ListObjects => name == "ListBucketResult",
         XmlDocument::ListMultipartUploads => name == "ListMultipartUploadsResult",
+        XmlDocument::ListVersions => name == "ListVersionsResult",
         XmlDocument::ListParts => name == "ListPartsResult",
         XmlDocument::CreateMultipartUpload => name == "InitiateMultipartUploadResult",
         XmlDocument::CompleteMultipartUpload => name == "CompleteMultipartUploadResult",
         XmlDocument::Copy => matches!(name, "CopyObjectResult" | "CopyPartResult"),
+        XmlDocument::AccessControl => name == "AccessControlPolicy",
+        XmlDocument::Encryption => name == "ServerSideEncryptionConfiguration",
+        XmlDocument::Checked(roots) => roots.contains(&name),
     }
 }
 
@@ -49,6 +53,7 @@ pub fn is_entry(document: XmlDocument, path: &[ElementName]) -> bool {
     match document {
         XmlDocument::ListObjects => matches!(entry.local(), "Contents" | "CommonPrefixes"),
         XmlDocument::ListMultipartUploads => matches!(entry.local(), "Upload" | "CommonPrefixes"),
+        XmlDocument::ListVersions => matches!(entry.local(), "Version" | "DeleteMarker" | "CommonPrefixes"),
         _ => false,
     }
 }
@@ -58,46 +63,68 @@ pub fn field(document: XmlDocument, path: &[ElementName]) -> Option<Field> {
     match path {
         [_, name] => top_level(document, name.local()),
         [_, parent, name] => second_level(document, parent.local(), name.local()),
-        [_, entry, owner, _] => match (document, entry.local(), owner.local()) {
+        [_, entry, owner, name] => match (document, entry.local(), owner.local()) {
             (XmlDocument::ListObjects, "Contents", "Owner")
-            | (XmlDocument::ListMultipartUploads, "Upload", "Owner" | "Initiator") => Some(Field::Identity),
+            | (XmlDocument::ListMultipartUploads, "Upload", "Owner" | "Initiator")
+            | (XmlDocument::ListVersions, "Version" | "DeleteMarker", "Owner") => Some(Field::Identity),
+            (XmlDocument::Encryption, "Rule", "ApplyServerSideEncryptionByDefault") => key_id(name.local()),
             _ => None,
         },
+        [_, _, _, grantee, name] if document == XmlDocument::AccessControl && grantee.local() == "Grantee" => {
+            // what is left is the URI of a group of all stores
+            matches!(name.local(), "ID" | "DisplayName" | "EmailAddress").then_some(Field::Identity)
+        }
         _ => None,
     }
 }
 
 fn top_level(document: XmlDocument, name: &str) -> Option<Field> {
-    use XmlDocument::{CompleteMultipartUpload, CreateMultipartUpload, ListMultipartUploads, ListObjects, ListParts};
+    use XmlDocument::{
+        CompleteMultipartUpload, CreateMultipartUpload, ListMultipartUploads, ListObjects, ListParts, ListVersions,
+    };
     match (document, name) {
-        (ListObjects, "Name") => Some(Field::Bucket),
+        (ListObjects | ListVersions, "Name") => Some(Field::Bucket),
         (ListObjects, "Marker") => Some(Field::Echo("marker")),
         (ListObjects, "StartAfter") => Some(Field::Echo("start-after")),
-        (ListMultipartUploads, "KeyMarker") => Some(Field::Echo("key-marker")),
-        (ListObjects | ListMultipartUploads, "Prefix") => Some(Field::Echo("prefix")),
-        (ListObjects | ListMultipartUploads, "EncodingType") => Some(Field::EncodingType),
-        (ListObjects, "NextMarker") | (ListMultipartUploads, "NextKeyMarker") => Some(Field::NextMarker),
+        (ListMultipartUploads | ListVersions, "KeyMarker") => Some(Field::Echo("key-marker")),
+        (ListObjects | ListMultipartUploads | ListVersions, "Prefix") => Some(Field::Echo("prefix")),
+        (ListObjects | ListMultipartUploads | ListVersions, "EncodingType") => Some(Field::EncodingType),
+        (ListObjects, "NextMarker") | (ListMultipartUploads | ListVersions, "NextKeyMarker") => Some(Field::NextMarker),
         (ListMultipartUploads | ListParts | CreateMultipartUpload | CompleteMultipartUpload, "Bucket") => {
             Some(Field::Bucket)
         }
         (ListParts | CreateMultipartUpload | CompleteMultipartUpload, "Key") => Some(Field::RequestKey),
         (CompleteMultipartUpload, "Location") => Some(Field::Location),
         (
-            ListObjects | ListMultipartUploads | ListParts | CreateMultipartUpload | CompleteMultipartUpload,
+            ListObjects
+            | ListMultipartUploads
+            | ListVersions
+            | ListParts
+            | CreateMultipartUpload
+            | CompleteMultipartUpload,
             "Tenant",
         ) => Some(Field::Dropped),
         _ => None,
     }
 }
 
+fn key_id(name: &str) -> Option<Field> {
+    (name == "KMSMasterKeyID").then_some(Field::Dropped)
+}
+
 fn second_level(document: XmlDocument, parent: &str, name: &str) -> Option<Field> {
     match (document, parent, name) {
         (XmlDocument::ListObjects, "Contents", "Key")
         | (XmlDocument::ListMultipartUploads, "Upload", "Key")
-        | (XmlDocument::ListObjects | XmlDocument::ListMultipartUploads, "CommonPrefixes", "Prefix") => {
-            Some(Field::EntryKey)
+        | (XmlDocument::ListVersions, "Version" | "DeleteMarker", "Key")
+        | (
+            XmlDocument::ListObjects | XmlDocument::ListMultipartUploads | XmlDocument::ListVersions,
+            "CommonPrefixes",
+            "Prefix",
+        ) => Some(Field::EntryKey),
+        (XmlDocument::ListParts, "Owner" | "Initiator", _) | (XmlDocument::AccessControl, "Owner", _) => {
+            Some(Field::Identity)
         }
-        (XmlDocument::ListParts, "Owner" | "Initiator", _) => Some(Field::Identity),
         _ => None,
     }
 }

@@ -70,7 +70,7 @@ impl Canonical {
         self.number(rules.len());
         for rule in rules {
             self.text(&rule.name).who(&rule.who);
-            for permission in [Permission::Read, Permission::List, Permission::Write, Permission::Delete] {
+            for permission in Permission::EVERY {
                 self.number(usize::from(rule.permissions.contains(permission)));
             }
             self.number(rule.prefixes.len());

@@ -6,10 +6,12 @@ use crate::s3::{ErrorContext, ObjectKey};
 const CONTEXT: ErrorContext<'static> = ErrorContext { resource: "/photos/a&b", request_id: "REQUEST1" };
 
 fn object() -> Operation {
-    Operation::GetObject {
-        bucket: BucketName::parse("photos").unwrap(),
-        key: ObjectKey::parse(b"a&b".to_vec()).unwrap(),
-    }
+    of("GetObject", Some("a&b"))
+}
+
+fn of(name: &str, key: Option<&str>) -> Operation {
+    let key = key.map(|key| ObjectKey::parse(key.as_bytes().to_vec()).unwrap());
+    crate::s3::named(name, BucketName::parse("photos").ok(), key, None).unwrap()
 }
 
 fn answer(status: u16, operation: &Operation, body: &str) -> String {
@@ -94,9 +96,8 @@ fn no_code_of_a_backend_lets_anything_through() {
 
 #[test]
 fn unreadable_bodies_get_the_generic_code_of_the_status() {
-    let bucket = Operation::ListObjects { bucket: BucketName::parse("photos").unwrap() };
-    let Operation::GetObject { bucket: name, key } = object() else { unreachable!() };
-    let upload = Operation::CompleteMultipartUpload { bucket: name, key };
+    let bucket = of("ListObjects", None);
+    let upload = of("CompleteMultipartUpload", Some("a&b"));
     for (status, operation, code) in [
         (301, object(), "InternalError"),
         (400, object(), "InvalidRequest"),

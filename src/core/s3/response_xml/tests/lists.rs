@@ -127,3 +127,46 @@ fn uploads_in_progress() {
     let body = body.replace("{foreign}", foreign);
     assert_eq!(rewritten(XmlDocument::ListMultipartUploads, names("p/", "uploads&key-marker=k"), &body), expected);
 }
+
+#[test]
+fn section_3_2_versions_and_delete_markers_in_the_clients_names() {
+    let aws = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ListVersionsResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
+        <Name>corp-backend-7</Name><Prefix>tenant-a/</Prefix><KeyMarker>tenant-a/a</KeyMarker><VersionIdMarker>v0\
+        </VersionIdMarker><NextKeyMarker>tenant-a/c</NextKeyMarker><NextVersionIdMarker>v3</NextVersionIdMarker>\
+        <MaxKeys>3</MaxKeys><IsTruncated>true</IsTruncated><Version><Key>tenant-a/b&amp;b</Key><VersionId>v1</VersionId>\
+        <IsLatest>true</IsLatest><ETag>&quot;1&quot;</ETag><Owner><ID>75aa</ID><DisplayName>corp</DisplayName></Owner>\
+        </Version>FOREIGN<DeleteMarker><Owner><ID>75aa</ID></Owner><Key>tenant-a/c</Key><VersionId>v3</VersionId>\
+        </DeleteMarker><CommonPrefixes><Prefix>tenant-a/d/</Prefix></CommonPrefixes></ListVersionsResult>";
+    let foreign = "<Version><Key>tenant-b/x</Key><VersionId>v2</VersionId></Version><DeleteMarker><Key>x</Key></DeleteMarker>\
+        <CommonPrefixes><Prefix>tenant-</Prefix></CommonPrefixes>";
+    let expected = aws
+        .replace(BACKEND, "photos")
+        .replace("tenant-a/", "")
+        .replace(">75aa<", ">osp<")
+        .replace(">corp<", ">osp<")
+        .replace("FOREIGN", "");
+    let query = "versions&key-marker=a&version-id-marker=v0";
+    let actual = rewritten(XmlDocument::ListVersions, names("tenant-a/", query), &aws.replace("FOREIGN", foreign));
+    assert_eq!(actual, expected);
+    // What another listing is called is no list of versions.
+    let other = in_pieces(XmlDocument::ListVersions, names("", ""), b"<ListBucketResult></ListBucketResult>", 99);
+    assert_eq!(other, Err(Denial::UpstreamMisbehaved));
+}
+
+#[test]
+fn section_11_of_accounts_and_keys_nothing_is_left() {
+    let acl = "<AccessControlPolicy xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Owner><ID>75aa</ID><DisplayName>75aa\
+        </DisplayName></Owner><AccessControlList><Grant><Grantee xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" \
+        xsi:type=\"CanonicalUser\"><ID>75aa</ID><DisplayName>75aa</DisplayName><EmailAddress>75aa</EmailAddress></Grantee>\
+        <Permission>FULL_CONTROL</Permission></Grant><Grant><Grantee><URI>http://acs.amazonaws.com/groups/global/AllUsers\
+        </URI></Grantee><Permission>READ</Permission></Grant></AccessControlList></AccessControlPolicy>";
+    let actual = rewritten(XmlDocument::AccessControl, names("", ""), acl);
+    assert_eq!(actual, acl.replace("75aa", "osp"));
+
+    let default = "<Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms</SSEAlgorithm>KEY\
+        </ApplyServerSideEncryptionByDefault><BucketKeyEnabled>true</BucketKeyEnabled></Rule>";
+    let encryption = format!("<ServerSideEncryptionConfiguration>{default}</ServerSideEncryptionConfiguration>");
+    let with_key = encryption.replace("KEY", "<KMSMasterKeyID>arn:aws:kms:eu:1:key/2</KMSMasterKeyID>");
+    let actual = rewritten(XmlDocument::Encryption, names("", ""), &with_key);
+    assert_eq!(actual, encryption.replace("KEY", ""));
+}
