@@ -48,7 +48,7 @@ pub enum Command {
     ///
     /// Which route, which entry of it, which backend and which credential: by the same functions as for real requests,
     /// and in the words of the access log. Exits with 0 whether the request would be allowed or not.
-    Explain(Explain),
+    Explain(Box<Explain>),
     /// Print a new access key: a Secret and the ClientIdentity that it belongs to
     ///
     /// Ready for `kubectl apply -f -`, or for a file in the directory of documents. The secret is shown this once.
