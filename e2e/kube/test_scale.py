@@ -90,6 +90,8 @@ def test_k_ctl_4_ten_thousand_routes(make_site: MakeSite, stores: tuple[Place, P
         namespace, keys = site.namespace("a"), site.keys()
         site.allow()
         site.tenant(namespace, stores[0], keys)
+        other = stores[1].backend
+        site.api.apply_all(site.credential(namespace, other.name, other.keys))
         small = site.osp("small", role="proxy")
         site.wait_served(small, keys, "data", "A")
         before = memory(small, "VmRSS")

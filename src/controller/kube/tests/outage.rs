@@ -113,7 +113,8 @@ async fn k_ctl_3_a_list_that_stops_half_way_is_given_up_after_15_seconds() {
     let table = replica.table.pin().unwrap();
     assert_eq!((says(&table, "team-a-data"), says(&table, "late-bucket")), ("served", "absent"));
     let took = replica.until("the change", |table| says(table, "late-bucket") == "served").await;
-    assert!(took < Duration::from_secs(4), "{took:?}");
+    // The pause after the cut, 15 s, and the pause after that.
+    assert!(took < Duration::from_secs(12), "{took:?}");
 }
 
 #[tokio::test(start_paused = true)]

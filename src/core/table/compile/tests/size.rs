@@ -7,7 +7,7 @@ use crate::model::{HostRule, LabelSelector, Labels};
 
 /// What no machine may exceed; the 50 ms of the issue are met by optimised code on a quiet one, which
 /// `cargo test --release -p osp-core ten_thousand -- --nocapture` prints.
-const BOUND: Duration = Duration::from_millis(if cfg!(debug_assertions) { 2_000 } else { 250 });
+const BOUND: Duration = Duration::from_millis(if cfg!(debug_assertions) { 20_000 } else { 250 });
 
 #[test]
 #[expect(clippy::disallowed_methods, reason = "a measurement needs a clock")]
@@ -38,7 +38,7 @@ fn k_ctl_4_ten_thousand_routes_compile_at_once() {
             snapshot.secrets.insert(name(&format!("client-{index}")), pair);
         }
     }
-    let best = (0..5)
+    let best = (0..if cfg!(debug_assertions) { 1 } else { 5 })
         .map(|_| {
             let started = Instant::now();
             let compiled = compile(&snapshot);
