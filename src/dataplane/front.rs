@@ -94,7 +94,7 @@ impl Front {
                 }
                 Head::Complete(length, head, framing) => (length, head, framing),
             };
-            io.arm(length, framing);
+            io.arm(length, &head, framing);
             let answering = self
                 .proxy
                 .process_new_http(session(Box::new(io), settings.take(), (head, framing)), &self.drain.draining);

@@ -20,6 +20,7 @@ mod gateway;
 mod health;
 mod listen;
 mod metrics;
+mod outline;
 mod request_id;
 mod resolver;
 mod respond;

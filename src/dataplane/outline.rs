@@ -6,10 +6,11 @@
 
 use osp_core::s3::RawHead;
 
-/// The fields that pingora acts on: the host, the length of the body, whether the connection stays, who waits for 100.
-const ABOUT_THE_MESSAGE: [&str; 5] = ["host", "connection", "content-length", "transfer-encoding", "expect"];
+/// The fields that pingora acts on: how long the body is, whether the connection stays, who waits for `100 Continue`.
+const ABOUT_THE_MESSAGE: [&str; 4] = ["connection", "content-length", "transfer-encoding", "expect"];
 
-/// Appends the outline of `head`, a head of its own with `/` for the target.
+/// Appends the outline of `head`: a head of its own, with `/` for the target and without a host, which pingora needs
+/// only for what it forwards.
 pub fn render(head: &RawHead, out: &mut Vec<u8>) {
     out.extend_from_slice(head.method().as_str().as_bytes());
     out.extend_from_slice(b" / HTTP/1.1\r\n");
@@ -41,7 +42,7 @@ mod tests {
                     Connection:  close\r\nConnection: keep-alive\r\nEXPECT: 100-continue\r\ncontent-length: 7\r\n\r\n";
         assert_eq!(
             outline(head),
-            "PUT / HTTP/1.1\r\nhost: s3.test:9000\r\nconnection: close\r\nconnection: keep-alive\r\n\
+            "PUT / HTTP/1.1\r\nconnection: close\r\nconnection: keep-alive\r\n\
              expect: 100-continue\r\ncontent-length: 7\r\n\r\n"
         );
     }
@@ -68,13 +69,15 @@ mod tests {
         fn the_outline_is_read_as_the_same_message(
             method in "(GET|HEAD|PUT|POST|DELETE|OPTIONS|PATCH|X-1)",
             lines in prop::collection::vec(prop::sample::select(&LINES[..]), 0..8),
-            host in "([a-z0-9.-]{1,20}(:9000)?|\\[::1\\]:80)",
         ) {
             let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
-            let text = format!("{method} /a/b?c=d HTTP/1.1\r\nHost: {host}\r\n{lines}\r\n");
+            let text = format!("{method} /a/b?c=d HTTP/1.1\r\nHost: s3.test\r\n{lines}\r\n");
             let Ok((head, framing)) = RawHead::parse_http1(text.as_bytes()) else { return Ok(()) };
             let mut out = Vec::new();
             render(&head, &mut out);
+            // the checks want a host
+            out.truncate(out.len() - 2);
+            out.extend_from_slice(b"Host: s3.test\r\n\r\n");
             let (read, read_framing) = RawHead::parse_http1(&out).unwrap();
             prop_assert_eq!(read_framing, framing);
             prop_assert_eq!(read.method(), head.method());
@@ -84,7 +87,7 @@ mod tests {
                 fields.map(|(name, value)| (name.to_owned(), value.to_vec())).collect()
             };
             prop_assert_eq!(kept(&read), kept(&head));
-            prop_assert_eq!(read.fields().count(), kept(&head).len());
+            prop_assert_eq!(read.fields().count(), kept(&head).len() + 1);
         }
     }
 }
