@@ -5,10 +5,7 @@ use std::borrow::Cow;
 use super::Scope;
 use super::signing_key::push_hex;
 use crate::s3::{Query, decode, encode_key, encode_query};
-use crate::{Denial, Timestamp};
-
-/// Algorithm, date, a scope with a region of usual length, and a hash.
-const USUAL_STRING_TO_SIGN_BYTES: usize = 160;
+use crate::Denial;
 
 /// The parts of a canonical request, already canonical one by one.
 #[derive(Debug, Clone)]
@@ -63,17 +60,9 @@ impl CanonicalRequest<'_> {
     }
 }
 
-/// `AWS4-HMAC-SHA256 \n date \n scope \n hex(sha256(canonical request))`.
-#[must_use]
-pub fn string_to_sign(date: Timestamp, scope: &Scope, canonical_request: &[u8]) -> String {
-    let mut text = Vec::with_capacity(USUAL_STRING_TO_SIGN_BYTES);
-    push_string_to_sign(&sha256(canonical_request), date.amz().as_bytes(), scope, &mut text);
-    String::from_utf8(text).unwrap_or_default()
-}
-
-/// The same in place: `buffer` holds the canonical request before and the string to sign after. `date` is
-/// `YYYYMMDDTHHMMSSZ`.
-pub(super) fn replace_by_string_to_sign(buffer: &mut Vec<u8>, date: &[u8], scope: &Scope) {
+/// Makes the canonical request in `buffer` the string to sign: `AWS4-HMAC-SHA256 \n date \n scope \n
+/// hex(sha256(canonical request))`. `date` is `YYYYMMDDTHHMMSSZ`.
+pub fn replace_by_string_to_sign(buffer: &mut Vec<u8>, date: &[u8], scope: &Scope) {
     let hash = sha256(buffer);
     buffer.clear();
     push_string_to_sign(&hash, date, scope, buffer);

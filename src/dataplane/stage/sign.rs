@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use osp_core::access::Permit;
 use osp_core::model::BackendCredential;
 use osp_core::s3::XmlDocument;
-use osp_core::sigv4::{CanonicalRequest, Scope, canonical_values, string_to_sign};
+use osp_core::sigv4::{CanonicalRequest, Scope, canonical_values, replace_by_string_to_sign};
 use osp_core::{Denial, Timestamp};
 use pingora_http::RequestHeader;
 
@@ -118,8 +118,9 @@ fn sign(
     }
     let day = moment.get(..8).unwrap_or_default();
     let key = keys.key(upstream.pool_group, (&upstream.credential, secret), (day, &upstream.region));
-    let (names, canonical) = canonical(headers, permit, sha256);
-    let signature = key.sign(string_to_sign(now, &key.scope, &canonical).as_bytes());
+    let (names, mut text) = canonical(headers, permit, sha256);
+    replace_by_string_to_sign(&mut text, moment.as_bytes(), &key.scope);
+    let signature = key.sign(&text);
     let Scope { date, region, service } = &key.scope;
     // in pieces: `format!` costs five times as much
     let authorization = [
