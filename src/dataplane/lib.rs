@@ -6,6 +6,7 @@
 //! pingora.
 
 mod access_log;
+mod alarm;
 mod attempt;
 mod chunk_scan;
 mod clock;
