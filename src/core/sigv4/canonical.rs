@@ -122,20 +122,16 @@ pub(super) fn canonical_query(query: &Query) -> String {
     out
 }
 
-/// The canonical value of a header that came once or more often: the canonical values joined by commas (SIG-6).
-pub fn canonical_values<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Cow<'a, [u8]> {
-    let mut joined = canonical_value(values.next().unwrap_or_default());
-    for value in values {
-        let out = joined.to_mut();
-        out.push(b',');
-        out.extend_from_slice(&canonical_value(value));
-    }
-    joined
+/// Adds the canonical value of a header's next occurrence: repeated headers are one header with commas (SIG-6).
+pub fn join_values(first: &mut Cow<'_, [u8]>, next: &[u8]) {
+    let joined = first.to_mut();
+    joined.push(b',');
+    joined.extend_from_slice(next);
 }
 
 /// A header value with every run of spaces and tabs made one space (SIG-6). The ends are already trimmed.
 #[must_use]
-pub(super) fn canonical_value(value: &[u8]) -> Cow<'_, [u8]> {
+pub fn canonical_value(value: &[u8]) -> Cow<'_, [u8]> {
     let is_white = |byte: u8| matches!(byte, b' ' | b'\t');
     let mut previous = b'x';
     let canonical = memchr::memchr2(b' ', b'\t', value).is_none()
