@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use super::Scope;
 use super::signing_key::push_hex;
-use crate::s3::{Query, decode, encode_key, encode_query};
 use crate::Denial;
+use crate::s3::{Query, decode, encode_key, encode_query};
 
 /// The parts of a canonical request, already canonical one by one.
 #[derive(Debug, Clone)]
