@@ -64,7 +64,7 @@ fn send(stage: &Stage, process: &Process, prepared: &Prepared, (count, tls): (us
 fn callgrind(stage: &Stage, arm: Arm, prepared: &Prepared, requests: (usize, bool)) -> f64 {
     let text = callgrind_file(stage, arm, prepared, requests);
     let costs = callgrind_costs(&text);
-    costs.iter().filter(|(name, _)| !is_sha(name)).map(|(_, cost)| cost).sum::<u64>() as f64
+    costs.iter().filter(|(name, _)| !is_sha(name)).map(|(_, spent)| spent.own).sum::<u64>() as f64
 }
 
 fn callgrind_file(stage: &Stage, arm: Arm, prepared: &Prepared, requests: (usize, bool)) -> String {
@@ -82,26 +82,39 @@ fn is_sha(function: &str) -> bool {
     function.contains("sha256_block") || (function.contains("sha256") && function.contains("compress"))
 }
 
-/// Prints the functions that cost OSP most in a request, by the difference of two runs.
-pub fn profile(stage: &Stage, prepared: &Prepared) {
-    let costs = |count| callgrind_costs(&callgrind_file(stage, Arm::Osp, prepared, (count, false)));
-    let (few, many) = (costs(WARM), costs(WARM + COUNTED));
-    let mut rows: Vec<(f64, String)> = many
-        .into_iter()
-        .map(|(name, cost)| ((cost as f64 - few.get(&name).copied().unwrap_or(0) as f64) / COUNTED as f64, name))
-        .collect();
-    rows.sort_by(|one, other| other.0.total_cmp(&one.0));
-    for (cost, name) in rows.iter().take(70) {
-        println!("{cost:>9.0}  {name}");
-    }
+/// Instructions of one function: its own, and with those of what it calls (counted twice where it calls itself).
+#[derive(Debug, Default, Clone, Copy, PartialEq)]
+struct Spent {
+    own: u64,
+    inclusive: u64,
 }
 
-/// Own instructions of each function in a callgrind file.
-fn callgrind_costs(text: &str) -> HashMap<String, u64> {
+/// Prints what an arm spends a request on, by the difference of two runs: the functions with the most own instructions,
+/// then those of OSP and pingora with everything that they call.
+pub fn profile(stage: &Stage, arm: Arm, prepared: &Prepared) {
+    let costs = |count| callgrind_costs(&callgrind_file(stage, arm, prepared, (count, false)));
+    let (few, many) = (costs(WARM), costs(WARM + COUNTED));
+    let table = |part: fn(&Spent) -> u64, shown: usize, named: &dyn Fn(&str) -> bool| {
+        let each = |(name, spent)| (part(spent) as f64 - few.get(name).map_or(0, part) as f64) / COUNTED as f64;
+        let mut rows: Vec<(f64, &String)> =
+            many.iter().filter(|(name, _)| named(name)).map(|(name, spent)| (each((name, spent)), name)).collect();
+        rows.sort_by(|one, other| other.0.total_cmp(&one.0));
+        for (cost, name) in rows.iter().take(shown) {
+            println!("{cost:>9.0}  {name}");
+        }
+    };
+    println!("own instructions:");
+    table(|spent| spent.own, 70, &|_| true);
+    println!("with callees:");
+    table(|spent| spent.inclusive, 130, &|name| name.contains("osp") || name.contains("pingora"));
+}
+
+/// Instructions of each function in a callgrind file.
+fn callgrind_costs(text: &str) -> HashMap<String, Spent> {
     let mut names: HashMap<&str, &str> = HashMap::new();
-    let mut costs = HashMap::new();
+    let mut costs: HashMap<String, Spent> = HashMap::new();
     let mut current = "";
-    let mut inclusive = false;
+    let mut called = false;
     for line in text.lines() {
         if let Some(function) = line.strip_prefix("fn=").or_else(|| line.strip_prefix("cfn=")) {
             // A name is written out once, where its number is first used.
@@ -113,11 +126,13 @@ fn callgrind_costs(text: &str) -> HashMap<String, u64> {
                 current = names.get(id).copied().unwrap_or(id);
             }
         } else if line.starts_with("calls=") {
-            inclusive = true;
+            called = true;
         } else if line.starts_with(|first: char| first.is_ascii_digit() || "+-*".contains(first)) {
             let cost: u64 = line.split(' ').nth(1).and_then(|cost| cost.parse().ok()).unwrap_or(0);
-            if !std::mem::take(&mut inclusive) {
-                *costs.entry(current.to_owned()).or_default() += cost;
+            let spent = costs.entry(current.to_owned()).or_default();
+            spent.inclusive += cost;
+            if !std::mem::take(&mut called) {
+                spent.own += cost;
             }
         }
     }
@@ -237,7 +252,8 @@ mod tests {
         let text = "events: Ir\n\nfn=(1) main\n10 100\ncfn=(2) ring_core_sha256_block_data_order\ncalls=3 0\n11 5000\n\
                     +1 20\nfn=(2)\n0 5000\nfn=(1)\n* 7\n\ntotals: 5127\n";
         let costs = callgrind_costs(text);
-        assert_eq!((costs["main"], costs["ring_core_sha256_block_data_order"]), (127, 5000));
+        assert_eq!(costs["main"], Spent { own: 127, inclusive: 5127 });
+        assert_eq!(costs["ring_core_sha256_block_data_order"], Spent { own: 5000, inclusive: 5000 });
         assert!(costs.keys().filter(|name| is_sha(name)).count() == 1);
     }
 

@@ -21,6 +21,8 @@ pub struct Flight {
     pub started: Duration,
     /// Head and framing as the front read them; `None` on HTTP/2 until the listener stage builds it.
     pub received: Option<(RawHead, Framing)>,
+    /// The head of an admitted request, for what answers repeat of it.
+    pub head: Option<RawHead>,
     /// What the log and the metrics will say.
     pub facts: Facts,
     /// Why it stops, set by whoever finds out and rendered by `respond.rs`.
@@ -118,6 +120,7 @@ impl Flight {
             id,
             started,
             received: None,
+            head: None,
             facts: Facts { method: "OTHER", ..Facts::default() },
             denial: None,
             attempts: Attempts::default(),

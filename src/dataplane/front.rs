@@ -19,6 +19,7 @@ use pingora_proxy::HttpProxy;
 use prometheus::IntGauge;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use crate::alarm::Alarm;
 use crate::drain::DrainWatch;
 use crate::front_io::FrontIo;
 use crate::gateway::Proxy;
@@ -85,8 +86,9 @@ impl Front {
         let mut io = FrontIo::new(stream);
         // one for the whole connection: registering anew for every read would cost more than the read
         let mut drained = pin!(drained(self.drain.draining.clone()));
+        let mut alarm = Alarm::default();
         loop {
-            let (length, head, framing) = match read_head(&mut io, drained.as_mut()).await {
+            let (length, head, framing) = match read_head(&mut io, &mut alarm, drained.as_mut()).await {
                 Head::Closed => return None,
                 Head::Refused(denial) => {
                     self.refuse(io, denial).await;
@@ -94,7 +96,7 @@ impl Front {
                 }
                 Head::Complete(length, head, framing) => (length, head, framing),
             };
-            io.arm(length, framing);
+            io.arm(length, &head, framing);
             let answering = self
                 .proxy
                 .process_new_http(session(Box::new(io), settings.take(), (head, framing)), &self.drain.draining);
@@ -174,9 +176,9 @@ impl ServerApp for Front {
 }
 
 /// Reads until a head is complete: [`CLIENT_IDLE`] until its first byte, [`HEAD_DEADLINE`] from there on.
-async fn read_head(io: &mut FrontIo, mut drained: Pin<&mut impl Future<Output = ()>>) -> Head {
+async fn read_head(io: &mut FrontIo, alarm: &mut Alarm, mut drained: Pin<&mut impl Future<Output = ()>>) -> Head {
     let mut searched = 0;
-    let mut deadline = (!io.buffer.is_empty()).then(|| Instant::now() + HEAD_DEADLINE);
+    let mut deadline = None;
     let idle_until = Instant::now() + CLIENT_IDLE;
     loop {
         if let Some(length) = end_of_head(&io.buffer, &mut searched) {
@@ -189,28 +191,30 @@ async fn read_head(io: &mut FrontIo, mut drained: Pin<&mut impl Future<Output = 
         if io.buffer.len() > MAX_HEAD {
             return Head::Refused(Denial::HeadTooLarge);
         }
-        let wait = deadline.unwrap_or(idle_until).saturating_duration_since(Instant::now());
-        match read_more(io, wait, drained.as_mut(), deadline.is_none()).await {
-            Ok(Ok(count)) if count > 0 => {
-                deadline.get_or_insert_with(|| Instant::now() + HEAD_DEADLINE);
-            }
+        if !io.buffer.is_empty() {
+            deadline.get_or_insert_with(|| Instant::now() + HEAD_DEADLINE);
+        }
+        let end = alarm.wait(deadline.unwrap_or(idle_until));
+        match read_more(io, end, drained.as_mut(), deadline.is_none()).await {
+            Ok(Ok(count)) if count > 0 => {}
             Err(TimedOut) if deadline.is_some() => return Head::Refused(Denial::RequestTimeout),
             Ok(_) | Err(TimedOut) => return Head::Closed,
         }
     }
 }
 
-/// One read; an idle connection also ends when draining has begun.
+/// One read before the `end`; an idle connection also ends when draining has begun.
 async fn read_more(
     io: &mut FrontIo,
-    wait: Duration,
+    end: impl Future<Output = ()>,
     drained: Pin<&mut impl Future<Output = ()>>,
     idle: bool,
 ) -> Result<io::Result<usize>, TimedOut> {
     io.buffer.reserve(READ_SIZE);
     tokio::select! {
         biased;
-        read = pingora_timeout::timeout(wait, io.inner.read_buf(&mut io.buffer)) => read.map_err(|_| TimedOut),
+        read = io.inner.read_buf(&mut io.buffer) => Ok(read),
+        () = end => Err(TimedOut),
         () = drained, if idle => Ok(Ok(0)),
     }
 }

@@ -8,8 +8,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::BytesMut;
-use osp_core::s3::Framing;
+use bytes::{Buf, BytesMut};
+use osp_core::s3::{Framing, RawHead};
 use pingora_core::protocols::raw_connect::ProxyDigest;
 use pingora_core::protocols::tls::{SslDigest, TlsRef};
 use pingora_core::protocols::{
@@ -19,6 +19,7 @@ use pingora_core::protocols::{
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 use crate::chunk_scan::ChunkScan;
+use crate::outline;
 
 /// Room for what a client pipelines while its request is answered.
 const PROBE: usize = 1024;
@@ -32,7 +33,9 @@ pub struct FrontIo {
     pub inner: Stream,
     /// Bytes that were read and not yet given to pingora.
     pub buffer: BytesMut,
-    head_left: usize,
+    /// The head that pingora reads, and how much of it it has read.
+    head: Vec<u8>,
+    head_read: usize,
     body: Body,
 }
 
@@ -47,17 +50,21 @@ enum Body {
 impl FrontIo {
     /// A connection without a message.
     pub fn new(inner: Stream) -> Self {
-        Self { inner, buffer: BytesMut::new(), head_left: 0, body: Body::Length(0) }
+        Self { inner, buffer: BytesMut::new(), head: Vec::new(), head_read: 0, body: Body::Length(0) }
     }
 
     /// A connection of which `buffer` was read already and that is passed on without a look (HTTP/2).
     pub fn replay(inner: Stream, buffer: BytesMut) -> Self {
-        Self { inner, buffer, head_left: 0, body: Body::Endless }
+        Self { inner, buffer, head: Vec::new(), head_read: 0, body: Body::Endless }
     }
 
-    /// Lets pingora read the next message: `head_len` bytes of the buffer and the body that `framing` announces.
-    pub fn arm(&mut self, head_len: usize, framing: Framing) {
-        self.head_left = head_len;
+    /// Lets pingora read the next message: instead of the `head_len` bytes of the buffer that `head` was read from its
+    /// outline, then the body that `framing` announces.
+    pub fn arm(&mut self, head_len: usize, head: &RawHead, framing: Framing) {
+        self.buffer.advance(head_len.min(self.buffer.len()));
+        self.head.clear();
+        self.head_read = 0;
+        outline::render(head, &mut self.head);
         self.body = match framing {
             Framing::Length(length) => Body::Length(length),
             Framing::Chunked => Body::Chunked(ChunkScan::default()),
@@ -66,7 +73,7 @@ impl FrontIo {
 
     /// True when pingora has read the whole message.
     pub fn is_message_done(&self) -> bool {
-        self.head_left == 0
+        self.unread_head().is_empty()
             && match &self.body {
                 Body::Endless => false,
                 Body::Length(left) => *left == 0,
@@ -74,10 +81,15 @@ impl FrontIo {
             }
     }
 
+    fn unread_head(&self) -> &[u8] {
+        self.head.get(self.head_read..).unwrap_or_default()
+    }
+
     fn read_head(&mut self, out: &mut ReadBuf<'_>) {
-        let step = self.head_left.min(out.remaining()).min(self.buffer.len());
-        out.put_slice(&self.buffer.split_to(step));
-        self.head_left -= step;
+        let unread = self.unread_head();
+        let step = unread.get(..out.remaining()).unwrap_or(unread);
+        out.put_slice(step);
+        self.head_read += step.len();
     }
 
     /// pingora probes idle connections: only their end may be reported, bytes of a next message wait.
@@ -138,7 +150,7 @@ impl AsyncRead for FrontIo {
         if out.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
-        if self.head_left > 0 {
+        if !self.unread_head().is_empty() {
             self.read_head(out);
             return Poll::Ready(Ok(()));
         }

@@ -111,6 +111,7 @@ impl Gateway {
             // boxed like everything else that few requests need: pingora moves this future by value
             Box::pin(invite_body(session)).await?;
         }
+        flight.head = Some(head);
         match decision {
             Decision::Forward(permit) => Ok(Admitted::Forward(permit)),
             Decision::Batch(batch) => Ok(Admitted::Batch(batch)),
@@ -268,7 +269,8 @@ impl ProxyHttp for Proxy {
             session.set_keepalive(None);
         }
         let label = flight.facts.bucket.clone().filter(|_| flight.facts.virtual_host);
-        let base_url = || base_url(session, label.as_ref());
+        let client_head = flight.head.take();
+        let base_url = || base_url(session, client_head.as_ref(), label.as_ref());
         forward::translate_head(head, flight, &gateway.settings, base_url).map_err(|denial| stop(flight, denial))
     }
 
@@ -376,11 +378,9 @@ fn is_tls(session: &Session) -> bool {
 }
 
 /// Scheme and authority as the client used them, without the bucket of virtual-host style.
-fn base_url(session: &Session, label: Option<&BucketName>) -> String {
+fn base_url(session: &Session, head: Option<&RawHead>, label: Option<&BucketName>) -> String {
     let tls = is_tls(session);
-    let request = session.req_header();
-    let host = request.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
-    let authority = host.or_else(|| request.uri.authority().map(http::uri::Authority::as_str)).unwrap_or_default();
+    let authority = head.map(RawHead::host).unwrap_or_default();
     let base = label.and_then(|bucket| authority.get(bucket.as_str().len()..)?.strip_prefix('.')).unwrap_or(authority);
     format!("{}://{base}", if tls { "https" } else { "http" })
 }

@@ -6,6 +6,7 @@
 //! pingora.
 
 mod access_log;
+mod alarm;
 mod attempt;
 mod chunk_scan;
 mod clock;
@@ -20,6 +21,7 @@ mod gateway;
 mod health;
 mod listen;
 mod metrics;
+mod outline;
 mod request_id;
 mod resolver;
 mod respond;

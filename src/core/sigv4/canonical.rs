@@ -4,11 +4,8 @@ use std::borrow::Cow;
 
 use super::Scope;
 use super::signing_key::push_hex;
+use crate::Denial;
 use crate::s3::{Query, decode, encode_key, encode_query};
-use crate::{Denial, Timestamp};
-
-/// Algorithm, date, a scope with a region of usual length, and a hash.
-const USUAL_STRING_TO_SIGN_BYTES: usize = 160;
 
 /// The parts of a canonical request, already canonical one by one.
 #[derive(Debug, Clone)]
@@ -63,17 +60,9 @@ impl CanonicalRequest<'_> {
     }
 }
 
-/// `AWS4-HMAC-SHA256 \n date \n scope \n hex(sha256(canonical request))`.
-#[must_use]
-pub fn string_to_sign(date: Timestamp, scope: &Scope, canonical_request: &[u8]) -> String {
-    let mut text = Vec::with_capacity(USUAL_STRING_TO_SIGN_BYTES);
-    push_string_to_sign(&sha256(canonical_request), date.amz().as_bytes(), scope, &mut text);
-    String::from_utf8(text).unwrap_or_default()
-}
-
-/// The same in place: `buffer` holds the canonical request before and the string to sign after. `date` is
-/// `YYYYMMDDTHHMMSSZ`.
-pub(super) fn replace_by_string_to_sign(buffer: &mut Vec<u8>, date: &[u8], scope: &Scope) {
+/// Makes the canonical request in `buffer` the string to sign: `AWS4-HMAC-SHA256 \n date \n scope \n
+/// hex(sha256(canonical request))`. `date` is `YYYYMMDDTHHMMSSZ`.
+pub fn replace_by_string_to_sign(buffer: &mut Vec<u8>, date: &[u8], scope: &Scope) {
     let hash = sha256(buffer);
     buffer.clear();
     push_string_to_sign(&hash, date, scope, buffer);
@@ -133,20 +122,16 @@ pub(super) fn canonical_query(query: &Query) -> String {
     out
 }
 
-/// The canonical value of a header that came once or more often: the canonical values joined by commas (SIG-6).
-pub fn canonical_values<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Cow<'a, [u8]> {
-    let mut joined = canonical_value(values.next().unwrap_or_default());
-    for value in values {
-        let out = joined.to_mut();
-        out.push(b',');
-        out.extend_from_slice(&canonical_value(value));
-    }
-    joined
+/// Adds the canonical value of a header's next occurrence: repeated headers are one header with commas (SIG-6).
+pub fn join_values(first: &mut Cow<'_, [u8]>, next: &[u8]) {
+    let joined = first.to_mut();
+    joined.push(b',');
+    joined.extend_from_slice(next);
 }
 
 /// A header value with every run of spaces and tabs made one space (SIG-6). The ends are already trimmed.
 #[must_use]
-pub(super) fn canonical_value(value: &[u8]) -> Cow<'_, [u8]> {
+pub fn canonical_value(value: &[u8]) -> Cow<'_, [u8]> {
     let is_white = |byte: u8| matches!(byte, b' ' | b'\t');
     let mut previous = b'x';
     let canonical = memchr::memchr2(b' ', b'\t', value).is_none()

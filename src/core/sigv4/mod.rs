@@ -16,7 +16,7 @@ mod signed_headers;
 mod signing_key;
 
 pub use access_key::AccessKeyId;
-pub use canonical::{CanonicalRequest, canonical_values, string_to_sign};
+pub use canonical::{CanonicalRequest, canonical_value, join_values, replace_by_string_to_sign};
 pub use chunk_chain::ChunkChain;
 pub use claim::{Claim, Scheme, Verified, claim, plus_as_space};
 pub use scope::Scope;

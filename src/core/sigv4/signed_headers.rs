@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::authorization::cut;
-use super::canonical::canonical_value;
+use super::canonical::{canonical_value, join_values};
 use crate::Denial;
 use crate::s3::RawHead;
 
@@ -26,7 +26,8 @@ pub(super) fn collect<'a>(head: &'a RawHead, list: &'a str) -> Result<SignedHead
     let mut unsigned = Vec::new();
     for (name, value) in head.fields() {
         match position(&signed, name).and_then(|position| signed.get_mut(position)) {
-            Some((_, slot)) => *slot = Some(join(slot.take(), canonical_value(value))),
+            Some((_, Some(first))) => join_values(first, &canonical_value(value)),
+            Some((_, slot)) => *slot = Some(canonical_value(value)),
             None if must_be_signed(name) => unsigned.push(name.to_owned()),
             None => {}
         }
@@ -70,13 +71,4 @@ fn position(wanted: &[Wanted<'_>], name: &str) -> Option<usize> {
 /// signed as the last line of the canonical request.
 fn must_be_signed(name: &str) -> bool {
     name.starts_with("x-amz-") && name != "x-amz-content-sha256"
-}
-
-/// Repeated headers are one header with commas.
-fn join<'a>(first: Option<Cow<'a, [u8]>>, next: Cow<'a, [u8]>) -> Cow<'a, [u8]> {
-    let Some(first) = first else { return next };
-    let mut joined = first.into_owned();
-    joined.push(b',');
-    joined.extend_from_slice(&next);
-    Cow::Owned(joined)
 }

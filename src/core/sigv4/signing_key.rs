@@ -44,12 +44,26 @@ impl SigningKey {
         Self { key: Arc::new(key) }
     }
 
+    /// A key that was derived elsewhere: `derived` is the last of the four HMACs, 32 bytes.
+    #[must_use]
+    pub fn from_derived(derived: &[u8]) -> Self {
+        Self { key: Arc::new(Key::new(HMAC_SHA256, derived)) }
+    }
+
     /// HMAC-SHA256 of a string to sign.
     #[must_use]
     pub fn sign(&self, text: &[u8]) -> [u8; 32] {
         let mut out = [0; 32];
         out.copy_from_slice(ring::hmac::sign(&self.key, text).as_ref());
         out
+    }
+
+    /// The same in 64 lower-case hexadecimal digits.
+    #[must_use]
+    pub fn sign_hex(&self, text: &[u8]) -> String {
+        let mut digits = Vec::with_capacity(64);
+        push_hex(&self.sign(text), &mut digits);
+        String::from_utf8(digits).unwrap_or_default()
     }
 }
 

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use osp_core::access::Permit;
 use osp_core::model::BackendCredential;
 use osp_core::s3::XmlDocument;
-use osp_core::sigv4::{CanonicalRequest, Scope, canonical_values, string_to_sign};
+use osp_core::sigv4::{CanonicalRequest, Scope, canonical_value, join_values, replace_by_string_to_sign};
 use osp_core::{Denial, Timestamp};
 use pingora_http::RequestHeader;
 
@@ -64,7 +64,7 @@ pub fn regenerate(permit: &Permit, body: Body, keys: &SigningKeys, now: Timestam
     let count = outgoing.headers.len() + body.headers.len() + 6;
     let mut headers = HeaderMap::with_capacity(count);
     let authority = permit.upstream().endpoint.authority(outgoing.bucket_label.as_deref());
-    headers.insert(header::HOST, value(&authority)?);
+    headers.insert(header::HOST, value(authority)?);
     // what is rewritten must come plain
     let rewritten = XmlDocument::of(permit.operation()).is_some();
     let passed = outgoing.headers.iter().filter(|(name, _)| !(rewritten && name == header::ACCEPT_ENCODING));
@@ -77,7 +77,7 @@ pub fn regenerate(permit: &Permit, body: Body, keys: &SigningKeys, now: Timestam
             encoding.push(',');
             encoding.push_str(rest.to_str().map_err(|_| BUG)?);
         }
-        headers.insert(header::CONTENT_ENCODING, value(&encoding)?);
+        headers.insert(header::CONTENT_ENCODING, value(encoding)?);
     }
     if let Some(length) = body.content_length {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
@@ -108,18 +108,19 @@ fn sign(
         return Ok(());
     };
     let moment = now.amz();
-    headers.insert(X_AMZ_CONTENT_SHA256, value(sha256)?);
-    headers.insert(X_AMZ_DATE, value(&moment)?);
+    headers.insert(X_AMZ_CONTENT_SHA256, value(sha256.to_owned())?);
+    headers.insert(X_AMZ_DATE, value(moment.clone())?);
     if let Some(token) = session_token {
         #[expect(clippy::disallowed_methods, reason = "the token goes into its header")]
-        let mut token = token.with_exposed(value)?;
+        let mut token = token.with_exposed(|token| value(token.to_owned()))?;
         token.set_sensitive(true);
         headers.insert(X_AMZ_SECURITY_TOKEN, token);
     }
     let day = moment.get(..8).unwrap_or_default();
     let key = keys.key(upstream.pool_group, (&upstream.credential, secret), (day, &upstream.region));
-    let (names, canonical) = canonical(headers, permit, sha256);
-    let signature = key.sign(string_to_sign(now, &key.scope, &canonical).as_bytes());
+    let (names, mut text) = canonical(headers, permit, sha256);
+    replace_by_string_to_sign(&mut text, moment.as_bytes(), &key.scope);
+    let signature = key.sign(&text);
     let Scope { date, region, service } = &key.scope;
     // in pieces: `format!` costs five times as much
     let authorization = [
@@ -136,7 +137,7 @@ fn sign(
         ", Signature=",
         &signature,
     ];
-    headers.insert(header::AUTHORIZATION, value(&authorization.concat())?);
+    headers.insert(header::AUTHORIZATION, value(authorization.concat())?);
     Ok(())
 }
 
@@ -144,12 +145,18 @@ fn sign(
 /// `content-md5`: nothing that an intermediary may touch (RS-1).
 fn canonical(headers: &HeaderMap, permit: &Permit, sha256: &str) -> (String, Vec<u8>) {
     let is_signed = |name: &str| name.starts_with("x-amz-") || matches!(name, "host" | "content-type" | "content-md5");
-    let mut signed: Vec<(&str, Cow<'_, [u8]>)> = Vec::with_capacity(headers.keys_len());
-    for name in headers.keys().filter(|name| is_signed(name.as_str())) {
-        let values = headers.get_all(name).iter().map(HeaderValue::as_bytes);
-        signed.push((name.as_str(), canonical_values(values)));
-    }
-    signed.sort_unstable_by_key(|(name, _)| *name);
+    let mut signed: Vec<(&str, Cow<'_, [u8]>)> = Vec::with_capacity(headers.len());
+    let named = headers.iter().map(|(name, value)| (name.as_str(), value)).filter(|(name, _)| is_signed(name));
+    signed.extend(named.map(|(name, value)| (name, canonical_value(value.as_bytes()))));
+    // stable: the values of one name keep their order
+    signed.sort_by_key(|(name, _)| *name);
+    signed.dedup_by(|next, first| {
+        let repeated = next.0 == first.0;
+        if repeated {
+            join_values(&mut first.1, &next.1);
+        }
+        repeated
+    });
     let outgoing = permit.outgoing();
     let request = CanonicalRequest {
         method: outgoing.method.as_str(),
@@ -163,6 +170,6 @@ fn canonical(headers: &HeaderMap, permit: &Permit, sha256: &str) -> (String, Vec
     (request.signed_headers(), canonical)
 }
 
-fn value(text: &str) -> Result<HeaderValue, Denial> {
-    HeaderValue::from_str(text).map_err(|_| BUG)
+fn value(text: String) -> Result<HeaderValue, Denial> {
+    HeaderValue::try_from(text).map_err(|_| BUG)
 }
