@@ -1,13 +1,15 @@
-//! HTTP/2 over TLS, one request on one connection. The pseudo headers are the caller's: `:authority` may differ from
+//! HTTP/2 over TLS, one request after the other. The pseudo headers are the caller's: `:authority` may differ from
 //! `Host`.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use h2::client::SendRequest;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
 use tokio_rustls::TlsConnector;
 
 use crate::connection::{PATIENCE, Response};
@@ -41,37 +43,63 @@ pub fn exchange(
     request: &Request,
     with_host: bool,
 ) -> Outcome {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let work = converse(address, config, authority, request, with_host);
-        match tokio::time::timeout(PATIENCE, work).await {
-            Ok(Ok(response)) => Outcome::Answer(response),
-            Ok(Err(error)) => Outcome::Refused(error.to_string()),
-            Err(_) => panic!("no end of the HTTP/2 exchange within {PATIENCE:?}"),
-        }
-    })
+    match Session::connect(address, config) {
+        Ok(mut session) => session.exchange(authority, request, with_host),
+        Err(error) => Outcome::Refused(error.to_string()),
+    }
+}
+
+/// A connection for many requests, one after the other. It moves only while [`Self::exchange`] runs.
+pub struct Session {
+    runtime: Runtime,
+    client: SendRequest<Bytes>,
+}
+
+impl Session {
+    /// Connects with the name `localhost`.
+    ///
+    /// # Errors
+    /// When the peer ends the connection before it has begun.
+    pub fn connect(address: SocketAddr, config: Arc<ClientConfig>) -> Result<Self, h2::Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let client = runtime.block_on(async {
+            let tcp = TcpStream::connect(address).await.unwrap();
+            let name = ServerName::try_from("localhost").unwrap();
+            let tls = TlsConnector::from(config).connect(name, tcp).await.unwrap();
+            assert_eq!(tls.get_ref().1.alpn_protocol(), Some(b"h2".as_slice()), "the gateway did not choose HTTP/2");
+            let (client, connection) = h2::client::handshake(tls).await?;
+            tokio::spawn(connection);
+            Ok::<_, h2::Error>(client)
+        })?;
+        Ok(Self { runtime, client })
+    }
+
+    /// As [`exchange`], on this connection.
+    pub fn exchange(&mut self, authority: &str, request: &Request, with_host: bool) -> Outcome {
+        let Self { runtime, client } = self;
+        runtime.block_on(async {
+            let work = converse(client, authority, request, with_host);
+            match tokio::time::timeout(PATIENCE, work).await {
+                Ok(Ok(response)) => Outcome::Answer(response),
+                Ok(Err(error)) => Outcome::Refused(error.to_string()),
+                Err(_) => panic!("no end of the HTTP/2 exchange within {PATIENCE:?}"),
+            }
+        })
+    }
 }
 
 async fn converse(
-    address: SocketAddr,
-    config: Arc<ClientConfig>,
+    client: &mut SendRequest<Bytes>,
     authority: &str,
     request: &Request,
     with_host: bool,
 ) -> Result<Response, h2::Error> {
-    let tcp = TcpStream::connect(address).await.unwrap();
-    let name = ServerName::try_from("localhost").unwrap();
-    let tls = TlsConnector::from(config).connect(name, tcp).await.unwrap();
-    assert_eq!(tls.get_ref().1.alpn_protocol(), Some(b"h2".as_slice()), "the gateway did not choose HTTP/2");
-    let (client, connection) = h2::client::handshake(tls).await?;
-    tokio::spawn(connection);
-    let mut client = client.ready().await?;
+    let mut client = client.clone().ready().await?;
     let body = Bytes::from(request.pieces.concat());
     let (answer, mut sender) = client.send_request(head(authority, request, with_host), body.is_empty())?;
-    if !body.is_empty() {
-        sender.send_data(body, true)?;
-    }
-    let answer = answer.await?;
+    // an answer may come before the body is taken
+    let sent = if body.is_empty() { Ok(()) } else { sender.send_data(body, true) };
+    let answer = answer.await.map_err(|error| sent.err().unwrap_or(error))?;
     let mut response = Response { status: answer.status().as_u16(), ..Response::default() };
     response.headers = answer
         .headers()

@@ -1,0 +1,173 @@
+//! Who may do what: the oracle. A table and a few lines, written from the documentation alone; nothing of the gateway is
+//! used here.
+
+use osp_test_support::documents::{Route, client};
+use osp_test_support::{ALICE, Key, STRANGER};
+
+use crate::forms::Auth;
+use crate::operations::{Need, Operation};
+
+/// The client's bucket of the matrix, and what it is called at the backend.
+pub const BUCKET: &str = "vault";
+pub const BACKEND_BUCKET: &str = "vault-at-backend";
+/// What the prefix-granted principal may touch.
+pub const PREFIX: &str = "team-a/";
+
+const UNGRANTED: Key = Key { id: "OSPMATRIXUNGRANTED01", secret: "canary-ungranted-secret-41f0" };
+const READER: Key = Key { id: "OSPMATRIXREADER00001", secret: "canary-reader-secret-9b27aa" };
+const PREFIXED: Key = Key { id: "OSPMATRIXPREFIXED001", secret: "canary-prefixed-secret-c3d8" };
+const FULL: Key = Key { id: "OSPMATRIXFULL0000001", secret: "canary-full-secret-0d6e51b2" };
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Principal {
+    /// No credentials at all.
+    Nobody,
+    /// A key that no identity has.
+    Unknown,
+    /// An identity that no grant names.
+    Ungranted,
+    /// Read and List.
+    Reader,
+    /// Everything under [`PREFIX`].
+    Prefixed,
+    /// Read, List, Write and Delete on all of the bucket.
+    Full,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permission {
+    Read,
+    List,
+    Write,
+    Delete,
+}
+
+/// Status and S3 code; an empty code stands for any.
+pub type Code = (u16, &'static str);
+
+pub const DENIED: Code = (403, "AccessDenied");
+pub const MISMATCH: Code = (403, "SignatureDoesNotMatch");
+pub const UNKNOWN_KEY: Code = (403, "InvalidAccessKeyId");
+pub const MALFORMED_HEADER: Code = (400, "AuthorizationHeaderMalformed");
+pub const MALFORMED_QUERY: Code = (400, "AuthorizationQueryParametersError");
+/// Credentials that cannot be read.
+pub const MALFORMED: &[Code] = &[MALFORMED_HEADER, MALFORMED_QUERY];
+pub const INVALID_REQUEST: Code = (400, "InvalidRequest");
+pub const INVALID_ARGUMENT: Code = (400, "InvalidArgument");
+pub const NOT_IMPLEMENTED: Code = (501, "NotImplemented");
+const NO_CORS: Code = (403, "AccessForbidden");
+
+/// What has to happen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// 2xx, and the backend saw exactly this request.
+    Forwarded,
+    /// 2xx by the gateway alone.
+    Answered,
+    /// `DeleteObjects`: 200, the key refused in the answer, nothing at the backend.
+    KeysRefused,
+    /// Denied before anything reached the backend.
+    Head(Vec<Code>),
+    /// Denied by the body: at most one aborted request, nothing changed.
+    Body(Vec<Code>),
+}
+
+impl Verdict {
+    pub fn passes(&self) -> bool {
+        matches!(self, Self::Forwarded | Self::Answered)
+    }
+
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Forwarded => "forwarded",
+            Self::Answered => "answered by OSP",
+            Self::KeysRefused => "keys refused",
+            Self::Head(_) => "denied by the head",
+            Self::Body(_) => "denied by the body",
+        }
+    }
+}
+
+impl Principal {
+    pub const ALL: [Self; 6] = [Self::Nobody, Self::Unknown, Self::Ungranted, Self::Reader, Self::Prefixed, Self::Full];
+
+    /// What the principal signs with. Nobody's requests are signed and then stripped of it.
+    pub fn key(self) -> Key {
+        match self {
+            Self::Unknown => STRANGER,
+            Self::Ungranted => UNGRANTED,
+            Self::Reader => READER,
+            Self::Prefixed => PREFIXED,
+            Self::Nobody | Self::Full => FULL,
+        }
+    }
+
+    /// The grants. `key` is the object or the listed prefix; `None` asks about the bucket itself.
+    fn may(self, permission: Permission, key: Option<&str>) -> bool {
+        match self {
+            Self::Nobody | Self::Unknown | Self::Ungranted => false,
+            Self::Reader => matches!(permission, Permission::Read | Permission::List),
+            Self::Prefixed => key.is_none_or(|key| key.starts_with(PREFIX)),
+            Self::Full => true,
+        }
+    }
+}
+
+/// The same grants as documents.
+pub fn documents(endpoint: &str) -> String {
+    let everything = "Read, List, Write, Delete";
+    let vault = Route::new(BUCKET, endpoint, BACKEND_BUCKET)
+        .allow("reader", "Read, List", &[])
+        .allow("prefixed", everything, &[PREFIX])
+        .allow("full", everything, &[]);
+    // Somebody else's bucket, for confused deputies: it is there, and nobody of the matrix may touch it.
+    let foreign = Route::new("foreign", endpoint, "foreign-at-backend").allow("alice", everything, &[]);
+    let clients =
+        [client("ungranted", UNGRANTED), client("reader", READER), client("prefixed", PREFIXED), client("full", FULL)];
+    [clients.join("---\n"), vault.yaml(), foreign.yaml()].join("---\n")
+}
+
+/// Every secret that must be nowhere.
+pub fn secrets() -> Vec<&'static str> {
+    [UNGRANTED, READER, PREFIXED, FULL, ALICE, STRANGER, osp_test_support::BACKEND].map(|key| key.secret).to_vec()
+}
+
+/// What `principal` gets for a whole, well-signed request. The signature comes first, then what the gateway serves at
+/// all, then the grants; where both of the latter say no, either may speak.
+pub fn verdict(operation: &Operation, principal: Principal, key: &str, auth: Auth) -> Verdict {
+    if matches!(operation.need, Need::Preflight) {
+        return Verdict::Head(vec![NO_CORS]);
+    }
+    // PostObject is not served yet: credentials in a form are none, whatever the operation.
+    if principal == Principal::Nobody || auth == Auth::PostPolicy {
+        return Verdict::Head(vec![DENIED]);
+    }
+    if principal == Principal::Unknown {
+        return Verdict::Head(vec![UNKNOWN_KEY]);
+    }
+    let misframed = auth.streams() && !operation.streams();
+    if let Need::Refused(codes) = operation.need {
+        let mut codes = codes.to_vec();
+        codes.extend(misframed.then_some(INVALID_REQUEST));
+        return Verdict::Head(codes);
+    }
+    let allowed = match operation.need {
+        Need::Anyone => true,
+        Need::Bucket(permission) => principal.may(permission, None),
+        Need::Listing => principal.may(Permission::List, Some(key)),
+        Need::Object(permission) => principal.may(permission, Some(key)),
+        Need::Copy => principal.may(Permission::Read, Some(key)) && principal.may(Permission::Write, Some(PREFIX)),
+        Need::EachKey => principal.may(Permission::Delete, None),
+        Need::Preflight | Need::Refused(_) => false,
+    };
+    if misframed {
+        return Verdict::Head(if allowed { vec![INVALID_REQUEST] } else { vec![INVALID_REQUEST, DENIED] });
+    }
+    if !allowed {
+        return Verdict::Head(vec![DENIED]);
+    }
+    if matches!(operation.need, Need::EachKey) && !principal.may(Permission::Delete, Some(key)) {
+        return Verdict::KeysRefused;
+    }
+    if operation.own { Verdict::Answered } else { Verdict::Forwarded }
+}
