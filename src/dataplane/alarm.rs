@@ -8,8 +8,10 @@ use std::time::Instant;
 /// running and only looks at the clock again when it goes off. Waiting costs next to nothing, setting a timer does.
 #[derive(Default)]
 pub struct Alarm {
-    set: Option<(Instant, Pin<Box<dyn Future<Output = ()> + Send>>)>,
+    set: Option<(Instant, Timer)>,
 }
+
+type Timer = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Alarm {
     /// Ends at `until`: never before, and at most the resolution of pingora's timers (10 ms) later.
