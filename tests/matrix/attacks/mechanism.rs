@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::signature::{EXPIRES, edit, header};
-use super::{Attack, Effect, FULL, FULL_AND_UNGRANTED, after, attack, before, denied, signing};
+use super::{Attack, Effect, FULL, FULL_AND_UNGRANTED, add_pair, after, attack, before, denied, signing};
 use crate::forms::{Auth, strip};
 use crate::model::{
     Code, DENIED, INVALID_ARGUMENT, INVALID_REQUEST, MALFORMED, MALFORMED_HEADER, MALFORMED_QUERY, MISMATCH,
@@ -40,16 +40,14 @@ fn schemes() -> Vec<Attack> {
             if target.auth == Auth::Presigned && pair.starts_with("X-Amz") {
                 return None;
             }
-            let separator = if request.query.is_empty() { "" } else { "&" };
-            request.query = format!("{}{separator}{pair}", request.query);
+            add_pair(request, pair);
             denied(&[INVALID_ARGUMENT])
         });
         all.push(attack("S04", format!("and {pair} in the query"), FULL, act));
     }
     let pieces = after(|request, target| {
         strip(request, target.auth);
-        let separator = if request.query.is_empty() { "" } else { "&" };
-        request.query = format!("{}{separator}X-Amz-Credential=OSPMATRIXFULL0000001", request.query);
+        add_pair(request, "X-Amz-Credential=OSPMATRIXFULL0000001");
         denied(&[MALFORMED_QUERY])
     });
     all.push(attack("S05", "a credential in the query and no signature", FULL, pieces));
@@ -64,9 +62,7 @@ fn schemes() -> Vec<Attack> {
     all.push(attack("S05", "a streaming body behind a presigned URL", FULL, streaming));
     let version_2 = after(|request, target| {
         strip(request, target.auth);
-        let separator = if request.query.is_empty() { "" } else { "&" };
-        let pairs = "AWSAccessKeyId=OSPMATRIXFULL0000001&Expires=9999999999&Signature=abc";
-        request.query = format!("{}{separator}{pairs}", request.query);
+        add_pair(request, "AWSAccessKeyId=OSPMATRIXFULL0000001&Expires=9999999999&Signature=abc");
         denied(&[INVALID_REQUEST])
     });
     all.push(attack("S07", "version 2 in the query", FULL, version_2));

@@ -70,6 +70,14 @@ fn signing(change: impl Fn(&mut Signing, Target<'_>) -> Option<Effect> + 'static
     Act::Signing(Box::new(change))
 }
 
+/// Adds `name=value` to the query.
+fn add_pair(request: &mut Request, pair: &str) {
+    if !request.query.is_empty() {
+        request.query.push('&');
+    }
+    request.query.push_str(pair);
+}
+
 fn after(change: impl Fn(&mut Request, Target<'_>) -> Option<Effect> + 'static) -> Act {
     Act::Signed(Box::new(change))
 }

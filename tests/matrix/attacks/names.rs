@@ -2,7 +2,7 @@
 
 use osp_test_support::Request;
 
-use super::{Attack, Effect, FULL, PREFIXED, attack, before, denied};
+use super::{Attack, Effect, FULL, PREFIXED, add_pair, attack, before, denied};
 use crate::model::{BUCKET, Code, DENIED, INVALID_ARGUMENT, INVALID_REQUEST, MISMATCH, NOT_IMPLEMENTED};
 use crate::operations::{Level, Need};
 
@@ -184,9 +184,8 @@ fn rights() -> Vec<Attack> {
         });
         all.push(attack("D09", format!("a signed header {name}"), FULL, in_header));
         let in_query = before(move |request, _| {
-            let separator = if request.query.is_empty() { "" } else { "&" };
             let value = osp_test_support::sigv4::uri_encode(value.as_bytes(), false);
-            request.query = format!("{}{separator}{name}={value}", request.query);
+            add_pair(request, &format!("{name}={value}"));
             denied(REFUSED)
         });
         all.push(attack("D09", format!("a signed parameter {name}"), FULL, in_query));

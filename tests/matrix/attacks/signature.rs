@@ -2,7 +2,7 @@
 
 use osp_test_support::{Request, STRANGER};
 
-use super::{Attack, FULL_AND_UNGRANTED, after, attack, denied};
+use super::{Act, Attack, FULL_AND_UNGRANTED, add_pair, after, attack, denied};
 use crate::forms::Auth;
 use crate::model::{
     Code, DENIED, INVALID_ARGUMENT, INVALID_REQUEST, MALFORMED, MALFORMED_HEADER, MALFORMED_QUERY, MISMATCH,
@@ -15,7 +15,10 @@ const ANY_QUERY_CODE: &[Code] =
     &[MALFORMED_QUERY, MISMATCH, DENIED, UNKNOWN_KEY, INVALID_REQUEST, INVALID_ARGUMENT, NOT_IMPLEMENTED];
 
 pub(super) fn all() -> Vec<Attack> {
-    [parts(), indexed_parts(), credentials(), signatures(), lists()].into_iter().flatten().collect()
+    [target_parts(), value_parts(), indexed_parts(), credentials(), signatures(), lists()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Replaces the text that begins after `from` and ends before one of `ends`, wherever the credentials stand.
@@ -56,15 +59,18 @@ pub(super) fn header<'a>(request: &'a mut Request, name: &str) -> Option<&'a mut
     request.headers.iter_mut().find(|(header, _)| header == name).map(|(_, value)| value)
 }
 
-/// Parts that every request has once.
-fn parts() -> Vec<Attack> {
+fn signed(name: &'static str, act: Act) -> Attack {
+    attack("signed", name, FULL_AND_UNGRANTED, act)
+}
+
+/// What is asked of whom.
+fn target_parts() -> Vec<Attack> {
     let swap = |method: &str| match method {
         "GET" => "DELETE",
         "PUT" => "POST",
         "POST" => "PUT",
         _ => "GET",
     };
-    let signed = |name, act| attack("signed", name, FULL_AND_UNGRANTED, act);
     vec![
         signed(
             "method",
@@ -102,6 +108,12 @@ fn parts() -> Vec<Attack> {
                 denied(&[MISMATCH])
             }),
         ),
+    ]
+}
+
+/// What else every request says of itself.
+fn value_parts() -> Vec<Attack> {
+    vec![
         signed(
             "payload hash",
             after(|request, target| {
@@ -285,8 +297,7 @@ fn lists() -> Vec<Attack> {
     }
     for pair in ["x-id=Other", "acl=", "response-content-type=text%2Fhtml", "X-Amz-Acl=public-read", "versionId=1"] {
         let act = after(move |request, _| {
-            let separator = if request.query.is_empty() { "" } else { "&" };
-            request.query = format!("{}{separator}{pair}", request.query);
+            add_pair(request, pair);
             denied(&[MISMATCH])
         });
         all.push(attack("signed", format!("query pair {pair} added"), FULL_AND_UNGRANTED, act));
