@@ -2,6 +2,7 @@
 # The e2e suite: real S3 servers, real clients, a real kube-apiserver, OSP between them.
 #   e2e/run.sh quick [pytest arguments]    Ceph RGW and SeaweedFS; the core of the Kubernetes tests
 #   e2e/run.sh all   [pytest arguments]    and MinIO and Garage, which are built once into the cache folder; everything
+#   e2e/run.sh prepare                     only installs and builds what `quick` needs beside OSP
 # Installs what is missing and says what. OSP_BIN names another binary; OSP_E2E_DIRECT=1 leaves OSP out, so that the
 # tests and the servers themselves are tried. Ends with pytest's closing line and its exit code.
 set -euo pipefail
@@ -23,7 +24,8 @@ shift || true
 case $mode in
   quick) backends=ceph,seaweedfs depth=() ;;
   all) backends=ceph,seaweedfs,minio,garage depth=(--full) ;;
-  *) die "usage: e2e/run.sh quick|all [pytest arguments]" ;;
+  prepare) ;;
+  *) die "usage: e2e/run.sh quick|all [pytest arguments] | prepare" ;;
 esac
 
 install_packages() {
@@ -34,9 +36,10 @@ install_packages() {
   ((${#missing[@]})) || return 0
   say "installing Debian packages: ${missing[*]}"
   ((EUID == 0)) || as_root=(sudo)
-  "${as_root[@]}" apt-get update -qq >&2
+  "${as_root[@]}" apt-get update -qq >&2 9>&-
+  # a service that a package starts must not keep the lock
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -y -qq --no-install-recommends "${missing[@]}" >"$cache/apt.log" 2>&1 ||
+    apt-get install -y -qq --no-install-recommends "${missing[@]}" >"$cache/apt.log" 2>&1 9>&- ||
     { tail -20 "$cache/apt.log" >&2; die "apt-get failed"; }
 }
 
@@ -91,9 +94,13 @@ build_osp() {
 }
 
 mkdir -p "$cache"
+exec 9>"$cache/.lock"
+flock 9 # two runs at once install it once
 install_packages
 make_venv
 build_kubernetes
+exec 9>&-
+[[ $mode != prepare ]] || exit 0
 if [[ $mode == all ]]; then
   build_minio
   build_garage

@@ -145,6 +145,7 @@ pub fn body(body: Body, site: Site) -> Vec<u8> {
         Body::Parts => b"<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>\"x\"</ETag></Part></CompleteMultipartUpload>".to_vec(),
         Body::Keys => format!("<Delete><Object><Key>{}</Key></Object></Delete>", site.key()).into_bytes(),
         Body::Document => b"<Any/>".to_vec(),
+        Body::Named(name) => format!("<{name}></{name}>").into_bytes(),
     }
 }
 

@@ -16,6 +16,7 @@ pub const PREFIX: &str = "team-a/";
 const UNGRANTED: Key = Key { id: "OSPMATRIXUNGRANTED01", secret: "canary-ungranted-secret-41f0" };
 const READER: Key = Key { id: "OSPMATRIXREADER00001", secret: "canary-reader-secret-9b27aa" };
 const PREFIXED: Key = Key { id: "OSPMATRIXPREFIXED001", secret: "canary-prefixed-secret-c3d8" };
+const ADMINISTRATOR: Key = Key { id: "OSPMATRIXADMIN000001", secret: "canary-admin-secret-77e1b0c9" };
 const FULL: Key = Key { id: "OSPMATRIXFULL0000001", secret: "canary-full-secret-0d6e51b2" };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -32,6 +33,8 @@ pub enum Principal {
     Prefixed,
     /// Read, List, Write and Delete on all of the bucket.
     Full,
+    /// The same and Admin.
+    Administrator,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +43,7 @@ pub enum Permission {
     List,
     Write,
     Delete,
+    Admin,
 }
 
 /// Status and S3 code; an empty code stands for any.
@@ -89,7 +93,8 @@ impl Verdict {
 }
 
 impl Principal {
-    pub const ALL: [Self; 6] = [Self::Nobody, Self::Unknown, Self::Ungranted, Self::Reader, Self::Prefixed, Self::Full];
+    pub const ALL: [Self; 7] =
+        [Self::Nobody, Self::Unknown, Self::Ungranted, Self::Reader, Self::Prefixed, Self::Full, Self::Administrator];
 
     /// What the principal signs with. Nobody's requests are signed and then stripped of it.
     pub fn key(self) -> Key {
@@ -98,6 +103,7 @@ impl Principal {
             Self::Ungranted => UNGRANTED,
             Self::Reader => READER,
             Self::Prefixed => PREFIXED,
+            Self::Administrator => ADMINISTRATOR,
             Self::Nobody | Self::Full => FULL,
         }
     }
@@ -107,8 +113,9 @@ impl Principal {
         match self {
             Self::Nobody | Self::Unknown | Self::Ungranted => false,
             Self::Reader => matches!(permission, Permission::Read | Permission::List),
-            Self::Prefixed => key.is_none_or(|key| key.starts_with(PREFIX)),
-            Self::Full => true,
+            Self::Prefixed => permission != Permission::Admin && key.is_none_or(|key| key.starts_with(PREFIX)),
+            Self::Full => permission != Permission::Admin,
+            Self::Administrator => true,
         }
     }
 }
@@ -119,17 +126,25 @@ pub fn documents(endpoint: &str) -> String {
     let vault = Route::new(BUCKET, endpoint, BACKEND_BUCKET)
         .allow("reader", "Read, List", &[])
         .allow("prefixed", everything, &[PREFIX])
-        .allow("full", everything, &[]);
+        .allow("full", everything, &[])
+        .allow("administrator", "Read, List, Write, Delete, Admin", &[]);
     // Somebody else's bucket, for confused deputies: it is there, and nobody of the matrix may touch it.
     let foreign = Route::new("foreign", endpoint, "foreign-at-backend").allow("alice", everything, &[]);
-    let clients =
-        [client("ungranted", UNGRANTED), client("reader", READER), client("prefixed", PREFIXED), client("full", FULL)];
+    let clients = [
+        client("ungranted", UNGRANTED),
+        client("reader", READER),
+        client("prefixed", PREFIXED),
+        client("full", FULL),
+        client("administrator", ADMINISTRATOR),
+    ];
     [clients.join("---\n"), vault.yaml(), foreign.yaml()].join("---\n")
 }
 
 /// Every secret that must be nowhere.
 pub fn secrets() -> Vec<&'static str> {
-    [UNGRANTED, READER, PREFIXED, FULL, ALICE, STRANGER, osp_test_support::BACKEND].map(|key| key.secret).to_vec()
+    [UNGRANTED, READER, PREFIXED, FULL, ADMINISTRATOR, ALICE, STRANGER, osp_test_support::BACKEND]
+        .map(|key| key.secret)
+        .to_vec()
 }
 
 /// What `principal` gets for a whole, well-signed request. The signature comes first, then what the gateway serves at
@@ -158,6 +173,8 @@ pub fn verdict(operation: &Operation, principal: Principal, key: &str, auth: Aut
         Need::Object(permission) => principal.may(permission, Some(key)),
         Need::Copy => principal.may(Permission::Read, Some(key)) && principal.may(Permission::Write, Some(PREFIX)),
         Need::EachKey => principal.may(Permission::Delete, None),
+        Need::Admin => principal.may(Permission::Admin, None),
+        Need::WriteAdmin => principal.may(Permission::Write, Some(key)) && principal.may(Permission::Admin, Some(key)),
         Need::Preflight | Need::Refused(_) => false,
     };
     if misframed {

@@ -24,6 +24,8 @@ pub enum Body {
     Keys,
     /// Any document: it is never read.
     Document,
+    /// An empty document of this name.
+    Named(&'static str),
 }
 
 /// Who may.
@@ -41,9 +43,13 @@ pub enum Need {
     Copy,
     /// Delete, key by key.
     EachKey,
+    /// Admin on all of the bucket, or on the key.
+    Admin,
+    /// Write and Admin on the key: a new object with a header that changes rights.
+    WriteAdmin,
     /// Nobody: a preflight, refused without a look at the sender.
     Preflight,
-    /// Nobody here: not served, or not granted to any principal of the matrix. Never reaches the backend.
+    /// Nobody here: not served. Never reaches the backend.
     Refused(&'static [Code]),
 }
 
@@ -88,11 +94,15 @@ impl Operation {
 
     /// The verdict depends on the key.
     pub fn names_a_key(&self) -> bool {
-        matches!(self.need, Need::Listing | Need::Object(_) | Need::Copy | Need::EachKey)
+        match self.need {
+            Need::Listing | Need::Object(_) | Need::Copy | Need::EachKey | Need::WriteAdmin => true,
+            Need::Admin => self.level == Level::Object,
+            _ => false,
+        }
     }
 }
 
-/// Known and not served, or needs a permission that no principal of the matrix has.
+/// Known and not served; whoever is not granted it may hear of that first.
 const REFUSED: Need = Need::Refused(&[NOT_IMPLEMENTED, DENIED]);
 
 const SOURCE: &str = "x-amz-copy-source";
@@ -114,10 +124,18 @@ fn served() -> Vec<Operation> {
         row("GetObject", "GET", Object, "", Need::Object(Read)),
         row("GetObject (overrides)", "GET", Object, "response-content-type=text%2Fplain&x-id=GetObject", Need::Object(Read)).header("range", "bytes=0-3"),
         row("HeadObject", "HEAD", Object, "", Need::Object(Read)),
+        row("GetObject (version)", "GET", Object, "versionId=null", Need::Object(Read)),
         row("GetObjectTagging", "GET", Object, "tagging=", Need::Object(Read)),
+        row("PutObjectTagging", "PUT", Object, "tagging=", Need::Object(Write)).body(Body::Named("Tagging")),
+        row("DeleteObjectTagging", "DELETE", Object, "tagging=", Need::Object(Write)),
+        row("GetObjectAcl", "GET", Object, "acl=", Need::Object(Read)),
+        row("GetObjectAttributes", "GET", Object, "attributes=", Need::Object(Read)).header("x-amz-object-attributes", "ETag"),
+        row("RestoreObject", "POST", Object, "restore=", Need::Object(Write)).body(Body::Named("RestoreRequest")),
+        row("ListObjectVersions", "GET", Bucket, "prefix={prefix}&versions=", Need::Listing),
         row("PutObject", "PUT", Object, "", Need::Object(Write)).body(Body::Object).header("x-amz-meta-colour", "blue").header("content-type", "text/plain"),
         row("CopyObject", "PUT", OwnObject, "", Need::Copy).header(SOURCE, "/vault/{key}"),
         row("DeleteObject", "DELETE", Object, "", Need::Object(Delete)),
+        row("DeleteObject (version)", "DELETE", Object, "versionId=null", Need::Object(Delete)),
         row("CreateMultipartUpload", "POST", Object, "uploads=", Need::Object(Write)).header("x-amz-meta-colour", "blue"),
         row("UploadPart", "PUT", Object, "partNumber=1&uploadId={upload}", Need::Object(Write)).body(Body::Object),
         row("UploadPartCopy", "PUT", OwnObject, "partNumber=2&uploadId={upload}", Need::Copy).header(SOURCE, "vault/{key}"),
@@ -127,7 +145,55 @@ fn served() -> Vec<Operation> {
     ]
 }
 
-/// The operations that nobody of the matrix may do (D08, D10).
+/// The operations of an administrator (D08, D09), and what only has an answer after one of them.
+#[rustfmt::skip]
+fn administrative() -> Vec<Operation> {
+    use Level::{Bucket, Object};
+    let row = |name, method, level, query| Operation::new(name, method, level, query, Need::Admin);
+    let put = |name, level, query, document| row(name, "PUT", level, query).body(Body::Named(document));
+    let read = |name, query| Operation::new(name, "GET", Object, query, Need::Object(Permission::Read));
+    vec![
+        put("PutBucketAcl", Bucket, "acl=", "AccessControlPolicy"),
+        row("GetBucketAcl", "GET", Bucket, "acl="),
+        put("PutBucketCors", Bucket, "cors=", "CORSConfiguration"),
+        row("GetBucketCors", "GET", Bucket, "cors="),
+        row("DeleteBucketCors", "DELETE", Bucket, "cors="),
+        put("PutBucketLifecycleConfiguration", Bucket, "lifecycle=", "LifecycleConfiguration"),
+        row("GetBucketLifecycleConfiguration", "GET", Bucket, "lifecycle="),
+        row("DeleteBucketLifecycle", "DELETE", Bucket, "lifecycle="),
+        put("PutBucketWebsite", Bucket, "website=", "WebsiteConfiguration"),
+        row("GetBucketWebsite", "GET", Bucket, "website="),
+        row("DeleteBucketWebsite", "DELETE", Bucket, "website="),
+        put("PutBucketEncryption", Bucket, "encryption=", "ServerSideEncryptionConfiguration"),
+        row("GetBucketEncryption", "GET", Bucket, "encryption="),
+        row("DeleteBucketEncryption", "DELETE", Bucket, "encryption="),
+        put("PutBucketVersioning", Bucket, "versioning=", "VersioningConfiguration"),
+        row("GetBucketVersioning", "GET", Bucket, "versioning="),
+        put("PutBucketTagging", Bucket, "tagging=", "Tagging"),
+        row("GetBucketTagging", "GET", Bucket, "tagging="),
+        row("DeleteBucketTagging", "DELETE", Bucket, "tagging="),
+        put("PutBucketOwnershipControls", Bucket, "ownershipControls=", "OwnershipControls"),
+        row("GetBucketOwnershipControls", "GET", Bucket, "ownershipControls="),
+        put("PutPublicAccessBlock", Bucket, "publicAccessBlock=", "PublicAccessBlockConfiguration"),
+        row("GetPublicAccessBlock", "GET", Bucket, "publicAccessBlock="),
+        row("DeletePublicAccessBlock", "DELETE", Bucket, "publicAccessBlock="),
+        put("PutObjectLockConfiguration", Bucket, "object-lock=", "ObjectLockConfiguration"),
+        row("GetObjectLockConfiguration", "GET", Bucket, "object-lock="),
+        put("PutBucketRequestPayment", Bucket, "requestPayment=", "RequestPaymentConfiguration"),
+        row("GetBucketRequestPayment", "GET", Bucket, "requestPayment="),
+        put("PutBucketAccelerateConfiguration", Bucket, "accelerate=", "AccelerateConfiguration"),
+        row("GetBucketAccelerateConfiguration", "GET", Bucket, "accelerate="),
+        row("DeleteBucketPolicy", "DELETE", Bucket, "policy="),
+        put("PutObjectAcl", Object, "acl=", "AccessControlPolicy"),
+        put("PutObjectRetention", Object, "retention=", "Retention"),
+        read("GetObjectRetention", "retention="),
+        put("PutObjectLegalHold", Object, "legal-hold=", "LegalHold"),
+        read("GetObjectLegalHold", "legal-hold="),
+        Operation::new("PutObject (public)", "PUT", Object, "", Need::WriteAdmin).body(Body::Object).header("x-amz-acl", "public-read"),
+    ]
+}
+
+/// The operations that nobody of the matrix may do (D08, D10): not served, or not for a bucket with another name.
 #[rustfmt::skip]
 fn refused() -> Vec<Operation> {
     use Level::{Bucket, Object};
@@ -138,39 +204,20 @@ fn refused() -> Vec<Operation> {
         Operation::new("PostObject", "POST", Bucket, "", Need::Refused(&[NOT_IMPLEMENTED])).header("content-type", "multipart/form-data; boundary=matrix").body(Body::Document),
         row("CreateBucket", "PUT", Bucket, ""),
         row("DeleteBucket", "DELETE", Bucket, ""),
-        row("GetBucketAcl", "GET", Bucket, "acl="),
-        row("PutBucketAcl", "PUT", Bucket, "acl=").body(Body::Document),
         row("GetBucketPolicy", "GET", Bucket, "policy="),
         row("PutBucketPolicy", "PUT", Bucket, "policy=").body(Body::Document),
-        row("DeleteBucketPolicy", "DELETE", Bucket, "policy="),
-        row("GetBucketPolicyStatus", "GET", Bucket, "policyStatus="),
-        row("GetBucketCors", "GET", Bucket, "cors="),
-        row("PutBucketCors", "PUT", Bucket, "cors=").body(Body::Document),
-        row("DeleteBucketCors", "DELETE", Bucket, "cors="),
-        row("GetBucketLifecycle", "GET", Bucket, "lifecycle="),
-        row("PutBucketLifecycle", "PUT", Bucket, "lifecycle=").body(Body::Document),
-        row("DeleteBucketLifecycle", "DELETE", Bucket, "lifecycle="),
         row("GetBucketReplication", "GET", Bucket, "replication="),
         row("PutBucketReplication", "PUT", Bucket, "replication=").body(Body::Document),
         row("GetBucketNotification", "GET", Bucket, "notification="),
         row("PutBucketNotification", "PUT", Bucket, "notification=").body(Body::Document),
-        row("GetBucketWebsite", "GET", Bucket, "website="),
-        row("PutBucketWebsite", "PUT", Bucket, "website=").body(Body::Document),
-        row("GetBucketEncryption", "GET", Bucket, "encryption="),
-        row("PutBucketEncryption", "PUT", Bucket, "encryption=").body(Body::Document),
-        row("GetBucketVersioning", "GET", Bucket, "versioning="),
-        row("PutBucketVersioning", "PUT", Bucket, "versioning=").body(Body::Document),
-        row("GetBucketTagging", "GET", Bucket, "tagging="),
-        row("PutBucketTagging", "PUT", Bucket, "tagging=").body(Body::Document),
         row("PutBucketLogging", "PUT", Bucket, "logging=").body(Body::Document),
-        row("PutOwnershipControls", "PUT", Bucket, "ownershipControls=").body(Body::Document),
-        row("PutPublicAccessBlock", "PUT", Bucket, "publicAccessBlock=").body(Body::Document),
-        row("PutObjectLockConfiguration", "PUT", Bucket, "object-lock=").body(Body::Document),
+        row("GetBucketInventoryConfiguration", "GET", Bucket, "id=a&inventory="),
+        row("GetBucketLogging", "GET", Bucket, "logging="),
+        row("GetBucketAbac", "GET", Bucket, "abac="),
+        row("DeleteBucketOwnershipControls", "DELETE", Bucket, "ownershipControls="),
+        row("DeleteBucketIntelligentTieringConfiguration", "DELETE", Bucket, "id=a&intelligent-tiering="),
         row("PutInventory", "PUT", Bucket, "id=a&inventory=").body(Body::Document),
         row("CreateSession", "GET", Bucket, "session="),
-        row("PutObjectAcl", "PUT", Object, "acl=").body(Body::Document),
-        row("PutObjectRetention", "PUT", Object, "retention=").body(Body::Document),
-        row("PutObjectLegalHold", "PUT", Object, "legal-hold=").body(Body::Document),
         row("GetObjectTorrent", "GET", Object, "torrent="),
         row("SelectObjectContent", "POST", Object, "select=&select-type=2").body(Body::Document),
         row("RenameObject", "PUT", Object, "renameObject="),
@@ -180,6 +227,7 @@ fn refused() -> Vec<Operation> {
 /// The table.
 pub fn all() -> Vec<Operation> {
     let mut all = served();
+    all.extend(administrative());
     all.extend(refused());
     all
 }

@@ -29,8 +29,14 @@ impl Store {
         Some(version)
     }
 
+    /// Where no versions are kept, the current object is the version `null`.
+    fn kept<'a>(&self, bucket: &str, version: Option<&'a str>) -> Option<&'a str> {
+        version.filter(|version| *version != "null" || self.versioned.contains(bucket))
+    }
+
     /// The current object, or this version of it.
     pub(super) fn found(&self, bucket: &str, key: &str, version: Option<&str>) -> Option<&Object> {
+        let version = self.kept(bucket, version);
         let Some(version) = version.map(|version| String::from_utf8_lossy(&super::uri_decode(version)).into_owned())
         else {
             return self.buckets.get(bucket)?.get(key);
@@ -58,7 +64,7 @@ impl Store {
     /// The same, as `<Deleted>`.
     pub(super) fn delete_one(&mut self, (bucket, key): (&str, &str), version: Option<&str>) -> String {
         let name = escape(key);
-        let Some(version) = version else {
+        let Some(version) = self.kept(bucket, version) else {
             self.buckets.entry(bucket.to_owned()).or_default().remove(key);
             let marker = self.push((bucket, key), None).map_or_else(String::new, |marker| {
                 format!("<DeleteMarker>true</DeleteMarker><DeleteMarkerVersionId>{marker}</DeleteMarkerVersionId>")
