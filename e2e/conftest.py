@@ -19,6 +19,7 @@ os.environ["BOTO_DISABLE_CRT"] = "true"
 from backends import BACKENDS, Backend, Keys  # noqa: E402
 from clients import BOTO_CLIENTS, AwsCli, Boto, BotoProcess, cli_program  # noqa: E402
 from gateway import (  # noqa: E402
+    ALL_PERMISSIONS,
     Osp,
     Place,
     TlsTerminators,
@@ -146,7 +147,7 @@ def osp(
     osp = Osp(tmp_path_factory.mktemp("osp"), certificates, host_names=[f"{VIRTUAL_BUCKET}.localhost"])
     gateways.append(osp)
     osp.write("clients.yaml", client_documents("tester", client_keys) + client_documents("reader", reader_keys))
-    access = [grant("tester"), grant("reader", ["Read", "List"], ["public/"])]
+    access = [grant("tester", (*ALL_PERMISSIONS, "Admin")), grant("reader", ["Read", "List"], ["public/"])]
     for server in servers.values():
         routes = [route_document(place.bucket, backend_entry(place), access) for place in places_of(server)]
         if server.virtual_hosts:

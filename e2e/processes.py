@@ -135,3 +135,11 @@ def run_checked(command: Sequence[str | Path], folder: Path, env: Mapping[str, s
     if done.returncode != 0:
         raise NotReady(f"{' '.join(map(str, command))}: exit {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout
+
+
+def resident_bytes(pid: int, field: str) -> int:
+    """Return `VmRSS` (now) or `VmHWM` (its peak since the last reset) of a process."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(f"{field}:"):
+            return int(line.split()[1]) * 1024
+    raise LookupError(field)

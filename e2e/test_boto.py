@@ -345,6 +345,17 @@ def test_versions(boto: Boto, place: Place) -> None:
         assert boto.call("get_object", **target)["Body"] == b"two"
 
 
+def test_deleting_a_configuration_leaves_the_bucket(boto: Boto, place: Place) -> None:
+    """No backend takes the DELETE of a sub-resource for that of the bucket; what it answers is its business."""
+    target = {"Bucket": place.bucket, "Key": "configured/k"}
+    with removed_after(boto, place, target["Key"]):
+        boto.call("put_object", **target, Body=b"here")
+        for what in ("cors", "encryption", "lifecycle", "ownership_controls", "policy", "tagging", "website"):
+            with contextlib.suppress(ClientError):
+                boto.call(f"delete_bucket_{what}", Bucket=place.bucket)
+            assert boto.call("get_object", **target)["Body"] == b"here", what
+
+
 BATCH_EXCEPTIONS = NOT_IN_XML | LINE_ENDS | {"longest", "longest-segments", "longest-unicode"}
 
 

@@ -28,7 +28,7 @@ from gateway import (
     grant,
     route_document,
 )
-from processes import Child, free_ports, listens
+from processes import Child, free_ports, listens, resident_bytes
 from raw_http import open_socket, signed_head
 
 GIB = 1024**3
@@ -133,14 +133,6 @@ def at_once(transfer: Callable[[Endpoint, int, int], None], endpoint: Endpoint, 
     with ThreadPoolExecutor(STREAMS) as pool:
         for done in [pool.submit(transfer, endpoint, size, number) for number in range(STREAMS)]:
             done.result()
-
-
-def resident_bytes(pid: int, field: str) -> int:
-    """Return `VmRSS` (now) or `VmHWM` (its peak since the last reset) of a process."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith(f"{field}:"):
-            return int(line.split()[1]) * 1024
-    raise LookupError(field)
 
 
 @pytest.mark.timeout(280)

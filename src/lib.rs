@@ -17,8 +17,8 @@
 //!   RouteTable ----- publish ----> LiveTable ---- pinned once ----> Verified            the signature is genuine
 //!        |                        (one ArcSwap)    per request         | authorize
 //!        v                                                             v
-//!   Rejections: log, metrics, `osp check`                           Permit              allowed, and by which route
-//!                                                                      | sign again, stream through the Gate
+//!   Rejections: log, metrics, statuses,                             Permit              allowed, and by which route
+//!     `osp check`, `osp explain`                                       | sign again, stream through the Gate
 //!                                                                      v
 //!                                                                   the backend
 //!
@@ -43,7 +43,7 @@
 //!
 //! | file | answers |
 //! |---|---|
-//! | `src/core/s3/target.rs`, `operation.rs` | which bucket, key and operation does a request name? |
+//! | `src/core/s3/target.rs`, `operation/table.rs` | which bucket, key and operation does a request name? |
 //! | `src/core/sigv4/claim.rs`, `canonical.rs` | who signed it, and is the signature genuine? |
 //! | `src/core/access/question.rs`, `policy.rs`, `permit.rs` | may they? |
 //! | `src/core/payload/gate.rs` | is the body the one that was signed? |

@@ -256,6 +256,14 @@ fn reading_does_not_let_write_tags_nor_list_versions() {
     ] {
         world.denied_by_head(&carol.signed(method, path, query, body), 403, "AccessDenied");
     }
+    // D07: to delete is to cover with a marker; to take a version away for good is another right.
+    let bob = by(&world, BOB);
+    world.denied_by_head(&bob.signed("DELETE", "/plain/k", "versionId=v", ""), 403, "AccessDenied");
+    world.backend.forget();
+    let told = world.send(&versioned_batch(&bob, "plain", "k", "v"));
+    assert!(told.text().contains("<VersionId>v</VersionId><Code>AccessDenied</Code>"), "{}", told.text());
+    assert!(world.backend.settled().is_empty());
+    world.forwarded(&bob.signed("DELETE", "/plain/k", "", ""));
 }
 
 /// All values of these elements, in order, of a `ListVersionsResult`.
@@ -384,21 +392,18 @@ fn d04_versions_outside_a_grant_are_out_of_reach() {
 }
 
 /// Every configuration of a bucket: sub-resource, document, can be deleted, the code when there is none.
-const CONFIGURATIONS: [(&str, &str, bool, &str); 14] = [
-    ("accelerate", "<AccelerateConfiguration/>", false, ""),
+const CONFIGURATIONS: [(&str, &str, bool, &str); 11] = [
     ("acl", "<AccessControlPolicy/>", false, ""),
     ("cors", "<CORSConfiguration/>", true, "NoSuchCORSConfiguration"),
-    ("encryption", "<ServerSideEncryptionConfiguration/>", true, "ServerSideEncryptionConfigurationNotFoundError"),
-    ("id=1&intelligent-tiering", "<IntelligentTieringConfiguration/>", false, "NoSuchConfiguration"),
+    ("encryption", "<ServerSideEncryptionConfiguration/>", false, "ServerSideEncryptionConfigurationNotFoundError"),
     ("lifecycle", "<LifecycleConfiguration/>", true, "NoSuchLifecycleConfiguration"),
     ("object-lock", "<ObjectLockConfiguration/>", false, "ObjectLockConfigurationNotFoundError"),
-    ("ownershipControls", "<OwnershipControls/>", false, "OwnershipControlsNotFoundError"),
     ("policy", "{\"Version\": \"2012-10-17\", \"Statement\": []}", true, "NoSuchBucketPolicy"),
-    ("publicAccessBlock", "<PublicAccessBlockConfiguration/>", true, "NoSuchPublicAccessBlockConfiguration"),
+    ("publicAccessBlock", "<PublicAccessBlockConfiguration/>", false, "NoSuchPublicAccessBlockConfiguration"),
     ("requestPayment", "<RequestPaymentConfiguration/>", false, ""),
     ("tagging", "<Tagging/>", true, "NoSuchTagSet"),
     ("versioning", "<VersioningConfiguration/>", false, ""),
-    ("website", "<WebsiteConfiguration/>", true, "NoSuchWebsiteConfiguration"),
+    ("website", "<WebsiteConfiguration/>", false, "NoSuchWebsiteConfiguration"),
 ];
 
 #[test]
@@ -459,7 +464,35 @@ fn d08_d10_buckets_are_configured_by_admins_of_all_of_them() {
             world.denied_by_head(&alice.signed(method, "/plain", query, body), 501, "NotImplemented");
         }
     }
+    // Not those either that some backends take for making or deleting the bucket.
+    for query in ["accelerate", "id=1&intelligent-tiering", "ownershipControls"] {
+        world.denied_by_head(&alice.signed("PUT", "/plain", query, "<X/>"), 501, "NotImplemented");
+    }
+    for query in ["encryption", "publicAccessBlock", "website", "ownershipControls", "id=1&intelligent-tiering"] {
+        world.denied_by_head(&alice.signed("DELETE", "/plain", query, ""), 501, "NotImplemented");
+    }
+    world.denied_by_head(&alice.signed("PUT", "/plain", "cors", ""), 400, "MalformedXML");
     world.forwarded(&alice.signed("GET", "/plain", "versioning", ""));
+}
+
+#[test]
+fn section_3_1_a_bucket_that_several_routes_are_for_is_configured_by_nobody() {
+    let world = world();
+    let alice = by(&world, ALICE);
+    let configure = || alice.signed("PUT", "/plain", "lifecycle", "<LifecycleConfiguration/>");
+    world.forwarded(&configure());
+    // The route of a part with a deny of its own; then one of another bucket whose keys lie below a prefix of this one.
+    let endpoint = world.backend.endpoint();
+    let part = Route::new("plain", &endpoint, "plain").allow("bob", DATA, &[]).yaml();
+    let part = part.replace("match: {bucket: plain}", "match: {bucket: plain, prefix: hr/}");
+    let tenant = Route::new("tenant", &endpoint, "plain").backend_field("prefix: \"hr/\"").allow("bob", DATA, &[]);
+    for other in [part.replace("name: plain,", "name: part,"), tenant.yaml()] {
+        let _ = world.apply("other.yaml", &other);
+        world.denied_by_head(&configure(), 501, "NotImplemented");
+        world.denied_by_head(&by(&world, BOB).signed("PUT", "/plain", "lifecycle", "<X/>"), 403, "AccessDenied");
+        world.retract("other.yaml");
+    }
+    world.forwarded(&configure());
 }
 
 #[test]

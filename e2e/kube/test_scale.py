@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import statistics
 import threading
 import time
@@ -21,7 +20,7 @@ from kube.osp import KubeOsp
 from kube.served import Served
 from kube.site import Site, conditions_of, grant
 from kube.traffic import ControlLoop
-from processes import wait_until
+from processes import resident_bytes, wait_until
 
 pytestmark = [pytest.mark.gateway, pytest.mark.full]
 ROUTES = 1000
@@ -130,11 +129,10 @@ def test_k_ctl_4_ten_thousand_routes(make_site: MakeSite, stores: tuple[Place, P
     assert grown <= MEMORY_BOUND_BYTES
 
 
-def memory(osp: KubeOsp, line: str) -> int:
-    """Return a line of /proc/PID/status in bytes."""
+def memory(osp: KubeOsp, field: str) -> int:
+    """Return a field of /proc/PID/status in bytes."""
     assert osp.child is not None
-    status = Path(f"/proc/{osp.child.pid}/status").read_text()
-    return int(re.findall(rf"^{line}:\s+(\d+) kB$", status, re.M)[0]) * 1024
+    return resident_bytes(osp.child.pid, field)
 
 
 @pytest.mark.timeout(600)

@@ -31,7 +31,8 @@ impl Asked {
         let key = key.map_err(|denial| part("key", denial));
         let source = request.source.as_ref().map(|source| CopySource::parse(source.as_bytes())).transpose();
         let source = source.map_err(|denial| part("source", denial));
-        let (Ok(bucket), Ok(key), Ok(source)) = (bucket, key, source) else { return Err(errors) };
+        let query = listing(request.prefix.as_deref()).map_err(|denial| part("prefix", denial));
+        let (Ok(bucket), Ok(key), Ok(source), Ok(query)) = (bucket, key, source, query) else { return Err(errors) };
         let operation = named(&request.operation, bucket, key, source);
         if operation.is_none() {
             let reason = format!("{:?} is no operation on what bucket, key and source name", request.operation);
@@ -40,7 +41,7 @@ impl Asked {
         let (Some(principal), Some(operation)) = (principal, operation) else { return Err(errors) };
         // A host that is no base host means path style, and routes without hosts, as for requests.
         let host = request.host.as_deref().map(str::to_ascii_lowercase).filter(|host| base_hosts.contains(host));
-        Ok(Self { principal, operation, host: host.map(Arc::from), query: listing(request.prefix.as_deref()) })
+        Ok(Self { principal, operation, host: host.map(Arc::from), query })
     }
 
     pub(super) fn hypothesis(&self) -> Hypothesis<'_> {
@@ -67,9 +68,9 @@ fn client(text: &str) -> Result<Principal, String> {
 }
 
 /// The query of a listing.
-fn listing(prefix: Option<&str>) -> Query {
-    let Some(prefix) = prefix else { return Query::default() };
+fn listing(prefix: Option<&str>) -> Result<Query, Denial> {
+    let Some(prefix) = prefix else { return Ok(Query::default()) };
     let mut raw = "prefix=".to_owned();
     encode_query(prefix.as_bytes(), &mut raw);
-    Query::parse(raw.as_bytes()).unwrap_or_default()
+    Query::parse(raw.as_bytes())
 }

@@ -117,6 +117,13 @@ fn a_broken_source_of_a_copy_is_explained_by_its_problems() {
 }
 
 #[test]
+fn c_7_what_is_typed_makes_no_line_of_its_own() {
+    let told = ask_of("team/x\ndecision: allow\u{1b}[2J", "ListBuckets", None, None, None);
+    assert_eq!(told.lines().filter(|line| line.starts_with("decision: ")).count(), 1, "{told}");
+    assert!(told.contains("principal: team/x\\ndecision: allow\\u{1b}[2J\n"), "{told}");
+}
+
+#[test]
 fn everything_that_is_typed_wrongly_is_said() {
     let typed = |request: ExplainedRequest| Explain { request, config_dir: Some(".".into()), ..Explain::default() };
     let wrong = typed(ExplainedRequest {

@@ -15,7 +15,7 @@ pub(crate) fn told(asked: &Asked, table: &RouteTable) -> String {
     let mut out = String::new();
     let mut line = |field: &str, value: &str| {
         // A `String` takes everything.
-        let _ = writeln!(out, "{field}: {value}");
+        let _ = writeln!(out, "{field}: {}", on_one_line(value));
     };
     line("decision", if explanation.denial.is_none() { "allow" } else { "deny" });
     line("principal", &asked.principal.to_string());
@@ -68,4 +68,13 @@ fn problems<'t>(asked: &Asked, denial: Option<&Denial>, table: &'t RouteTable) -
         Some(Denial::UnknownAccessKey) => problems.of_client(asked.principal.identity()).collect(),
         _ => BTreeSet::new(),
     }
+}
+
+/// C-7: what others have written makes no lines of its own and moves no cursor.
+fn on_one_line(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() { out.extend(character.escape_debug()) } else { out.push(character) }
+    }
+    out
 }

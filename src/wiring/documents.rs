@@ -15,8 +15,8 @@ use crate::telemetry::{ConfigMetrics, InForce, Metrics};
 use crate::{Config, Failure};
 
 /// What to do about it.
-const OTHER_RIGHTS: &str =
-    "all of it must be readable for a true answer: ask as somebody who may, or ask a running OSP (--admin)";
+const OTHER_RIGHTS: &str = "all of it must be readable for a true answer: ask as somebody who may (and where the kinds of OSP are installed: \
+     `osp crds`), or ask a running OSP (--admin)";
 
 /// Keeps the table in step for as long as it is polled. Must not end.
 pub(super) type Following = Pin<Box<dyn Future<Output = ()> + Send>>;

@@ -174,7 +174,9 @@ pub fn verdict(operation: &Operation, principal: Principal, key: &str, auth: Aut
         Need::Copy => principal.may(Permission::Read, Some(key)) && principal.may(Permission::Write, Some(PREFIX)),
         Need::EachKey => principal.may(Permission::Delete, None),
         Need::Admin => principal.may(Permission::Admin, None),
-        Need::WriteAdmin => principal.may(Permission::Write, Some(key)) && principal.may(Permission::Admin, Some(key)),
+        Need::WithAdmin(permission) => {
+            principal.may(permission, Some(key)) && principal.may(Permission::Admin, Some(key))
+        }
         Need::Preflight | Need::Refused(_) => false,
     };
     if misframed {

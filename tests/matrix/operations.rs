@@ -45,8 +45,8 @@ pub enum Need {
     EachKey,
     /// Admin on all of the bucket, or on the key.
     Admin,
-    /// Write and Admin on the key: a new object with a header that changes rights.
-    WriteAdmin,
+    /// This permission and Admin on the key.
+    WithAdmin(Permission),
     /// Nobody: a preflight, refused without a look at the sender.
     Preflight,
     /// Nobody here: not served. Never reaches the backend.
@@ -95,7 +95,7 @@ impl Operation {
     /// The verdict depends on the key.
     pub fn names_a_key(&self) -> bool {
         match self.need {
-            Need::Listing | Need::Object(_) | Need::Copy | Need::EachKey | Need::WriteAdmin => true,
+            Need::Listing | Need::Object(_) | Need::Copy | Need::EachKey | Need::WithAdmin(_) => true,
             Need::Admin => self.level == Level::Object,
             _ => false,
         }
@@ -135,7 +135,6 @@ fn served() -> Vec<Operation> {
         row("PutObject", "PUT", Object, "", Need::Object(Write)).body(Body::Object).header("x-amz-meta-colour", "blue").header("content-type", "text/plain"),
         row("CopyObject", "PUT", OwnObject, "", Need::Copy).header(SOURCE, "/vault/{key}"),
         row("DeleteObject", "DELETE", Object, "", Need::Object(Delete)),
-        row("DeleteObject (version)", "DELETE", Object, "versionId=null", Need::Object(Delete)),
         row("CreateMultipartUpload", "POST", Object, "uploads=", Need::Object(Write)).header("x-amz-meta-colour", "blue"),
         row("UploadPart", "PUT", Object, "partNumber=1&uploadId={upload}", Need::Object(Write)).body(Body::Object),
         row("UploadPartCopy", "PUT", OwnObject, "partNumber=2&uploadId={upload}", Need::Copy).header(SOURCE, "vault/{key}"),
@@ -163,25 +162,19 @@ fn administrative() -> Vec<Operation> {
         row("DeleteBucketLifecycle", "DELETE", Bucket, "lifecycle="),
         put("PutBucketWebsite", Bucket, "website=", "WebsiteConfiguration"),
         row("GetBucketWebsite", "GET", Bucket, "website="),
-        row("DeleteBucketWebsite", "DELETE", Bucket, "website="),
         put("PutBucketEncryption", Bucket, "encryption=", "ServerSideEncryptionConfiguration"),
         row("GetBucketEncryption", "GET", Bucket, "encryption="),
-        row("DeleteBucketEncryption", "DELETE", Bucket, "encryption="),
         put("PutBucketVersioning", Bucket, "versioning=", "VersioningConfiguration"),
         row("GetBucketVersioning", "GET", Bucket, "versioning="),
         put("PutBucketTagging", Bucket, "tagging=", "Tagging"),
         row("GetBucketTagging", "GET", Bucket, "tagging="),
         row("DeleteBucketTagging", "DELETE", Bucket, "tagging="),
-        put("PutBucketOwnershipControls", Bucket, "ownershipControls=", "OwnershipControls"),
-        row("GetBucketOwnershipControls", "GET", Bucket, "ownershipControls="),
         put("PutPublicAccessBlock", Bucket, "publicAccessBlock=", "PublicAccessBlockConfiguration"),
         row("GetPublicAccessBlock", "GET", Bucket, "publicAccessBlock="),
-        row("DeletePublicAccessBlock", "DELETE", Bucket, "publicAccessBlock="),
         put("PutObjectLockConfiguration", Bucket, "object-lock=", "ObjectLockConfiguration"),
         row("GetObjectLockConfiguration", "GET", Bucket, "object-lock="),
         put("PutBucketRequestPayment", Bucket, "requestPayment=", "RequestPaymentConfiguration"),
         row("GetBucketRequestPayment", "GET", Bucket, "requestPayment="),
-        put("PutBucketAccelerateConfiguration", Bucket, "accelerate=", "AccelerateConfiguration"),
         row("GetBucketAccelerateConfiguration", "GET", Bucket, "accelerate="),
         row("DeleteBucketPolicy", "DELETE", Bucket, "policy="),
         put("PutObjectAcl", Object, "acl=", "AccessControlPolicy"),
@@ -189,7 +182,8 @@ fn administrative() -> Vec<Operation> {
         read("GetObjectRetention", "retention="),
         put("PutObjectLegalHold", Object, "legal-hold=", "LegalHold"),
         read("GetObjectLegalHold", "legal-hold="),
-        Operation::new("PutObject (public)", "PUT", Object, "", Need::WriteAdmin).body(Body::Object).header("x-amz-acl", "public-read"),
+        Operation::new("DeleteObject (version)", "DELETE", Object, "versionId=null", Need::WithAdmin(Permission::Delete)),
+        Operation::new("PutObject (public)", "PUT", Object, "", Need::WithAdmin(Permission::Write)).body(Body::Object).header("x-amz-acl", "public-read"),
     ]
 }
 
@@ -214,6 +208,12 @@ fn refused() -> Vec<Operation> {
         row("GetBucketInventoryConfiguration", "GET", Bucket, "id=a&inventory="),
         row("GetBucketLogging", "GET", Bucket, "logging="),
         row("GetBucketAbac", "GET", Bucket, "abac="),
+        row("PutBucketOwnershipControls", "PUT", Bucket, "ownershipControls=").body(Body::Document),
+        row("PutBucketAccelerateConfiguration", "PUT", Bucket, "accelerate=").body(Body::Document),
+        row("PutBucketIntelligentTieringConfiguration", "PUT", Bucket, "id=a&intelligent-tiering=").body(Body::Document),
+        row("DeleteBucketWebsite", "DELETE", Bucket, "website="),
+        row("DeleteBucketEncryption", "DELETE", Bucket, "encryption="),
+        row("DeletePublicAccessBlock", "DELETE", Bucket, "publicAccessBlock="),
         row("DeleteBucketOwnershipControls", "DELETE", Bucket, "ownershipControls="),
         row("DeleteBucketIntelligentTieringConfiguration", "DELETE", Bucket, "id=a&intelligent-tiering="),
         row("PutInventory", "PUT", Bucket, "id=a&inventory=").body(Body::Document),

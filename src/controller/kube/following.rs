@@ -157,7 +157,7 @@ impl Following {
                     tracing::warn!(%scope, message, "a watch failed; it is tried again");
                 }
                 if progress.give_up(now) {
-                    forsaken(&scope);
+                    log_forbidden(&scope);
                     self.debounce.event(now);
                 }
                 Change::Nothing
@@ -241,7 +241,11 @@ impl Following {
                 self.work = Some((store, publisher));
                 Some(built)
             }
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // cancelled: the process ends
+                Err(_) => None,
+            },
         }
     }
 
@@ -298,7 +302,7 @@ impl Following {
         let mut news = false;
         for (scope, (progress, _)) in &mut self.scopes {
             if progress.give_up(now) {
-                forsaken(scope);
+                log_forbidden(scope);
                 news = true;
             }
         }
@@ -337,7 +341,7 @@ impl Following {
     }
 }
 
-fn forsaken(scope: &Scope) {
+fn log_forbidden(scope: &Scope) {
     tracing::error!(%scope, "forbidden: going on without it; look at the Role of OSP's service account");
 }
 

@@ -15,12 +15,14 @@ use super::client::{ClientError, Cluster};
 use super::follow::{Message, Seen};
 use super::following::Following;
 use super::metrics::Metrics;
-use super::scope::Scope;
+use super::scope::{PATIENCE, Scope};
 use super::source::{QUEUE, Source};
 use super::{Settings, WallClock};
 
 /// For everything together: a person waits.
 const DEADLINE: Duration = Duration::from_secs(30);
+// no scope is gone on without before this command has given up
+const _: () = assert!(DEADLINE.as_secs() <= PATIENCE.as_secs());
 /// After the first answer that no waiting will change; others may be on their way, and all of them are told at once.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -34,7 +36,7 @@ pub enum OnceError {
     #[error("{}", .0.join("\n"))]
     Refused(Vec<String>),
     /// Not everything came in time.
-    #[error("the cluster could not be read within {} s\n{}", DEADLINE.as_secs(), .0.join("\n"))]
+    #[error("the cluster could not be read in time\n{}", .0.join("\n"))]
     Late(Vec<String>),
     /// A part of OSP has ended that must not.
     #[error("the reading of the cluster ended: {0}")]
@@ -44,7 +46,7 @@ pub enum OnceError {
 /// Reads the cluster once, with the rights of whoever asks. Of `settings`, what writes anything is ignored.
 ///
 /// # Errors
-/// As [`OnceError`] says. Never a table of a part of what was asked for.
+/// As [`OnceError`] says. Never a table of a part of what was asked for (with `Named`: of what a process would watch).
 pub async fn once(cluster: Cluster, settings: Settings, wall: WallClock) -> Result<Arc<RouteTable>, OnceError> {
     read(cluster.client()?, settings, wall).await
 }

@@ -29,7 +29,8 @@ const SECOND_LOSS: Duration = Duration::from_secs(10);
 ///
 /// A 410 in any shape begins anew with a LIST at once: kube itself repeats a refused opening with the same
 /// `resourceVersion` for ever. So does a line of a watch that cannot be read: kube would go on behind it, and what it told
-/// would never be known.
+/// would never be known. (Not so a line that is cut off within its JSON and still has its end of line: the client library
+/// takes it for the beginning of the next one.)
 pub fn resilient<K>(
     api: Api<K>,
     config: watcher::Config,

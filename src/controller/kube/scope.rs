@@ -228,7 +228,7 @@ impl Progress {
     }
 
     /// Goes on without an answer; what may still come counts then.
-    pub fn forsake(&mut self) {
+    pub fn go_on_without(&mut self) {
         self.given_up = true;
     }
 

@@ -177,7 +177,7 @@ pub(super) fn decide(
             let to = to.ok_or(Denial::AccessDenied)?;
             match (source, from) {
                 (None, None) => {
-                    operation.check_scope(&to.backend(operation, query)?.mapping)?;
+                    operation.check_scope(&to.backend(operation, query)?.mapping, to.route.alone)?;
                     Ok(Judged::Forward(to))
                 }
                 (Some(_), Some(from)) => one_backend(from.home()?, to.home()?).map(|()| Judged::Forward(to)),

@@ -7,7 +7,7 @@ use super::{Principal, Verdict};
 use crate::Denial;
 use crate::model::TrailingChecksums;
 use crate::payload::{Announcement, Gate, Obligation};
-use crate::s3::{DeleteEntry, DeleteOutcome, DeleteRequest, Needs, Operation, Outgoing, Query, Resource};
+use crate::s3::{DeleteEntry, DeleteOutcome, DeleteRequest, Operation, Outgoing, Query, Resource};
 use crate::table::{Lookup, Part, ServedBackend, ServedRoute, Upstream};
 
 /// Headers of multipart uploads that make sense only with the checksums that a route drops (RS-6).
@@ -236,11 +236,8 @@ impl Batch {
         match self.part.view().lookup(entry.key.as_str()) {
             Lookup::Served(route) => {
                 let object = Resource::Object(bucket.clone(), entry.key.clone());
-                let Needs::EachKey(_, permissions) = self.operation.needs(&self.query) else {
-                    return Err(Denial::AccessDenied);
-                };
                 let mut granted = None;
-                for permission in permissions {
+                for permission in self.operation.of_entry(entry.version.is_some()) {
                     match route.policy.decide(&self.principal, *permission, &object) {
                         Verdict::Allowed(rule) => granted = granted.or(Some(rule)),
                         Verdict::Denied(_) | Verdict::NotGranted => return Err(Denial::AccessDenied),

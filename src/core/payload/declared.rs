@@ -1,32 +1,17 @@
 //! What the head says of the body, read once and made into types; nothing is proved here.
 
 use crate::Denial;
-use crate::s3::{Body, Operation};
+use crate::s3::Body;
 
 use super::ChecksumAlgorithm;
 
 /// Headers under `x-amz-checksum-` that carry no value of a checksum.
 const NOT_VALUES: [&str; 3] = ["mode", "type", "algorithm"];
 
-/// What an operation does with a request body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum BodyUse {
-    /// It takes none.
-    Nothing,
-    /// The object or part itself.
-    Object,
-    /// An XML document.
-    Document,
-    /// The XML document of `CompleteMultipartUpload`: its checksum headers are about the object (RS-7).
-    Completion,
-    /// The XML document of `RestoreObject`, which is read on its way.
-    Restoration,
-}
-
 /// What the head says of the body.
 #[derive(Debug)]
 pub(super) struct Declared {
-    pub(super) body: BodyUse,
+    pub(super) body: Body,
     /// Bytes of the body on the wire; `None` for chunked transfer coding and HTTP/2 without a length.
     pub(super) content_length: Option<u64>,
     /// `x-amz-decoded-content-length`.
@@ -42,18 +27,6 @@ pub(super) struct Declared {
     pub(super) aws_chunked: bool,
 }
 
-impl BodyUse {
-    pub(super) fn of(operation: &Operation) -> Self {
-        match operation.body() {
-            Body::Nothing => Self::Nothing,
-            Body::Object => Self::Object,
-            Body::Document => Self::Document,
-            Body::Completion => Self::Completion,
-            Body::Restoration => Self::Restoration,
-        }
-    }
-}
-
 impl Declared {
     /// Reads headers with lower-case names.
     ///
@@ -61,7 +34,7 @@ impl Declared {
     /// [`Denial::DuplicateHeader`], [`Denial::InvalidArgument`] for a length that is no number, and the errors of
     /// [`ChecksumAlgorithm::named`].
     pub(super) fn read<'h>(
-        body: BodyUse,
+        body: Body,
         content_length: Option<u64>,
         headers: impl Iterator<Item = (&'h str, &'h [u8])>,
     ) -> Result<Self, Denial> {
@@ -72,7 +45,7 @@ impl Declared {
         Ok(declared)
     }
 
-    fn new(body: BodyUse, content_length: Option<u64>) -> Self {
+    fn new(body: Body, content_length: Option<u64>) -> Self {
         Self {
             body,
             content_length,

@@ -2,12 +2,13 @@
 
 use http::{HeaderName, HeaderValue};
 
-use super::declared::{BodyUse, Declared};
+use super::declared::Declared;
 use super::digests::{Checksum, Digests, Expected, decode_md5};
 use super::reframe::Framer;
 use super::{ChecksumAlgorithm, Gate};
 use crate::Denial;
 use crate::model::TrailingChecksums;
+use crate::s3::Body;
 use crate::s3::{Operation, Semantics};
 use crate::sigv4::ChunkChain;
 
@@ -93,15 +94,19 @@ impl Obligation {
     /// that takes none, for two checksums, or for an algorithm named without a value, [`Denial::NotImplemented`] for an
     /// algorithm that OSP does not compute, [`Denial::InvalidArgument`] for a length that is no number,
     /// [`Denial::DuplicateHeader`], [`Denial::IncompleteBody`] for lengths that contradict each other, and those of
-    /// [`Gate::finish`] for a body known to be empty.
+    /// [`Gate::finish`] for a body known to be empty; [`Denial::MalformedXml`] for one where a document has to be.
     pub fn new(
         auth: PayloadAuth,
         operation: &Operation,
         semantics: &Semantics<'_>,
         content_length: Option<u64>,
     ) -> Result<Self, Denial> {
-        let declared = Declared::read(BodyUse::of(operation), content_length, semantics.headers())?;
-        Self::of(auth, &declared)
+        let declared = Declared::read(operation.body(), content_length, semantics.headers())?;
+        let obligation = Self::of(auth, &declared)?;
+        if obligation.is_empty() && operation.requires_document() {
+            return Err(Denial::MalformedXml);
+        }
+        Ok(obligation)
     }
 
     /// True when no body bytes are expected (decoded length 0 without framing): the digests of the empty body were then
@@ -166,7 +171,7 @@ impl Obligation {
 
     /// The obligation that follows from what the head declares.
     pub(super) fn of(auth: PayloadAuth, declared: &Declared) -> Result<Self, Denial> {
-        if auth.is_streaming() && declared.body != BodyUse::Object {
+        if auth.is_streaming() && declared.body != Body::Object {
             return Err(Denial::InvalidContentSha256);
         }
         if declared.aws_chunked && matches!(auth, PayloadAuth::Unsigned) {
@@ -179,7 +184,7 @@ impl Obligation {
             framed,
             trailer,
             expected: expected(&auth, declared, trailer)?,
-            inspected: declared.body == BodyUse::Restoration,
+            inspected: declared.body == Body::Restoration,
             wire_length: wire,
             decoded_length: decoded,
             content_md5: declared.content_md5.as_deref().map(header_value).transpose()?,
@@ -208,7 +213,7 @@ struct Lengths {
 impl Lengths {
     fn of(declared: &Declared, streaming: bool) -> Result<Self, Denial> {
         let wire = declared.content_length;
-        if declared.body == BodyUse::Nothing && wire != Some(0) {
+        if declared.body == Body::Nothing && wire != Some(0) {
             return Err(Denial::InvalidRequest("This operation takes no request body.".to_owned()));
         }
         let decoded = match (declared.decoded_length, wire) {
@@ -227,7 +232,7 @@ impl Lengths {
             return Err(Denial::IncompleteBody);
         }
         match declared.body {
-            BodyUse::Document | BodyUse::Completion | BodyUse::Restoration if decoded > DOCUMENT_BYTES_LIMIT => {
+            Body::Document | Body::Completion | Body::Restoration if decoded > DOCUMENT_BYTES_LIMIT => {
                 Err(Denial::MessageTooLong)
             }
             _ if decoded > OBJECT_BYTES_LIMIT => Err(Denial::EntityTooLarge),
@@ -259,7 +264,7 @@ fn expected(auth: &PayloadAuth, declared: &Declared, trailer: Option<ChecksumAlg
     }
     let checksum = match (trailer, declared.checksums.first()) {
         (Some(algorithm), _) => Some(Checksum { algorithm, digest: None }),
-        (None, Some((algorithm, value))) if declared.body == BodyUse::Completion => {
+        (None, Some((algorithm, value))) if declared.body == Body::Completion => {
             algorithm.check_object_value(value)?;
             None
         }
@@ -289,7 +294,7 @@ fn checksum_headers(
         let named = ChecksumAlgorithm::named(&String::from_utf8_lossy(value))?;
         if sent == Some(named) {
             headers.push((HeaderName::from_static("x-amz-sdk-checksum-algorithm"), header_value(value)?));
-        } else if matches!(declared.body, BodyUse::Object | BodyUse::Document | BodyUse::Restoration) {
+        } else if matches!(declared.body, Body::Object | Body::Document | Body::Restoration) {
             let text = "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.";
             return Err(Denial::InvalidRequest(text.to_owned()));
         }

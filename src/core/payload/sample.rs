@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 
-use super::declared::{BodyUse, Declared};
+use super::declared::Declared;
 use super::{Announcement, Gate, Obligation, PayloadAuth};
 use crate::model::TrailingChecksums::{self, Drop, Forward};
+use crate::s3::Body;
 use crate::sigv4::{ChunkChain, Scope, SecretKey, SigningKey};
 use crate::{Denial, Timestamp};
 
@@ -92,11 +93,11 @@ pub(super) fn obligation(
     content_length: Option<u64>,
     headers: &[(&str, &str)],
 ) -> Result<Obligation, Denial> {
-    obligation_of(BodyUse::Object, auth, content_length, headers)
+    obligation_of(Body::Object, auth, content_length, headers)
 }
 
 pub(super) fn obligation_of(
-    body: BodyUse,
+    body: Body,
     auth: PayloadAuth,
     content_length: Option<u64>,
     headers: &[(&str, &str)],

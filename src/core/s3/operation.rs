@@ -13,7 +13,7 @@ mod tests;
 use http::Method;
 
 use self::headers::Demands;
-use self::row::{Handling, Level, Need, Row, Scope};
+use self::row::{Family, Handling, Level, Need, Row, Scope};
 use super::{BucketName, CopySource, ObjectKey, Query, Semantics, Target, XmlDocument};
 use crate::Denial;
 
@@ -76,7 +76,7 @@ impl Operation {
 
     /// Every (permission, resource) pair that must be allowed. Listings need [`Permission::List`] on
     /// [`Resource::Prefix`] of the `prefix` parameter; copies need `Read` on the source and `Write` on the target; headers
-    /// that change rights need [`Permission::Admin`] on top.
+    /// that change rights, and deleting a version (which is for good), need [`Permission::Admin`] on top.
     #[must_use]
     pub fn needs(&self, query: &Query) -> Needs {
         let Self { row, bucket, key, source, demands } = self;
@@ -97,7 +97,8 @@ impl Operation {
                 vec![source.as_ref().map(|source| (Permission::Read, read(source))), object(Permission::Write)]
             }
         };
-        if demands.admin && key.is_some() && row.need != Need::Object(Permission::Admin) {
+        let deletes_version = row.need == Need::Object(Permission::Delete) && query.get("versionId").is_some();
+        if (demands.admin || deletes_version) && key.is_some() && row.need != Need::Object(Permission::Admin) {
             pairs.push(object(Permission::Admin));
         }
         // a name that is missing is a bug, and nothing to decide on: nobody has grants on nothing
@@ -105,8 +106,22 @@ impl Operation {
     }
 
     fn of_each_key(&self, bucket: BucketName) -> Needs {
-        let both: &'static [Permission] = &[Permission::Delete, Permission::Admin];
-        Needs::EachKey(bucket, if self.demands.admin { both } else { &[Permission::Delete] })
+        Needs::EachKey(bucket, self.of_entry(false))
+    }
+
+    /// What `DeleteObjects` needs on one key, or on one version of it: D07.
+    pub(crate) const fn of_entry(&self, names_version: bool) -> &'static [Permission] {
+        if self.demands.admin || names_version {
+            &[Permission::Delete, Permission::Admin]
+        } else {
+            &[Permission::Delete]
+        }
+    }
+
+    /// True when it is nothing without a document: an empty one might be another operation to a backend that does not know
+    /// this one.
+    pub(crate) fn requires_document(&self) -> bool {
+        matches!(self.row.body, Body::Document | Body::Completion | Body::Restoration) && !self.row.takes(Family::Acl)
     }
 
     /// The client-facing bucket, `None` for the service level.
@@ -214,18 +229,18 @@ impl Operation {
         }
     }
 
-    /// Checks that the route may serve it: the configuration of a bucket is everybody's who has keys in it, and some
-    /// documents have the bucket's name in them (s3-protocol.md 3.1).
+    /// Checks that the route may serve it: the configuration of a bucket is everybody's who has keys in it, so the route
+    /// has to be `alone` with it, and some documents have the bucket's name in them (s3-protocol.md 3.1).
     ///
     /// # Errors
     /// [`Denial::NotImplemented`].
-    pub(crate) fn check_scope(&self, mapping: &super::Mapping) -> Result<(), Denial> {
+    pub(crate) fn check_scope(&self, mapping: &super::Mapping, alone: bool) -> Result<(), Denial> {
         let refused = |why: &str| Err(Denial::NotImplemented(format!("{} {why}", self.row.name)));
-        let shares = !mapping.prefix.is_empty() || !mapping.client_prefix.is_empty();
+        let shares = !alone || !mapping.prefix.is_empty() || !mapping.client_prefix.is_empty();
         match self.row.scope {
             Scope::Any => Ok(()),
             Scope::WholeBucket | Scope::SameName if shares => {
-                refused("for a bucket that is a part of the backend's bucket")
+                refused("for a bucket that is a part of the backend's bucket, or that several routes are for")
             }
             Scope::SameName if mapping.backend_bucket != mapping.client_bucket.as_str() => {
                 refused("for a bucket that has another name at its backend")

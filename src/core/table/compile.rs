@@ -8,6 +8,7 @@ mod credentials;
 mod placement;
 mod references;
 mod resolve;
+mod sharing;
 mod visible;
 
 use std::collections::BTreeSet;

@@ -6,13 +6,43 @@ use super::Rejection;
 use crate::model::{Claim, Entry, Kind, ObjectName, Snapshot};
 use crate::s3::BucketName;
 
+/// Lines for one bucket or client; the rest is a number. One document may have hundreds.
+const MOST_LINES: usize = 8;
+/// The same for all routes together whose bucket cannot be read.
+const MOST_UNREADABLE: usize = 100;
+
 /// Lines by whom they concern; of routes and clients, because only these are asked for by requests.
 #[derive(Debug, Default)]
 pub struct Problems {
-    of_buckets: BTreeMap<BucketName, Vec<String>>,
+    of_buckets: BTreeMap<BucketName, Lines>,
     /// Of routes whose bucket cannot be read.
-    of_any_bucket: Vec<String>,
-    of_clients: BTreeMap<ObjectName, Vec<String>>,
+    of_any_bucket: Lines,
+    of_clients: BTreeMap<ObjectName, Lines>,
+}
+
+#[derive(Debug, Default)]
+struct Lines {
+    first: Vec<String>,
+    count: usize,
+}
+
+impl Lines {
+    fn add(&mut self, lines: Vec<String>, most: usize) {
+        self.count += lines.len();
+        let room = most.saturating_sub(self.first.len());
+        self.first.extend(lines.into_iter().take(room));
+    }
+
+    fn seal(&mut self) {
+        let more = self.count - self.first.len();
+        if more > 0 {
+            self.first.push(format!("and {more} more"));
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &str> {
+        self.first.iter().map(String::as_str)
+    }
 }
 
 impl Problems {
@@ -21,33 +51,37 @@ impl Problems {
     pub fn sort(snapshot: &Snapshot, rejections: &[Rejection], write: impl Fn(&Rejection) -> Vec<String>) -> Self {
         let mut problems = Self::default();
         for rejection in rejections {
-            let place = match Kind::parse(rejection.kind) {
+            let (place, most) = match Kind::parse(rejection.kind) {
                 Some(Kind::BucketRoute) => match bucket(snapshot, &rejection.name) {
-                    Some(bucket) => problems.of_buckets.entry(bucket.clone()).or_default(),
-                    None => &mut problems.of_any_bucket,
+                    Some(bucket) => (problems.of_buckets.entry(bucket.clone()).or_default(), MOST_LINES),
+                    None => (&mut problems.of_any_bucket, MOST_UNREADABLE),
                 },
-                Some(Kind::ClientIdentity) => problems.of_clients.entry(rejection.name.clone()).or_default(),
+                Some(Kind::ClientIdentity) => {
+                    (problems.of_clients.entry(rejection.name.clone()).or_default(), MOST_LINES)
+                }
                 // the route that needs it says so, too
                 _ => continue,
             };
-            place.extend(write(rejection));
+            place.add(write(rejection), most);
         }
+        let named = problems.of_buckets.values_mut().chain(problems.of_clients.values_mut());
+        named.chain([&mut problems.of_any_bucket]).for_each(Lines::seal);
         problems
     }
 
     /// Of the routes of this bucket.
     pub fn of_bucket(&self, bucket: &BucketName) -> impl Iterator<Item = &str> {
-        self.of_buckets.get(bucket).into_iter().flatten().map(String::as_str)
+        self.of_buckets.get(bucket).into_iter().flat_map(Lines::iter)
     }
 
     /// Of the routes that may be of any bucket: theirs cannot be read.
     pub fn of_any_bucket(&self) -> impl Iterator<Item = &str> {
-        self.of_any_bucket.iter().map(String::as_str)
+        self.of_any_bucket.iter()
     }
 
     /// Of this `ClientIdentity`.
     pub fn of_client(&self, client: &ObjectName) -> impl Iterator<Item = &str> {
-        self.of_clients.get(client).into_iter().flatten().map(String::as_str)
+        self.of_clients.get(client).into_iter().flat_map(Lines::iter)
     }
 }
 
@@ -94,5 +128,19 @@ mod tests {
         assert_eq!(problems.of_client(&ObjectName::new("team", "spark")).collect::<Vec<_>>(), ["team/spark"]);
         assert_eq!(problems.of_bucket(&BucketName::parse("other").unwrap()).count(), 0);
         assert_eq!(problems.of_client(&ObjectName::new("team", "mine")).count(), 0);
+    }
+
+    #[test]
+    fn one_document_with_hundreds_of_problems_takes_a_few_lines() {
+        let lines = |count: usize| (0..count).map(|n| n.to_string()).collect::<Vec<_>>();
+        let client = ObjectName::new("team", "spark");
+        let told = |count: usize| {
+            let rejections = [rejection("ClientIdentity", "spark")];
+            let problems = Problems::sort(&Snapshot::default(), &rejections, |_| lines(count));
+            problems.of_client(&client).map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(told(MOST_LINES), lines(MOST_LINES));
+        assert_eq!(told(300).len(), MOST_LINES + 1);
+        assert_eq!(told(300).last().unwrap(), "and 292 more");
     }
 }

@@ -18,6 +18,8 @@ pub struct ServedRoute {
     pub name: ObjectName,
     /// The bucket that clients name.
     pub bucket: BucketName,
+    /// No other route is about this bucket or about a bucket of its backends, as far as this table's documents tell.
+    pub alone: bool,
     /// Where requests go, at least one place.
     pub backends: Backends,
     /// Who may do what.
@@ -101,7 +103,8 @@ impl RouteTable {
         host.is_some_and(|host| self.reserved_hosts.contains(host))
     }
 
-    /// The same table with what is wrong beside it: for people, and no part of its fingerprint.
+    /// The same table with what is wrong beside it: for people who ask why, no part of its fingerprint. No stage of a
+    /// request reads it.
     #[must_use]
     pub fn with_problems(self, problems: Problems) -> Self {
         Self { problems, ..self }

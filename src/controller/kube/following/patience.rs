@@ -57,7 +57,7 @@ impl Following {
         }
         for (scope, (progress, _)) in &mut self.scopes {
             if !progress.settled() {
-                progress.forsake();
+                progress.go_on_without();
                 tracing::error!(%scope, "no answer: going on without it");
                 self.debounce.event(now);
             }

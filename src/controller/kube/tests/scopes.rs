@@ -123,7 +123,7 @@ async fn k_ctl_3_a_namespace_that_becomes_forbidden_does_not_stop_the_others() {
     replica.until("what was missed", |table| says(table, "unseen-bucket") == "served").await;
 }
 
-/// One of the things that a service account may do, as `docs/operation.md` lists them for mode `Namespaces`.
+/// One of the things that a service account may do, as `docs/operating.md` lists them for mode `Namespaces`.
 fn is_granted(seen: &Seen) -> bool {
     let (verb, plural, part) = (seen.verb, seen.plural.as_str(), seen.subresource.as_str());
     let reading = matches!(verb, Verb::List | Verb::Watch);

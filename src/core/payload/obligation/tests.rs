@@ -25,11 +25,11 @@ fn invalid(result: Result<Obligation, Denial>) -> bool {
 
 #[test]
 fn ch1_s06_every_mode_on_every_kind_of_operation() {
-    for body in [BodyUse::Nothing, BodyUse::Object, BodyUse::Document, BodyUse::Completion] {
+    for body in [Body::Nothing, Body::Object, Body::Document, Body::Completion] {
         for auth in modes(b"") {
             let streaming = auth.is_streaming();
             let result = obligation_of(body, auth, Some(0), &[(DECODED, "0")]);
-            if streaming && body != BodyUse::Object {
+            if streaming && body != Body::Object {
                 assert_eq!(result.err(), Some(Denial::InvalidContentSha256), "{body:?}");
             } else {
                 assert!(result.unwrap().is_empty(), "{body:?}");
@@ -48,7 +48,7 @@ fn rs9_ch2_lengths_that_are_missing() {
         let bare = obligation(auth, Some(100), &[]);
         assert_eq!(bare.err(), missing.clone().filter(|_| streaming), "CH-2: frames do not tell the object's length");
     }
-    assert_eq!(obligation_of(BodyUse::Document, PayloadAuth::Unsigned, None, &[]).err(), missing);
+    assert_eq!(obligation_of(Body::Document, PayloadAuth::Unsigned, None, &[]).err(), missing);
 }
 
 /// boto over HTTPS: chunked transfer coding around the aws-chunked frames, or around bare bytes of a known length.
@@ -90,7 +90,7 @@ fn ch2_limits_in_64_bits() {
         let framed = obligation(PayloadAuth::UnsignedTrailer, None, &[(DECODED, &text)]);
         assert_eq!(framed.err(), Some(Denial::EntityTooLarge));
     }
-    for body in [BodyUse::Document, BodyUse::Completion] {
+    for body in [Body::Document, Body::Completion] {
         let with = |length| obligation_of(body, PayloadAuth::Unsigned, Some(length), &[]).err();
         assert_eq!(with(2 * 1024 * 1024), None);
         assert_eq!(with(2 * 1024 * 1024 + 1), Some(Denial::MessageTooLong));
@@ -99,7 +99,7 @@ fn ch2_limits_in_64_bits() {
 
 #[test]
 fn a_body_on_an_operation_that_takes_none() {
-    let with = |length| obligation_of(BodyUse::Nothing, PayloadAuth::Unsigned, length, &[]);
+    let with = |length| obligation_of(Body::Nothing, PayloadAuth::Unsigned, length, &[]);
     assert!(with(Some(0)).unwrap().is_empty());
     assert!(invalid(with(Some(1))));
     assert!(invalid(with(None)));
@@ -173,7 +173,7 @@ fn ch7_s15_one_checksum_only() {
 fn ch7_a_named_algorithm_needs_its_value() {
     let with = |body, headers: &[(&str, &str)]| obligation_of(body, PayloadAuth::Unsigned, Some(0), headers);
     let named = |name| ("x-amz-sdk-checksum-algorithm", name);
-    for body in [BodyUse::Object, BodyUse::Document] {
+    for body in [Body::Object, Body::Document] {
         let good = with(body, &[named("CRC32"), EMPTY_CRC32]).unwrap();
         assert_eq!(good.announce(Forward).headers.len(), 2);
         assert!(invalid(with(body, &[named("CRC32")])));
@@ -181,7 +181,7 @@ fn ch7_a_named_algorithm_needs_its_value() {
         assert!(invalid(with(body, &[named("CRC"), EMPTY_CRC32])));
         assert!(matches!(with(body, &[named("SHA512")]), Err(Denial::NotImplemented(_))));
     }
-    let create = with(BodyUse::Nothing, &[named("CRC32"), ("x-amz-checksum-algorithm", "CRC32")]).unwrap();
+    let create = with(Body::Nothing, &[named("CRC32"), ("x-amz-checksum-algorithm", "CRC32")]).unwrap();
     assert_eq!(create.announce(Forward).headers, [], "without a value no backend would take it");
     let trailer = [named("crc32"), (DECODED, "9"), ("x-amz-trailer", "x-amz-checksum-crc32")];
     assert!(obligation(PayloadAuth::UnsignedTrailer, None, &trailer).is_ok());
@@ -207,12 +207,12 @@ fn s16_values_that_are_no_digests_are_refused_before_the_body() {
 fn rs7_the_checksum_of_a_completion_is_passed_on() {
     let md5 = content_md5(b"<xml/>");
     let headers = [("x-amz-checksum-crc32", "AAAAAA==-3"), ("content-md5", &*md5)];
-    let completion = obligation_of(BodyUse::Completion, PayloadAuth::Unsigned, Some(6), &headers).unwrap();
+    let completion = obligation_of(Body::Completion, PayloadAuth::Unsigned, Some(6), &headers).unwrap();
     assert_eq!(outcome(&completion, b"<xml/>"), Ok(()));
     assert_eq!(outcome(&completion, b"<XML/>"), Err(Denial::ChecksumMismatch("Content-MD5")));
     assert_eq!(completion.announce(Forward).headers.len(), 2);
     assert_eq!(completion.announce(Drop).headers.len(), 1);
-    let document = obligation_of(BodyUse::Document, PayloadAuth::Unsigned, Some(6), &headers);
+    let document = obligation_of(Body::Document, PayloadAuth::Unsigned, Some(6), &headers);
     assert_eq!(document.err(), Some(Denial::InvalidDigest("CRC32")), "of any other document it is the body's");
 }
 

@@ -11,12 +11,13 @@ Every operation of S3 and what OSP does with it. Printed by `osp operations`; do
 
 * **Needs** names the permissions of `access` and `deny` entries that a caller needs on the object, on all keys that a
   listing may show, or (\"whole bucket\") on every key of the bucket: an entry with `prefixes` grants none of those.
-* On top, `Admin` on the object is needed for headers that change rights: any `x-amz-acl` but `private`, `x-amz-grant-*`,
-  `x-amz-object-lock-*` and `x-amz-bypass-governance-retention`.
+* On top, `Admin` on the object is needed to delete a version, which is for good, and for headers that change rights: any
+  `x-amz-acl` but `private`, `x-amz-grant-*`, `x-amz-object-lock-*` and `x-amz-bypass-governance-retention`.
 * **passed on**: bucket, key, prefixes and markers get the backend's names; all else stays. **adapted**: names in bodies or
   answers are rewritten, too. **own answer**: no backend is asked. **refused**: with this code, for everybody.
-* *No prefix*: only for routes without a prefix at the backend, others get `501 NotImplemented`: below a prefix, the
-  backend's bucket is others' as well. *Same name*: of those, only where the bucket has the same name at the backend.
+* *No prefix*: only for routes without a prefix that are the only one for their bucket, here and at the backend; others get
+  `501 NotImplemented`: the configuration is everybody's who has keys in the bucket. *Same name*: of those, only where the
+  bucket has the same name at the backend.
 * A parameter or `x-amz-*` header that does not belong to an operation, and one that nobody knows, is refused
   (`InvalidRequest`, `InvalidArgument`, `NotImplemented`), never left out.
 ";

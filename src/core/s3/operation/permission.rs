@@ -13,7 +13,7 @@ pub enum Permission {
     Write,
     /// Deleting objects and versions.
     Delete,
-    /// Creating and deleting buckets.
+    /// Creating and deleting buckets: reserved, no document can grant it yet.
     ManageBuckets,
     /// Whatever changes the rights of others or outlives the request: access control lists, retention, legal hold,
     /// governance bypass, configuration of buckets. Contains no other permission.

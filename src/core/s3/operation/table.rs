@@ -33,8 +33,10 @@ const NAMES_AND_OWNERS: &str = "names and owners in the answer";
 const ACCOUNTS: &str = "accounts in the answer are `osp`; ids in a request are the backend's";
 const OTHER_BUCKET: &str = "its document names other buckets, on which nobody's permission is asked";
 const METADATA_TABLES: &str = "S3 Metadata tables";
-/// Ceph RGW 16, for one: `RGWHandler_REST_Bucket_S3::op_delete`.
+/// SeaweedFS 4 and `website`, older Ceph RGW (`RGWHandler_REST_Bucket_S3::op_delete`) and the others.
 const FALLS_THROUGH: &str = "a backend that does not know it would delete the bucket";
+/// The same of `op_put` and of SeaweedFS.
+const MAKES_A_BUCKET: &str = "a backend that does not know it would make a bucket of it";
 const EXPRESS: &str = "directory buckets only";
 
 const fn bucket(verb: Verb, selector: &'static str, name: &'static str) -> Row {
@@ -192,7 +194,7 @@ pub(in crate::s3) static ROWS: &[Row] = &[
     Row::at(Options, Level::Bucket, "", "Preflight").kind(Kind::Preflight).own("no bucket has CORS rules: 403"),
     // --- configuration of buckets
     configuration(Get, "accelerate", "GetBucketAccelerateConfiguration").checked(&["AccelerateConfiguration"]),
-    configuration(Put, "accelerate", "PutBucketAccelerateConfiguration"),
+    not_served(Put, "accelerate", "PutBucketAccelerateConfiguration", MAKES_A_BUCKET),
     configuration(Get, "acl", "GetBucketAcl").answers(Xml::AccessControl, ACCOUNTS),
     configuration(Put, "acl", "PutBucketAcl").headers(&[Family::Acl]).note(ACCOUNTS),
     configuration(Get, "cors", "GetBucketCors")
@@ -202,7 +204,7 @@ pub(in crate::s3) static ROWS: &[Row] = &[
     configuration(Verb::Delete, "cors", "DeleteBucketCors"),
     configuration(Get, "encryption", "GetBucketEncryption").answers(Xml::Encryption, "without the id of the key"),
     configuration(Put, "encryption", "PutBucketEncryption"),
-    configuration(Verb::Delete, "encryption", "DeleteBucketEncryption"),
+    not_served(Verb::Delete, "encryption", "DeleteBucketEncryption", FALLS_THROUGH),
     configuration(Get, "intelligent-tiering", "GetBucketIntelligentTieringConfiguration")
         .checked(&["IntelligentTieringConfiguration"])
         .marked(Mark::Parameter("id"))
@@ -213,7 +215,7 @@ pub(in crate::s3) static ROWS: &[Row] = &[
             "ListBucketIntelligentTieringConfigurationsResult",
         ])
         .with(&["continuation-token"]),
-    configuration(Put, "intelligent-tiering", "PutBucketIntelligentTieringConfiguration").with(ID).requires(ID),
+    not_served(Put, "intelligent-tiering", "PutBucketIntelligentTieringConfiguration", MAKES_A_BUCKET),
     not_served(Verb::Delete, "intelligent-tiering", "DeleteBucketIntelligentTieringConfiguration", FALLS_THROUGH),
     configuration(Get, "lifecycle", "GetBucketLifecycleConfiguration").checked(&["LifecycleConfiguration"]),
     configuration(Put, "lifecycle", "PutBucketLifecycleConfiguration").note("its rules can delete objects"),
@@ -221,7 +223,7 @@ pub(in crate::s3) static ROWS: &[Row] = &[
     configuration(Get, "object-lock", "GetObjectLockConfiguration").checked(&["ObjectLockConfiguration"]),
     configuration(Put, "object-lock", "PutObjectLockConfiguration"),
     configuration(Get, "ownershipControls", "GetBucketOwnershipControls").checked(&["OwnershipControls"]),
-    configuration(Put, "ownershipControls", "PutBucketOwnershipControls"),
+    not_served(Put, "ownershipControls", "PutBucketOwnershipControls", MAKES_A_BUCKET),
     not_served(Verb::Delete, "ownershipControls", "DeleteBucketOwnershipControls", FALLS_THROUGH),
     configuration(Get, "policy", "GetBucketPolicy").scope(Scope::SameName),
     configuration(Put, "policy", "PutBucketPolicy")
@@ -231,7 +233,7 @@ pub(in crate::s3) static ROWS: &[Row] = &[
     configuration(Get, "policyStatus", "GetBucketPolicyStatus").checked(&["PolicyStatus"]),
     configuration(Get, "publicAccessBlock", "GetPublicAccessBlock").checked(&["PublicAccessBlockConfiguration"]),
     configuration(Put, "publicAccessBlock", "PutPublicAccessBlock"),
-    configuration(Verb::Delete, "publicAccessBlock", "DeletePublicAccessBlock"),
+    not_served(Verb::Delete, "publicAccessBlock", "DeletePublicAccessBlock", FALLS_THROUGH),
     configuration(Get, "requestPayment", "GetBucketRequestPayment").checked(&["RequestPaymentConfiguration"]),
     configuration(Put, "requestPayment", "PutBucketRequestPayment"),
     configuration(Get, "tagging", "GetBucketTagging").checked(&["Tagging"]),
@@ -241,7 +243,7 @@ pub(in crate::s3) static ROWS: &[Row] = &[
     configuration(Put, "versioning", "PutBucketVersioning"),
     configuration(Get, "website", "GetBucketWebsite").checked(&["WebsiteConfiguration"]),
     configuration(Put, "website", "PutBucketWebsite"),
-    configuration(Verb::Delete, "website", "DeleteBucketWebsite"),
+    not_served(Verb::Delete, "website", "DeleteBucketWebsite", FALLS_THROUGH),
     not_served(Get, "abac", "GetBucketAbac", "attribute-based access is the backend's"),
     not_served(Put, "abac", "PutBucketAbac", "attribute-based access is the backend's"),
     not_served(Get, "analytics", "GetBucketAnalyticsConfiguration", OTHER_BUCKET).marked(Mark::Parameter("id")),

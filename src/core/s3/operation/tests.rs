@@ -61,7 +61,6 @@ const SERVED: &[(&str, &str, &[&str], &str, &str)] = &[
     ("PUT", "/bkt/key?legal-hold", &[], "PutObjectLegalHold", "Admin bkt/key"),
     ("POST", "/bkt/key?restore", &[], "RestoreObject", "Write bkt/key"),
     ("GET", "/bkt?accelerate", &[], "GetBucketAccelerateConfiguration", "Admin bkt/*"),
-    ("PUT", "/bkt?accelerate", &[], "PutBucketAccelerateConfiguration", "Admin bkt/*"),
     ("GET", "/bkt?acl", &[], "GetBucketAcl", "Admin bkt/*"),
     ("PUT", "/bkt?acl", &[], "PutBucketAcl", "Admin bkt/*"),
     ("GET", "/bkt?cors", &[], "GetBucketCors", "Admin bkt/*"),
@@ -69,24 +68,20 @@ const SERVED: &[(&str, &str, &[&str], &str, &str)] = &[
     ("DELETE", "/bkt?cors", &[], "DeleteBucketCors", "Admin bkt/*"),
     ("GET", "/bkt?encryption", &[], "GetBucketEncryption", "Admin bkt/*"),
     ("PUT", "/bkt?encryption", &[], "PutBucketEncryption", "Admin bkt/*"),
-    ("DELETE", "/bkt?encryption", &[], "DeleteBucketEncryption", "Admin bkt/*"),
     ("GET", "/bkt?intelligent-tiering&id=1", &[], "GetBucketIntelligentTieringConfiguration", "Admin bkt/*"),
     ("GET", "/bkt?intelligent-tiering", &[], "ListBucketIntelligentTieringConfigurations", "Admin bkt/*"),
-    ("PUT", "/bkt?intelligent-tiering&id=1", &[], "PutBucketIntelligentTieringConfiguration", "Admin bkt/*"),
     ("GET", "/bkt?lifecycle", &[], "GetBucketLifecycleConfiguration", "Admin bkt/*"),
     ("PUT", "/bkt?lifecycle", &[], "PutBucketLifecycleConfiguration", "Admin bkt/*"),
     ("DELETE", "/bkt?lifecycle", &[], "DeleteBucketLifecycle", "Admin bkt/*"),
     ("GET", "/bkt?object-lock", &[], "GetObjectLockConfiguration", "Admin bkt/*"),
     ("PUT", "/bkt?object-lock", &[], "PutObjectLockConfiguration", "Admin bkt/*"),
     ("GET", "/bkt?ownershipControls", &[], "GetBucketOwnershipControls", "Admin bkt/*"),
-    ("PUT", "/bkt?ownershipControls", &[], "PutBucketOwnershipControls", "Admin bkt/*"),
     ("GET", "/bkt?policy", &[], "GetBucketPolicy", "Admin bkt/*"),
     ("PUT", "/bkt?policy", &[], "PutBucketPolicy", "Admin bkt/*"),
     ("DELETE", "/bkt?policy", &[], "DeleteBucketPolicy", "Admin bkt/*"),
     ("GET", "/bkt?policyStatus", &[], "GetBucketPolicyStatus", "Admin bkt/*"),
     ("GET", "/bkt?publicAccessBlock", &[], "GetPublicAccessBlock", "Admin bkt/*"),
     ("PUT", "/bkt?publicAccessBlock", &[], "PutPublicAccessBlock", "Admin bkt/*"),
-    ("DELETE", "/bkt?publicAccessBlock", &[], "DeletePublicAccessBlock", "Admin bkt/*"),
     ("GET", "/bkt?requestPayment", &[], "GetBucketRequestPayment", "Admin bkt/*"),
     ("PUT", "/bkt?requestPayment", &[], "PutBucketRequestPayment", "Admin bkt/*"),
     ("GET", "/bkt?tagging", &[], "GetBucketTagging", "Admin bkt/*"),
@@ -96,7 +91,6 @@ const SERVED: &[(&str, &str, &[&str], &str, &str)] = &[
     ("PUT", "/bkt?versioning", &[], "PutBucketVersioning", "Admin bkt/*"),
     ("GET", "/bkt?website", &[], "GetBucketWebsite", "Admin bkt/*"),
     ("PUT", "/bkt?website", &[], "PutBucketWebsite", "Admin bkt/*"),
-    ("DELETE", "/bkt?website", &[], "DeleteBucketWebsite", "Admin bkt/*"),
 ];
 
 /// Every operation that S3 has and OSP refuses: method, target, headers, name, S3 code.
@@ -111,6 +105,12 @@ const REFUSED: &[(&str, &str, &[&str], &str, &str)] = &[
     ("GET", "/bkt?analytics", &[], "ListBucketAnalyticsConfigurations", "NotImplemented"),
     ("PUT", "/bkt?analytics&id=1", &[], "PutBucketAnalyticsConfiguration", "NotImplemented"),
     ("DELETE", "/bkt?analytics&id=1", &[], "DeleteBucketAnalyticsConfiguration", "NotImplemented"),
+    ("PUT", "/bkt?accelerate", &[], "PutBucketAccelerateConfiguration", "NotImplemented"),
+    ("DELETE", "/bkt?encryption", &[], "DeleteBucketEncryption", "NotImplemented"),
+    ("PUT", "/bkt?intelligent-tiering&id=1", &[], "PutBucketIntelligentTieringConfiguration", "NotImplemented"),
+    ("PUT", "/bkt?ownershipControls", &[], "PutBucketOwnershipControls", "NotImplemented"),
+    ("DELETE", "/bkt?publicAccessBlock", &[], "DeletePublicAccessBlock", "NotImplemented"),
+    ("DELETE", "/bkt?website", &[], "DeleteBucketWebsite", "NotImplemented"),
     ("DELETE", "/bkt?intelligent-tiering&id=1", &[], "DeleteBucketIntelligentTieringConfiguration", "NotImplemented"),
     ("DELETE", "/bkt?ownershipControls", &[], "DeleteBucketOwnershipControls", "NotImplemented"),
     ("GET", "/bkt?inventory&id=1", &[], "GetBucketInventoryConfiguration", "NotImplemented"),
@@ -389,6 +389,21 @@ fn d07_a_version_goes_with_operations_on_objects_that_are_there() {
     assert_eq!(outcome("GET", "/bkt?versionId=v", &[]), "InvalidRequest");
     assert_eq!(outcome("GET", "/bkt?versions&key-marker=k&version-id-marker=v", &[]), "ListObjectVersions");
     assert_eq!(outcome("GET", "/bkt?versions&version-id-marker=v", &[]), "InvalidArgument");
+}
+
+#[test]
+fn d07_deleting_a_version_needs_admin_on_top() {
+    let needs = |target: &str| {
+        let version = Query::parse(target.split_once('?').unwrap().1.as_bytes()).unwrap();
+        told(&classify_with("DELETE", target, &[]).unwrap().needs(&version))
+    };
+    assert_eq!(needs("/bkt/key?x-id=DeleteObject"), "Delete bkt/key");
+    assert_eq!(needs("/bkt/key?versionId=v"), "Delete bkt/key, Admin bkt/key");
+    assert_eq!(needs("/bkt/key?versionId=null"), "Delete bkt/key, Admin bkt/key");
+    assert_eq!(needs("/bkt/key?tagging&versionId=v"), "Write bkt/key");
+    let batch = classify_with("POST", "/bkt?delete", &[]).unwrap();
+    assert_eq!(batch.of_entry(false), [Permission::Delete]);
+    assert_eq!(batch.of_entry(true), [Permission::Delete, Permission::Admin]);
 }
 
 #[test]
@@ -714,10 +729,10 @@ fn section_3_1_the_configuration_of_a_bucket_needs_all_of_it() {
         let operation = classify_with(method, target, lines).unwrap();
         let configures = needs.ends_with("Admin bkt/*");
         let is_policy = matches!(*name, "GetBucketPolicy" | "PutBucketPolicy");
-        assert_eq!(operation.check_scope(&same), Ok(()), "{name}");
-        assert_eq!(operation.check_scope(&renamed).is_ok(), !is_policy, "{name}");
-        for mapping in &shared {
-            let checked = operation.check_scope(mapping);
+        assert_eq!(operation.check_scope(&same, true), Ok(()), "{name}");
+        assert_eq!(operation.check_scope(&renamed, true).is_ok(), !is_policy, "{name}");
+        for (mapping, alone) in shared.iter().map(|mapping| (mapping, true)).chain([(&same, false)]) {
+            let checked = operation.check_scope(mapping, alone);
             assert_eq!(checked.is_ok(), !configures, "{name}");
             assert!(checked.is_ok() || matches!(checked, Err(Denial::NotImplemented(_))), "{name}");
         }

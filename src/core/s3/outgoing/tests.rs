@@ -67,7 +67,7 @@ fn section_3_1_names_of_the_backend_replace_those_of_the_client() {
         ("DELETE", "/bkt/key?versionId=null", "DELETE /back/p/key?versionId=null"),
         ("PUT", "/bkt/key?tagging=x&versionId=v", "PUT /back/p/key?tagging=&versionId=v"),
         ("GET", "/bkt/key?versionId=v&acl", "GET /back/p/key?acl=&versionId=v"),
-        ("PUT", "/bkt?intelligent-tiering&id=a%20b", "PUT /back?id=a%20b&intelligent-tiering="),
+        ("GET", "/bkt?intelligent-tiering&id=a%20b", "GET /back?id=a%20b&intelligent-tiering="),
         ("GET", "/bkt?policyStatus", "GET /back?policyStatus="),
     ] {
         assert_eq!(line(method, target), expected);

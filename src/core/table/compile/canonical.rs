@@ -98,7 +98,7 @@ impl Canonical {
             Reads::Priority => "priority",
             Reads::Weighted => "weighted",
         });
-        self.text(backends.writes().map_or("", |writes| &writes.name));
+        self.number(usize::from(route.alone)).text(backends.writes().map_or("", |writes| &writes.name));
         self.number(backends.retries().map_or(0, |retries| retries.attempts));
         self.duration(backends.retries().map(|retries| retries.backoff));
         self.number(backends.usable().len());

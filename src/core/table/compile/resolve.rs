@@ -6,6 +6,7 @@ use super::backends;
 use super::certificates::Bundles;
 use super::credentials::{self, Usable};
 use super::references::{Missing, References};
+use super::sharing::Sharing;
 use super::{Rejections, problem};
 use crate::access::{Policy, Rule, Who};
 use crate::model::{Backend, CredentialOverride, HostPort, ObjectName, Problem, Reason, Reference, Route, Snapshot};
@@ -18,6 +19,7 @@ pub(super) struct Resolver<'a> {
     pub(super) snapshot: &'a Snapshot,
     references: References<'a>,
     usable: BTreeMap<&'a ObjectName, Usable>,
+    sharing: Sharing<'a>,
     pub(super) bundles: Bundles<'a>,
 }
 
@@ -39,6 +41,7 @@ impl<'a> Resolver<'a> {
             snapshot,
             references: References::new(snapshot),
             usable: credentials::resolve(snapshot, rejections),
+            sharing: Sharing::new(snapshot),
             bundles: Bundles::default(),
         }
     }
@@ -51,9 +54,10 @@ impl<'a> Resolver<'a> {
         let deny = self.deny_rules(name, route, &mut reject);
         let backends = backends::resolve(self, name, route, (&granted, &mut reject));
         let allow = granted.into_iter().map(|(rule, _)| rule).collect();
+        let alone = self.sharing.is_alone(name, route);
         let served = || {
             let (policy, backends) = (Policy { allow, deny: deny? }, backends?);
-            Some(ServedRoute { name: name.clone(), bucket: route.matches.bucket.clone(), backends, policy })
+            Some(ServedRoute { name: name.clone(), bucket: route.matches.bucket.clone(), alone, backends, policy })
         };
         Resolved { served: served(), grantees }
     }

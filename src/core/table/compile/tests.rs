@@ -18,6 +18,7 @@ mod order;
 mod ownership;
 mod reasons;
 mod references;
+mod sharing;
 mod size;
 
 fn name(text: &str) -> ObjectName {
