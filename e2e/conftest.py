@@ -30,7 +30,7 @@ from gateway import (  # noqa: E402
     grant,
     route_document,
 )
-from matrix import ROUTE_PREFIX, SCHEMES, VIRTUAL_BUCKET, half_of, naming_of, places_of  # noqa: E402
+from matrix import ROUTE_PREFIX, SCHEMES, VIRTUAL_BUCKET, half_of, naming_of, places_of, versioned  # noqa: E402
 from seeding import create_bucket, seed_many  # noqa: E402
 
 
@@ -97,6 +97,7 @@ def servers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         server.start()
         for place in places_of(server):
             create_bucket(server, place.backend_bucket)
+            create_bucket(server, versioned(place).backend_bucket)
             seed_many(server, place.backend_bucket, place.prefix)
         create_bucket(server, VIRTUAL_BUCKET)
 
@@ -149,7 +150,8 @@ def osp(
     osp.write("clients.yaml", client_documents("tester", client_keys) + client_documents("reader", reader_keys))
     access = [grant("tester", (*ALL_PERMISSIONS, "Admin")), grant("reader", ["Read", "List"], ["public/"])]
     for server in servers.values():
-        routes = [route_document(place.bucket, backend_entry(place), access) for place in places_of(server)]
+        places = [each for place in places_of(server) for each in (place, versioned(place))]
+        routes = [route_document(place.bucket, backend_entry(place), access) for place in places]
         if server.virtual_hosts:
             virtual = Place(f"{server.name}-virtual", server, VIRTUAL_BUCKET, ROUTE_PREFIX)
             routes.append(route_document(virtual.bucket, backend_entry(virtual, virtual_host=True), access))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from backends import Backend
 from gateway import Place, direct_mode
@@ -19,6 +20,11 @@ def places_of(server: Backend) -> tuple[Place, Place]:
     if direct_mode():
         return plain, Place(store, server, store)
     return plain, Place(f"{server.name}-renamed", server, store, ROUTE_PREFIX)
+
+
+def versioned(place: Place) -> Place:
+    """Return the same with buckets of their own, which keep old versions: some servers list others worse from then on."""
+    return replace(place, bucket=f"{place.bucket}-versioned", backend_bucket=f"{place.backend_bucket}-versioned")
 
 
 def half_of(clients: Sequence[str], client: str, scheme: str) -> int:

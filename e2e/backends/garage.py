@@ -17,6 +17,14 @@ class Garage(Backend):
     name = "garage"
 
     limitations = (
+        *(
+            Limitation(
+                test,
+                "no object tags, no ACLs, no versions; what it does not know of an object it answers with the object",
+                "https://garagehq.deuxfleurs.fr/documentation/reference-manual/s3-compatibility/",
+            )
+            for test in ("test_tags", "test_tags_of_a_copy", "test_acl_of_an_object", "test_attributes", "test_versions")
+        ),
         Limitation(
             "test_copy_in_parts",
             "no object tags: GetObjectTagging, which aws-cli 2 calls before a copy in parts, is not implemented",

@@ -102,7 +102,13 @@ pub(in crate::s3) static ROWS: &[Row] = &[
         .headers(ENCRYPTED)
         .answers(Xml::ListParts, NAMES_AND_OWNERS),
     object(Get, "attributes", "GetObjectAttributes")
-        .checked(&["GetObjectAttributesResponse", "GetObjectAttributesOutput", "GetObjectAttributesResult"])
+        .checked(&[
+            "GetObjectAttributesResponse",
+            "GetObjectAttributesOutput",
+            "GetObjectAttributesResult",
+            // MinIO: the name of the type in its source
+            "getObjectAttributesResponse",
+        ])
         .needs(Need::Object(Read))
         .with(VERSION)
         .headers(&[Family::Attributes, Family::CustomerKey]),
