@@ -11,7 +11,9 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use osp_fake_apiserver::{ApiServer, Fault, Listening, Rule, Verb, custom};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use osp_fake_apiserver::{ApiServer, Fault, Listening, Rule, Verb, custom, secret};
 use osp_test_support::gateway::{Gateway, Launch};
 use osp_test_support::{ALICE, BACKEND, Backend, Connection, Payload, Request, Signer, wait_until};
 use serde_json::{Value, json};
@@ -40,11 +42,9 @@ impl Cluster {
         backend.seed("b", "k", b"content");
         let cluster = Self { server, backend, dir, listening, _runtime: runtime };
         for (name, key) in [("alice", ALICE), ("backend", BACKEND)] {
-            cluster.server.apply(json!({
-                "apiVersion": "v1", "kind": "Secret",
-                "metadata": {"namespace": "team-a", "name": name, "labels": {"osp.flexworks.eu/watch": "true"}},
-                "data": {"AWS_ACCESS_KEY_ID": base64(key.id), "AWS_SECRET_ACCESS_KEY": base64(key.secret)},
-            }));
+            let (id, text) = (STANDARD.encode(key.id), STANDARD.encode(key.secret));
+            let data = [("AWS_ACCESS_KEY_ID", &*id), ("AWS_SECRET_ACCESS_KEY", &*text)];
+            cluster.server.apply(secret("team-a", name, &data));
         }
         let source = json!({"className": "osp", "secret": {"name": "backend"}});
         cluster.server.apply(custom("CredentialSource", "team-a", "backend", source));
@@ -79,18 +79,6 @@ impl Cluster {
 
 fn launch(kubeconfig: &std::path::Path) -> Launch<'_> {
     Launch::kubernetes(OSP, kubeconfig).http().arguments(&["--watch-namespaces", "team-a"])
-}
-
-fn base64(text: &str) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let sextet = |number: u32| char::from(ALPHABET[usize::try_from(number & 63).unwrap()]);
-    let group = |bytes: &[u8]| {
-        let at = |index: usize| u32::from(bytes.get(index).copied().unwrap_or(0));
-        let all = at(0) << 16 | at(1) << 8 | at(2);
-        let digits = [sextet(all >> 18), sextet(all >> 12), sextet(all >> 6), sextet(all)];
-        digits.into_iter().take(bytes.len() + 1).chain(std::iter::repeat('=')).take(4).collect::<String>()
-    };
-    text.as_bytes().chunks(3).map(group).collect()
 }
 
 fn get(address: SocketAddr, path: &str) -> (u16, String) {
@@ -231,8 +219,7 @@ fn k_ctl_1_a_process_that_follows_its_documents_no_longer_ends_with_code_70() {
     let cluster = Cluster::start();
     let mut config: Value = serde_json::from_str(&cluster.listening.kubeconfig()).unwrap();
     // Found when the first connection is prepared, by the part that follows the documents.
-    config["users"][0]["user"] =
-        json!({"client-certificate-data": base64("no certificate"), "client-key-data": base64("no key")});
+    config["users"][0]["user"] = json!({"client-certificate-data": STANDARD.encode("no certificate"), "client-key-data": STANDARD.encode("no key")});
     let kubeconfig = cluster.dir.path().join("unusable");
     std::fs::write(&kubeconfig, config.to_string()).unwrap();
     let (status, log) = launch(&kubeconfig).fails();
