@@ -6,20 +6,20 @@ use std::collections::HashMap;
 use crate::model::{Backend, Claim, Endpoint, Entry, ObjectName, Route, Snapshot};
 use crate::s3::BucketName;
 
-/// Counts what documents are about. A route of another namespace counts when it uses the same credential: nobody takes
-/// a bucket's administration away from others by naming it.
+/// Who uses what. A route of another namespace counts when it uses the same credential: nobody takes a bucket's
+/// administration away from others by naming it.
 #[derive(Debug, Default)]
 pub(super) struct Sharing<'a> {
     /// Routes of one namespace with the same client bucket, valid or not.
     claims: HashMap<(&'a str, &'a BucketName), usize>,
-    /// What each bucket of a backend is used by.
-    users: HashMap<(&'a Endpoint, &'a str), Vec<User<'a>>>,
+    /// The one route of this user for a bucket of a backend; `None` when there are several.
+    users: HashMap<(&'a Endpoint, &'a str, User<'a>), Option<&'a ObjectName>>,
 }
 
-#[derive(Debug)]
-struct User<'a> {
-    route: &'a ObjectName,
-    credentials: Vec<ObjectName>,
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum User<'a> {
+    Namespace(&'a str),
+    Credential(ObjectName),
 }
 
 impl<'a> Sharing<'a> {
@@ -28,10 +28,7 @@ impl<'a> Sharing<'a> {
         for (name, object) in &snapshot.routes {
             let bucket = match &object.entry {
                 Entry::Valid(route) => {
-                    for backend in &route.backends {
-                        let user = User { route: name, credentials: credentials(name, route, backend) };
-                        sharing.users.entry((&backend.endpoint, &backend.bucket)).or_default().push(user);
-                    }
+                    sharing.note(name, route);
                     &route.matches.bucket
                 }
                 Entry::Invalid { claim: Claim::Match(matches), .. } => &matches.bucket,
@@ -43,23 +40,31 @@ impl<'a> Sharing<'a> {
         sharing
     }
 
+    fn note(&mut self, name: &'a ObjectName, route: &'a Route) {
+        for backend in &route.backends {
+            for user in users(name, route, backend) {
+                let only = self.users.entry((&backend.endpoint, &backend.bucket, user)).or_insert(Some(name));
+                *only = only.filter(|other| *other == name);
+            }
+        }
+    }
+
     /// True when no other route is about this route's bucket, by the client's name or by a backend's.
     pub(super) fn is_alone(&self, name: &ObjectName, route: &Route) -> bool {
         let claims = self.claims.get(&(&*name.namespace, &route.matches.bucket)).copied().unwrap_or_default();
         claims <= 1
             && route.backends.iter().all(|backend| {
-                let mine = credentials(name, route, backend);
-                let users = self.users.get(&(&backend.endpoint, backend.bucket.as_str()));
-                users.into_iter().flatten().filter(|user| user.route != name).all(|other| {
-                    other.route.namespace != name.namespace && !other.credentials.iter().any(|one| mine.contains(one))
-                })
+                users(name, route, backend)
+                    .all(|user| self.users.get(&(&backend.endpoint, &*backend.bucket, user)) == Some(&Some(name)))
             })
     }
 }
 
-/// Every `CredentialSource` by which a route reaches this backend.
-fn credentials(name: &ObjectName, route: &Route, backend: &Backend) -> Vec<ObjectName> {
+/// The namespace of a route, and every `CredentialSource` by which it reaches this backend.
+fn users<'a>(name: &'a ObjectName, route: &'a Route, backend: &'a Backend) -> impl Iterator<Item = User<'a>> {
     let overrides = route.access.iter().flat_map(|entry| &entry.credentials);
     let overrides = overrides.filter(|other| other.backend == backend.name).map(|other| &other.credential);
-    std::iter::once(&backend.credential).chain(overrides).map(|reference| reference.target(name)).collect()
+    let credentials = std::iter::once(&backend.credential).chain(overrides);
+    let credentials = credentials.map(|reference| User::Credential(reference.target(name)));
+    std::iter::once(User::Namespace(&name.namespace)).chain(credentials)
 }
