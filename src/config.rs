@@ -40,6 +40,12 @@ const DEFAULT_SERVER_NAME: &str = "osp";
 const DEFAULT_DRAIN_DELAY: Duration = Duration::from_secs(5);
 /// Uploads are long; with the delay and a margin it fits a pod grace of 330 s.
 const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(315);
+/// For a whole request head: clients send it at once.
+const CLIENT_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Of silence in a body. Half of what a backend's silence is borne (120 s), so that it is never blamed for its client.
+const CLIENT_STALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// SDKs give up idle connections earlier.
+const CLIENT_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// One retry: a connection that the backend had just closed is replaced, a broken backend is not hammered.
 const DEFAULT_MAX_ATTEMPTS: usize = 2;
 /// Beyond this a retry helps nobody and multiplies the load on a backend in trouble.
@@ -76,6 +82,12 @@ pub struct Config {
     pub drain_delay: Duration,
     /// How long running requests may take after that.
     pub drain_timeout: Duration,
+    /// How long a client may take for a request head.
+    pub client_head_timeout: Duration,
+    /// How long a client may be silent in the middle of a body, and not take an answer.
+    pub client_stall_timeout: Duration,
+    /// How long a client may keep a connection without a request.
+    pub client_idle_timeout: Duration,
     /// The `Server` header of every answer, and the name in the log; a backend's own `Server` is hidden.
     pub server_name: String,
     /// Attempts at the backend per request, the first one included; at least 1.
@@ -149,6 +161,9 @@ impl Config {
             threads: settings.count("threads", LARGEST_THREADS, available_threads),
             drain_delay: settings.parsed("drainDelay", parse_duration, || DEFAULT_DRAIN_DELAY),
             drain_timeout: settings.parsed("drainTimeout", parse_duration, || DEFAULT_DRAIN_TIMEOUT),
+            client_head_timeout: client_timeout(&mut settings, "clientHeadTimeout", CLIENT_HEAD_TIMEOUT),
+            client_stall_timeout: client_timeout(&mut settings, "clientStallTimeout", CLIENT_STALL_TIMEOUT),
+            client_idle_timeout: client_timeout(&mut settings, "clientIdleTimeout", CLIENT_IDLE_TIMEOUT),
             server_name: settings.parsed("serverName", value::server_name, || DEFAULT_SERVER_NAME.to_owned()),
             max_attempts: settings.count("maxAttempts", LARGEST_MAX_ATTEMPTS, || DEFAULT_MAX_ATTEMPTS),
         };
@@ -198,6 +213,9 @@ impl Config {
             "threads": self.threads,
             "drainDelay": format_duration(self.drain_delay),
             "drainTimeout": format_duration(self.drain_timeout),
+            "clientHeadTimeout": format_duration(self.client_head_timeout),
+            "clientStallTimeout": format_duration(self.client_stall_timeout),
+            "clientIdleTimeout": format_duration(self.client_idle_timeout),
             "serverName": self.server_name,
             "maxAttempts": self.max_attempts,
         });
@@ -234,6 +252,12 @@ fn https(settings: &mut Settings, typed: &Serve) -> Option<Https> {
             None
         }
     }
+}
+
+/// A limit on what clients may take. The default is also the most that it can be: an operator under attack may shorten
+/// it, and the other deadlines were chosen for no longer one.
+fn client_timeout(settings: &mut Settings, key: &str, most: Duration) -> Duration {
+    settings.parsed(key, |text| value::duration(text, value::SHORTEST_CLIENT_TIMEOUT, most), || most)
 }
 
 fn read_file(path: &Path) -> Result<File, ConfigError> {

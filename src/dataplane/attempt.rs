@@ -70,7 +70,7 @@ impl Gateway {
             self.wait(flight).await;
         }
         let peer = match flight.permitted() {
-            Ok(permit) => route::peer(permit, &*self.resolver, &self.egress, previous).await,
+            Ok(permit) => route::peer(permit, &*self.resolver, &self.egress, &self.settings, previous).await,
             Err(denial) => Err(denial),
         };
         match peer {
@@ -181,6 +181,13 @@ impl Gateway {
         }
         if *error.esource() != ErrorSource::Upstream {
             self.learn(flight, Outcome::Unknown);
+            return false;
+        }
+        if *error.etype() == ErrorType::ReadTimedout && !flight.is_body_proved() {
+            // the backend still waits for the client: pingora has no time-out for silence in a body over HTTP/2, and
+            // a client that stalls must not make a backend look broken
+            self.learn(flight, Outcome::Unknown);
+            flight.denial = Some(Denial::RequestTimeout);
             return false;
         }
         let late = matches!(error.etype(), ErrorType::ReadTimedout | ErrorType::WriteTimedout);

@@ -19,8 +19,8 @@ use pingora_proxy::Session;
 use crate::flight::Flight;
 use crate::gateway::Gateway;
 use crate::respond::Answer;
-use crate::settings::{CLIENT_STALL, EXCHANGE_ANSWER_BYTES, EXCHANGE_TIME};
-use crate::stage::{route, sign};
+use crate::settings::{EXCHANGE_ANSWER_BYTES, EXCHANGE_TIME};
+use crate::stage::{forward, route, sign};
 
 /// Proves the body of a `DeleteObjects`, decides each key, deletes the allowed ones at the backend and merges the answers
 /// (D03). All keys refused is still a 200 with errors, as at AWS.
@@ -33,7 +33,7 @@ pub async fn delete_objects(
     flight: &mut Flight,
     batch: PendingBatch,
 ) -> Result<Answer, Denial> {
-    let body = proved_body(session, batch.gate(), flight).await?;
+    let body = proved_body(gateway, session, batch.gate(), flight).await?;
     let DecidedBatch { permit, body, refused, quiet } = batch.decide(&body)?;
     flight.facts.allowed = true;
     let mut outcomes = refused;
@@ -52,12 +52,23 @@ pub async fn delete_objects(
 /// Reads the client's whole body through a gate; the obligation has bounded its length.
 ///
 /// # Errors
-/// Those of the gate; [`Denial::IncompleteBody`] when the client does not send all of it.
-pub async fn proved_body(session: &mut Session, mut gate: Gate, flight: &mut Flight) -> Result<Bytes, Denial> {
+/// Those of the gate; [`Denial::IncompleteBody`] when the client does not send all of it, [`Denial::RequestTimeout`] when
+/// it pauses too long or sends too slowly.
+pub async fn proved_body(
+    gateway: &Gateway,
+    session: &mut Session,
+    mut gate: Gate,
+    flight: &mut Flight,
+) -> Result<Bytes, Denial> {
+    let stall = gateway.settings.client.stall;
     let mut body = BytesMut::new();
     loop {
-        match pingora_timeout::timeout(CLIENT_STALL, session.read_request_body()).await {
-            Ok(Ok(Some(piece))) => body.extend_from_slice(&gate.push(piece)?),
+        match pingora_timeout::timeout(stall, session.read_request_body()).await {
+            Ok(Ok(Some(piece))) => {
+                body.extend_from_slice(&gate.push(piece)?);
+                flight.facts.bytes_in = Some(gate.decoded_bytes());
+                forward::demand_rate(flight, gateway.observer.clock.monotonic(), stall)?;
+            }
             Ok(Ok(None)) => break,
             Ok(Err(_)) => return Err(Denial::IncompleteBody),
             Err(_) => return Err(Denial::RequestTimeout),
@@ -77,7 +88,7 @@ async fn send(gateway: &Gateway, permit: &Permit, body: Bytes, flight: &mut Flig
         if let Some(retries) = retries.filter(|_| attempt > 0) {
             tokio::time::sleep(retries.delay(flight.attempts.count, gateway.observer.ids.random())).await;
         }
-        let peer = route::peer(permit, &*gateway.resolver, &gateway.egress, attempt).await?;
+        let peer = route::peer(permit, &*gateway.resolver, &gateway.egress, &gateway.settings, attempt).await?;
         match gateway.connector.get_http_session(&*peer).await {
             Ok((connection, _)) => {
                 // the body names keys to delete: once it may have left, it is not sent again

@@ -28,7 +28,7 @@ use crate::flight::Flight;
 use crate::health::{BackendHealth, HealthBook};
 use crate::resolver::Resolver;
 use crate::respond::{self, Answer};
-use crate::settings::{CLIENT_STALL, DRAIN_TIME, Settings};
+use crate::settings::{DRAIN_TIME, Settings};
 use crate::signing_keys::SigningKeys;
 use crate::stage::{Observer, authenticate, authorize, forward, listener, sign};
 
@@ -141,7 +141,7 @@ impl Gateway {
     /// before the proof.
     async fn forward(&self, session: &mut Session, flight: &mut Flight, permit: Permit) -> Result<bool> {
         let proved = if permit.proves_before_sending() {
-            Box::pin(exchange::proved_body(session, permit.gate(), flight)).await.map(|_| true)
+            Box::pin(exchange::proved_body(self, session, permit.gate(), flight)).await.map(|_| true)
         } else {
             Ok(false)
         };
@@ -194,7 +194,7 @@ impl ProxyHttp for Proxy {
         }
         if session.is_http2() {
             // the front sets them for HTTP/1
-            session.set_write_timeout(Some(CLIENT_STALL));
+            session.set_write_timeout(Some(gateway.settings.client.stall));
             session.set_total_drain_timeout(Some(DRAIN_TIME));
         }
         match gateway.admit(session, flight).await {
@@ -246,7 +246,7 @@ impl ProxyHttp for Proxy {
         flight: &mut Box<Flight>,
     ) -> Result<()> {
         let now = self.0.observer.clock.monotonic();
-        let released = forward::release(body, end, flight).and_then(|()| forward::demand_rate(flight, now));
+        let released = forward::release(body, end, flight).and_then(|()| forward::demand_rate(flight, now, self.0.settings.client.stall));
         released.map_err(|denial| stop(flight, denial))?;
         if end {
             self.0.request_sent(flight);

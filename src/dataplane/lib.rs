@@ -43,7 +43,7 @@ pub use listen::PreBound;
 pub use metrics::Metrics;
 pub use request_id::RequestIds;
 pub use resolver::{Resolver, SystemResolver};
-pub use settings::{Settings, server_conf};
+pub use settings::{ClientTimeouts, Settings, server_conf};
 pub use signing_keys::SigningKeys;
 pub use stage::Observer;
 pub use tls::{CertificateFiles, CertificateStore};

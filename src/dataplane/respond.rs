@@ -9,7 +9,7 @@ use pingora_http::ResponseHeader;
 use pingora_proxy::{FailToProxy, Session};
 
 use crate::flight::Flight;
-use crate::settings::{CLIENT_STALL, DRAIN_BYTES, DRAIN_TIME};
+use crate::settings::{DRAIN_BYTES, DRAIN_TIME};
 use crate::stage::Observer;
 
 /// Seconds that clients are asked to wait before they repeat a request that got 503.
@@ -136,12 +136,13 @@ async fn write(
         head.insert_header(header::CONTENT_TYPE, "application/xml")?;
         head.insert_header(header::CONTENT_LENGTH, answer.body.len())?;
     }
+    // neither HTTP/2 nor answers to HEAD apply it by themselves
+    let limit = session.get_write_timeout().unwrap_or(DRAIN_TIME);
     let sending = async {
         session.write_response_header(Box::new(head), is_head).await?;
         if is_head { Ok(()) } else { session.write_response_body(Some(Bytes::from(answer.body)), true).await }
     };
-    // neither HTTP/2 nor answers to HEAD have a time-out of their own
-    let in_time = pingora_timeout::timeout(CLIENT_STALL, sending).await;
+    let in_time = pingora_timeout::timeout(limit, sending).await;
     in_time.map_err(|_| Error::new_down(ErrorType::WriteTimedout))??;
     if unread && !waits_for_continue(session) {
         drain(session).await;

@@ -10,7 +10,7 @@ use osp_core::s3::{ErrorBody, ErrorContext, Kind, ResponseNames, ResponseXml, Xm
 use pingora_http::ResponseHeader;
 
 use crate::flight::{AnswerBody, Flight, Passage};
-use crate::settings::{CLIENT_STALL, MIN_BODY_RATE, Settings};
+use crate::settings::{MIN_BODY_RATE, Settings};
 
 /// Passes a piece of the client's body through the gate. What is held back leaves as an empty piece, never as no piece:
 /// `None` would end a chunked upstream body.
@@ -126,15 +126,15 @@ fn finish_error(collected: ErrorBody, status: u16, flight: &mut Flight) -> Resul
     Ok(collected.finish(status, flight.permitted()?.operation(), context).into())
 }
 
-/// The least that a client must send once it has had [`CLIENT_STALL`] of time: slower ones hold a backend connection for
+/// The least that a client must send once it has had the time of a whole `stall`: slower ones hold a backend connection for
 /// days (fault R).
 ///
 /// # Errors
 /// [`Denial::RequestTimeout`] below [`MIN_BODY_RATE`].
-pub fn demand_rate(flight: &Flight, now: Duration) -> Result<(), Denial> {
+pub fn demand_rate(flight: &Flight, now: Duration, stall: Duration) -> Result<(), Denial> {
     let elapsed = now.saturating_sub(flight.started);
     let seen = flight.facts.bytes_in.unwrap_or(0);
-    let too_slow = elapsed > CLIENT_STALL && seen < elapsed.as_secs() * MIN_BODY_RATE;
+    let too_slow = elapsed > stall && seen < elapsed.as_secs() * MIN_BODY_RATE;
     if too_slow { Err(Denial::RequestTimeout) } else { Ok(()) }
 }
 

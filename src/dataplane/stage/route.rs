@@ -12,7 +12,7 @@ use pingora_core::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy, PeerOpt
 
 use crate::egress::Egress;
 use crate::resolver::Resolver;
-use crate::settings::{BACKEND_IDLE, BACKEND_READ, BACKEND_WRITE, CONNECT_TIMEOUT, HANDSHAKE_TIMEOUT};
+use crate::settings::{BACKEND_IDLE, BACKEND_READ, BACKEND_WRITE, CONNECT_TIMEOUT, HANDSHAKE_TIMEOUT, Settings};
 use crate::tunnel::Tunnel;
 
 /// The peer for one attempt: attempts walk through the addresses of the name.
@@ -23,6 +23,7 @@ pub async fn peer(
     permit: &Permit,
     resolver: &dyn Resolver,
     egress: &Egress,
+    settings: &Settings,
     attempt: usize,
 ) -> Result<Box<HttpPeer>, Denial> {
     let upstream = permit.upstream();
@@ -42,7 +43,7 @@ pub async fn peer(
     if let Some(certificate) = &upstream.client_certificate {
         peer.client_cert_key = Some(egress.trust.client_key(upstream, certificate)?);
     }
-    limit(&mut peer.options, permit);
+    limit(&mut peer.options, permit, settings.client.silence_of_backends());
     let tap = first_byte(upstream).map(|_| egress.sockets.tap(&mut peer.options));
     if let Some(proxy) = proxy {
         let target = authority(permit);
@@ -65,8 +66,8 @@ fn silence(upstream: &Upstream) -> Duration {
     idle.unwrap_or(BACKEND_READ.max(first_byte.unwrap_or_default()))
 }
 
-/// The backend's own time-outs.
-fn limit(options: &mut PeerOptions, permit: &Permit) {
+/// The backend's own time-outs; `while_sent_to` is how long its silence is borne while it is sent a body.
+fn limit(options: &mut PeerOptions, permit: &Permit, while_sent_to: Duration) {
     let upstream = permit.upstream();
     if let Some(connect) = upstream.timeouts.connect {
         (options.connection_timeout, options.total_connection_timeout) = (Some(connect), Some(connect));
@@ -75,8 +76,7 @@ fn limit(options: &mut PeerOptions, permit: &Permit) {
         options.write_timeout = Some(idle);
     }
     let silence = silence(upstream);
-    // while the client sends, the backend has nothing to say: its silence must outlast the client's
-    options.read_timeout = Some(if permit.expects_body() { silence.max(BACKEND_READ) } else { silence });
+    options.read_timeout = Some(if permit.expects_body() { silence.max(while_sent_to) } else { silence });
 }
 
 /// `host:port` of the backend for a tunnel.
