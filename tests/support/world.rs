@@ -63,6 +63,12 @@ impl World {
     /// A world of one's own.
     #[must_use]
     pub fn start(binary: &str) -> Self {
+        Self::start_with(binary, "")
+    }
+
+    /// The same with more lines in `osp.yaml`.
+    #[must_use]
+    pub fn start_with(binary: &str, more_settings: &str) -> Self {
         let backend = Backend::start(BACKEND);
         let config = ConfigDir::default();
         let endpoint = backend.endpoint();
@@ -91,7 +97,7 @@ impl World {
         let tls = tempfile::tempdir().unwrap();
         authority.issue().write(tls.path());
         let settings = tls.path().join("osp.yaml");
-        std::fs::write(&settings, format!("baseHosts: [{BASE_HOST}]\n")).unwrap();
+        std::fs::write(&settings, format!("baseHosts: [{BASE_HOST}]\n{more_settings}")).unwrap();
         let gateway = Launch::new(binary, config.path())
             .http()
             .https(tls.path())
