@@ -12,6 +12,8 @@ pub mod access;
 pub mod denial;
 pub mod model;
 pub mod payload;
+#[cfg(any(test, fuzzing))]
+pub mod properties;
 pub mod s3;
 pub mod sigv4;
 pub mod table;
