@@ -18,9 +18,10 @@ pub(super) const SHORTEST_CLIENT_TIMEOUT: Duration = Duration::from_secs(1);
 /// A duration between `least` and `most`, both included.
 pub(super) fn duration(text: &str, least: Duration, most: Duration) -> Result<Duration, String> {
     let duration = parse_duration(text)?;
-    (least..=most).contains(&duration).then_some(duration).ok_or_else(|| {
-        format!("{text:?} is not between {} and {}", format_duration(least), format_duration(most))
-    })
+    (least..=most)
+        .contains(&duration)
+        .then_some(duration)
+        .ok_or_else(|| format!("{text:?} is not between {} and {}", format_duration(least), format_duration(most)))
 }
 
 /// A region: it becomes part of credential scopes and XML, so it is letters, digits and hyphens.

@@ -103,8 +103,10 @@ impl Front {
                 Head::Complete(length, head, framing) => (length, head, framing),
             };
             io.arm(length, &head, framing);
-            let session = session(Box::new(io), self.timeouts, settings.take(), (head, framing));
-            let answering = self.proxy.process_new_http(session, &self.drain.draining);
+            let answering = self.proxy.process_new_http(
+                session(Box::new(io), self.timeouts, settings.take(), (head, framing)),
+                &self.drain.draining,
+            );
             let (stream, persistent) = answering.await?.consume();
             settings = persistent;
             io = *stream.into_any().downcast::<FrontIo>().ok()?;

@@ -246,7 +246,8 @@ impl ProxyHttp for Proxy {
         flight: &mut Box<Flight>,
     ) -> Result<()> {
         let now = self.0.observer.clock.monotonic();
-        let released = forward::release(body, end, flight).and_then(|()| forward::demand_rate(flight, now, self.0.settings.client.stall));
+        let released = forward::release(body, end, flight)
+            .and_then(|()| forward::demand_rate(flight, now, self.0.settings.client.stall));
         released.map_err(|denial| stop(flight, denial))?;
         if end {
             self.0.request_sent(flight);

@@ -154,9 +154,9 @@ impl Connection {
     pub fn hears_within(&mut self, patience: Duration) -> bool {
         self.set_patience(patience);
         let heard = !self.unread.is_empty()
-            || !self.fill().is_err_and(|error| {
-                matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
-            });
+            || !self
+                .fill()
+                .is_err_and(|error| matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut));
         self.set_patience(PATIENCE);
         heard
     }
