@@ -70,6 +70,8 @@ pub async fn proved_body(
                 forward::demand_rate(flight, gateway.observer.clock.monotonic(), stall)?;
             }
             Ok(Ok(None)) => break,
+            // over HTTP/1 pingora's own time-out, as long as this one, may come first
+            Ok(Err(error)) if *error.etype() == ErrorType::ReadTimedout => return Err(Denial::RequestTimeout),
             Ok(Err(_)) => return Err(Denial::IncompleteBody),
             Err(_) => return Err(Denial::RequestTimeout),
         }

@@ -145,11 +145,11 @@ fn r_a_body_that_drips_is_given_up() {
 fn r_a_body_that_comes_slowly_is_taken() {
     let world = world();
     let request =
-        Signer::new(ALICE).sign(world.request("PUT", "/alpha/slow").body(vec![b'x'; 6000]), Payload::SignedChunks);
+        Signer::new(ALICE).sign(world.request("PUT", "/alpha/slow").body(vec![b'x'; 400_000]), Payload::SignedChunks);
     let mut connection = world.connect();
     connection.write(&request.head()).unwrap();
     let start = Instant::now();
-    for piece in request.pieces.concat().chunks(200) {
+    for piece in request.pieces.concat().chunks(4000) {
         connection.write(piece).unwrap();
         if start.elapsed() < 2 * LIMIT {
             assert!(!connection.hears_within(DRIP), "an answer before the end");
@@ -157,7 +157,7 @@ fn r_a_body_that_comes_slowly_is_taken() {
     }
     assert_eq!(connection.read_response(false).unwrap().status, 200);
     assert!(start.elapsed() > LIMIT, "it was not slow");
-    assert_eq!(world.backend.object("alpha-at-backend", "slow").unwrap().len(), 6000);
+    assert_eq!(world.backend.object("alpha-at-backend", "slow").unwrap().len(), 400_000);
 }
 
 #[test]
