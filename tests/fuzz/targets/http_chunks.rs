@@ -27,8 +27,8 @@ fn end(data: &[u8]) -> Option<usize> {
     let line = |at: usize| Some(at + data.get(at..)?.windows(2).position(|two| two == b"\r\n")?);
     loop {
         let stop = line(at)?;
-        let size = std::str::from_utf8(&data[at..stop]).ok()?.split(';').next()?;
-        let size = usize::from_str_radix(size, 16).ok()?;
+        let size = data[at..stop].split(|&byte| byte == b';').next()?;
+        let size = usize::from_str_radix(std::str::from_utf8(size).ok()?, 16).ok()?;
         at = stop + 2;
         if size == 0 {
             break;
