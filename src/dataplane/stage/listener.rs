@@ -54,7 +54,7 @@ async fn http2_head(session: &mut Session) -> Result<(RawHead, Option<u64>), Den
     let length = head.text("content-length").map(str::parse::<u64>).transpose();
     let declared = match length.map_err(|_| Denial::MalformedHead("content-length is no number"))? {
         // an empty object would be stored before the bytes came that were not announced
-        Some(0) if !without_body && !ended(session).await => {
+        Some(0) if !ended(session).await => {
             return Err(Denial::MalformedHead("the body is longer than content-length"));
         }
         Some(length) => Some(length),

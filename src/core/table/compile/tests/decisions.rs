@@ -60,8 +60,8 @@ fn told(snapshot: &Snapshot, who: &str, operation: &str, names: (&str, Option<&s
 fn d_a_key_belongs_to_one_route_and_its_policy_decides() {
     let parts = snapshot(false);
     for (who, operation, bucket_name, key, expected) in [
-        ("demo", "GetObject", "data", "raw/k", "raw -> data-real/raw/k, 1 asked, 0 refused"),
-        ("demo", "PutObject", "data", "raw/k", "raw -> data-real/raw/k, 1 asked, 0 refused"),
+        ("demo", "GetObject", "data", "raw/k", "raw -> data-real/k, 1 asked, 0 refused"),
+        ("demo", "PutObject", "data", "raw/k", "raw -> data-real/k, 1 asked, 0 refused"),
         ("none", "GetObject", "data", "raw/k", "denied: AccessDenied, 1 asked, 1 refused"),
         ("demo", "GetObject", "data", "elsewhere", "denied: AccessDenied, 0 asked, 0 refused"),
         ("demo", "GetObject", "data", "bad/k", "denied: RouteBroken, 0 asked, 0 refused"),
@@ -117,7 +117,7 @@ fn law_2_what_cannot_be_known_is_not_denied_to_exist() {
 fn d01_a_copy_reads_its_source_writes_its_target_and_stays_within_one_backend() {
     let parts = snapshot(false);
     for (who, source, target, expected) in [
-        ("demo", ("data", "raw/a"), ("data", "raw/b"), "raw -> data-real/raw/b, 2 asked, 0 refused"),
+        ("demo", ("data", "raw/a"), ("data", "raw/b"), "raw -> data-real/b, 2 asked, 0 refused"),
         ("demo", ("data", "raw/a"), ("same", "b"), "same -> data-real/b, 2 asked, 0 refused"),
         ("demo", ("other", "a"), ("same", "b"), "denied: NotImplemented, 2 asked, 0 refused"),
         ("none", ("other", "a"), ("same", "b"), "denied: AccessDenied, 1 asked, 1 refused"),
