@@ -148,3 +148,17 @@ fn k_api_2_4_the_first_backend_of_a_read_may_be_another_than_that_of_a_write() {
         assert_eq!(told(&split, "demo", operation, ("data", key, None)), expected, "{operation}");
     }
 }
+
+/// D05: a list of buckets touches no route, and shows those that the caller has a grant on.
+#[test]
+fn d05_list_buckets_shows_what_the_caller_may_use() {
+    let compiled = compile(&snapshot(true));
+    for (who, expected) in [("demo", vec!["data", "other", "same"]), ("none", vec![])] {
+        let (principal, query) = (principal(who), Query::default());
+        let operation = named("ListBuckets", None, None, None).unwrap();
+        let asked = Hypothesis { principal: &principal, host: None, operation: &operation, query: &query };
+        let told = explain(asked, &compiled.table);
+        assert_eq!((told.denial, told.checks.len(), told.destination), (None, 0, None), "{who}");
+        assert_eq!(told.buckets.iter().map(BucketName::as_str).collect::<Vec<_>>(), expected, "{who}");
+    }
+}
