@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 
 from backends import Backend, Keys
-from certificates import Certificates
 from clients import Endpoint, page
 from clients.catalogue import CLIENTS
 from clients.findings import Cell
@@ -60,15 +59,14 @@ class Matrix:
         self.running = {cell: self.pool.submit(self.observe, cell) for cell in cells}
 
     def observe(self, cell: Cell) -> page.Observed:
-        """Run one cell: behind OSP, and at the backend itself where there is an endpoint for it."""
+        """Run one cell: at the backend itself, and behind OSP where there is one."""
         place = places_of(self.servers[cell.backend])[half_of(tuple(CLIENTS), cell.client, cell.scheme)]
-        version, behind_osp, direct = "", None, None
+        there = replace(place, bucket=place.backend_bucket, prefix="")
+        endpoint = self.direct_endpoints[cell.backend, cell.scheme]
+        version, direct = self.errand(cell, there, place.prefix, endpoint)
+        behind_osp: dict[str, str | None] = {}
         if cell.scheme in self.endpoints:
             version, behind_osp = self.errand(cell, place, "", self.endpoints[cell.scheme])
-        endpoint = self.direct_endpoints.get((cell.backend, cell.scheme))
-        if endpoint:
-            there = replace(place, bucket=place.backend_bucket, prefix="")
-            version, direct = self.errand(cell, there, place.prefix, endpoint)
         return page.Observed(version, behind_osp, direct)
 
     def errand(self, cell: Cell, place: Place, root: str, endpoint: Endpoint) -> tuple[str, dict[str, str | None]]:
@@ -95,19 +93,16 @@ def clear(place: Place, prefix: str) -> None:
 def matrix(
     request: pytest.FixtureRequest,
     servers: dict[str, Backend],
-    certificates: Certificates,
+    terminators: TlsTerminators,
     client_keys: Keys,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Matrix]:
     """Start all cells of the tests that were chosen."""
     endpoints: dict[str, Endpoint] = {}
-    direct: dict[tuple[str, str], Endpoint] = {}
     if not direct_mode():
         osp: Osp = request.getfixturevalue("osp")
         endpoints = {scheme: osp.endpoint(scheme, client_keys) for scheme in SCHEMES}
-    if direct_mode() or request.config.getoption("--full"):
-        fronts: TlsTerminators = request.getfixturevalue("terminators")
-        direct = {(name, scheme): fronts.endpoint(scheme, one) for name, one in servers.items() for scheme in SCHEMES}
+    direct = {(name, scheme): terminators.endpoint(scheme, one) for name, one in servers.items() for scheme in SCHEMES}
     parameters = [getattr(item, "callspec", None) for item in request.session.items]
     cells = [each.params["cell"] for each in parameters if each and "cell" in each.params]
     with ThreadPoolExecutor(os.cpu_count()) as pool:

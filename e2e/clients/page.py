@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from clients.catalogue import CLIENTS
-from clients.findings import ADAPTED, FINDINGS, LIMITED, Cell, Finding, finding_of
+from clients.findings import ADAPTED, FAILS, FINDINGS, LIMITED, Cell, Finding, finding_of
 from clients.operations import OPERATIONS
 
 REGENERATE = "e2e/run.sh all -k clients --write-compatibility"
@@ -31,6 +31,7 @@ SeaweedFS that install in seconds and fails when they are not what this page say
 * **pass**: it works, as it does at the backend itself.
 * **adapted** [n]: it fails at the backend itself and works behind OSP.
 * **limited** [n]: it fails at the backend itself, too.
+* **fails** [n]: it works at the backend itself; OSP has still to learn it.
 * **-**: the client has no such operation.
 
 Nothing is set for any client but what the column *told* says: no environment variable, no patch. The private certificate
@@ -40,27 +41,21 @@ of the tests is trusted by the client's own setting (`SSL_CERT_FILE` for Polars,
 
 @dataclass(frozen=True)
 class Observed:
-    """What one cell did: its version, and per operation what failed, behind OSP and at the backend itself.
-
-    `None` in place of outcomes means that this was not run.
-    """
+    """What one cell did: its version, and for each operation why it failed, behind OSP and at the backend itself."""
 
     version: str
-    behind_osp: Mapping[str, str | None] | None
-    direct: Mapping[str, str | None] | None
+    # Empty when clients talk to the backends only.
+    behind_osp: Mapping[str, str | None]
+    direct: Mapping[str, str | None]
 
     def kind(self, cell: Cell, operation: str) -> str:
-        """Return the word for an operation; without a direct run the declared word decides between pass and adapted."""
+        """Return the word for an operation."""
         if operation in CLIENTS[cell.client].lacks:
             return LACKS
-        known = finding_of(cell, operation)
-        outcomes = self.behind_osp if self.behind_osp is not None else self.direct
-        assert outcomes is not None
-        if outcomes[operation] is not None:
-            return LIMITED
-        if self.direct is None:
-            return ADAPTED if known and known.kind == ADAPTED else PASS
-        return ADAPTED if self.direct[operation] is not None else PASS
+        works, works_directly = self.behind_osp[operation] is None, self.direct[operation] is None
+        if works:
+            return PASS if works_directly else ADAPTED
+        return FAILS if works_directly else LIMITED
 
 
 def problems(cell: Cell, observed: Observed) -> list[str]:
@@ -71,10 +66,9 @@ def problems(cell: Cell, observed: Observed) -> list[str]:
             continue
         known = finding_of(cell, operation)
         wanted = known.kind if known else PASS
-        if observed.behind_osp is not None:
-            found += _against(wanted == LIMITED, f"{operation} behind OSP", observed.behind_osp[operation])
-        if observed.direct is not None:
-            found += _against(wanted != PASS, f"{operation} at the backend itself", observed.direct[operation])
+        if observed.behind_osp:
+            found += _against(wanted in (LIMITED, FAILS), f"{operation} behind OSP", observed.behind_osp[operation])
+        found += _against(wanted in (ADAPTED, LIMITED), f"{operation} at the backend itself", observed.direct[operation])
     return found
 
 
@@ -120,7 +114,7 @@ def row(client: str, backend: str, by_scheme: Mapping[str, Observed]) -> str:
 def _marked(cell: Cell, operation: str, observed: Observed) -> str:
     kind = observed.kind(cell, operation)
     known = finding_of(cell, operation)
-    return f"{kind} [{FINDINGS.index(known) + 1}]" if known and kind in (ADAPTED, LIMITED) else kind
+    return f"{kind} [{FINDINGS.index(known) + 1}]" if known and kind == known.kind else kind
 
 
 def render(rows: Rows) -> str:

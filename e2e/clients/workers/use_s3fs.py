@@ -31,8 +31,8 @@ def create(asked: SimpleNamespace) -> dict[str, Any]:
     try:
         fs.pipe_file(at(asked.key), Path(asked.file).read_bytes(), mode="create")
     except OSError as error:
-        # s3fs has no class of its own for it: EINVAL with the server's words.
-        if "pre-conditions" not in str(error):
+        # s3fs has no class of its own for it; below is what botocore said.
+        if getattr(error.__cause__, "response", {}).get("Error", {}).get("Code") != "PreconditionFailed":
             raise
         return {"created": False}
     return {"created": True}

@@ -109,11 +109,7 @@ impl AwsSdk {
         for (number, part) in (1..).zip(std::fs::read(&asked.file)?.chunks(PART_BYTES)) {
             let upload = self.s3.upload_part().bucket(&self.bucket).key(&asked.key).upload_id(id).part_number(number);
             let done = upload.body(ByteStream::from(part.to_vec())).send().await?;
-            let part = CompletedPart::builder()
-                .part_number(number)
-                .set_e_tag(done.e_tag)
-                .set_checksum_crc32(done.checksum_crc32);
-            parts = parts.parts(part.build());
+            parts = parts.parts(CompletedPart::builder().part_number(number).set_e_tag(done.e_tag).build());
         }
         let complete = self.s3.complete_multipart_upload().bucket(&self.bucket).key(&asked.key).upload_id(id);
         complete.multipart_upload(parts.build()).send().await?;

@@ -5,7 +5,9 @@ mod protocol;
 use futures_util::{StreamExt, TryStreamExt};
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path;
-use object_store::{Certificate, ClientOptions, Error, ObjectStore, ObjectStoreExt, PutMode, PutPayload, WriteMultipart};
+use object_store::{
+    Certificate, ClientOptions, Error, ObjectStore, ObjectStoreExt, PutMode, PutPayload, WriteMultipart,
+};
 use protocol::{Client, Job, Outcome, Request, job, serve};
 use serde_json::json;
 
@@ -60,7 +62,8 @@ impl Client for Store {
                 std::fs::write(&asked.file, piece)?;
             }
             "list" => {
-                let found: Vec<_> = store.list(Some(&Path::parse(asked.prefix.trim_end_matches('/'))?)).try_collect().await?;
+                let found: Vec<_> =
+                    store.list(Some(&Path::parse(asked.prefix.trim_end_matches('/'))?)).try_collect().await?;
                 let keys: Vec<_> = found.iter().map(|meta| meta.location.as_ref()).collect();
                 return Ok(json!({ "keys": keys }));
             }
