@@ -113,7 +113,7 @@ def matrix(
 
 
 def test_operations(matrix: Matrix, cell: Cell) -> None:
-    """Every operation of a client does what the findings say: it works, unless there is a cited reason (C4, C16)."""
+    """Each operation works, unless the findings have a cited reason why not (C4, C31, C35, C36, C64)."""
     wrong = page.problems(cell, matrix.running[cell].result())
     assert not wrong, f"{cell}:\n" + "\n".join(wrong)
 

@@ -16,7 +16,7 @@ TABLES = "it writes and reads tables"
 
 @dataclass(frozen=True)
 class Client:
-    """One client. Its program answers the lines of `workers/serve.py`; the commands of a shell have a worker that types."""
+    """One client. Its program answers the lines of `workers/serve.py`; commands have a worker that types."""
 
     name: str
     # Where it comes from, for the reader of the page.

@@ -16,7 +16,6 @@ LIMITED = "limited"
 FAILS = "fails"
 
 
-
 @dataclass(frozen=True)
 class Cell:
     """One client at one backend over one scheme."""
@@ -79,8 +78,8 @@ FINDINGS = (
     ),
     Finding(
         FAILS, "ceph|seaweedfs", "s3cmd", "copy",
-        "after a copy s3cmd writes the ACL that it read of the source; OSP shows accounts as `osp` in it, and passes that "
-        "on to the backend, which knows no such account",
+        "after a copy s3cmd writes the ACL that it read of the source; OSP shows accounts as `osp` in it, and passes "
+        "that on to the backend, which knows no such account",
         "docs/operations.md, PutObjectAcl",
     ),
 )  # fmt: skip

@@ -1,8 +1,8 @@
 """One S3 client in a process of its own that does what it is told, line by line.
 
-The suite starts `python use_X.py JOB`; JOB is a JSON file with `endpoint`, `access_key`, `secret_key`, `region`, `ca` (a
-PEM file, or an empty string), `bucket`, `folder` (for the client's own files) and `program` (for clients that are a
-command). The first line on stdout is `{"version": ...}`. Every line on stdin is `{"do": ...}` with arguments and is
+The suite starts `python use_X.py JOB`; JOB is a JSON file with `endpoint`, `access_key`, `secret_key`, `region`, `ca`
+(a PEM file, or an empty string), `bucket`, `folder` (for the client's own files) and `program` (for clients that are
+a command). The first line on stdout is `{"version": ...}`. Every line on stdin is `{"do": ...}` with arguments and is
 answered by one line: `{}`, a result, or `{"error": ...}`.
 
     put, multipart, create   key, file       create answers {"created": bool}: it never replaces an object

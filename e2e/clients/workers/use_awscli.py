@@ -1,6 +1,6 @@
 """aws-cli 1 or 2: its commands one after another in one process, each with the words that a user would type.
 
-The start of the program costs most of a command's time. That it works as a program of its own is what test_cli.py is for.
+The start of the program costs most of a command's time; that it works as a program of its own is for test_cli.py.
 """
 
 from __future__ import annotations

@@ -43,8 +43,8 @@ def at(key: str) -> str:
 def copied(source: str, target: str) -> None:
     """Read a CSV file and write it as it was."""
     database.execute(
-        f"COPY (SELECT * FROM read_csv({source}, header = true, all_varchar = true, delim = ',', hive_partitioning = false))"
-        f" TO {target} (FORMAT csv, HEADER true)"
+        f"COPY (SELECT * FROM read_csv({source}, header = true, all_varchar = true, delim = ',',"
+        f" hive_partitioning = false)) TO {target} (FORMAT csv, HEADER true)"
     )
 
 
