@@ -13,7 +13,7 @@ from clients.catalogue import CLIENTS
 from clients.findings import ADAPTED, FAILS, FINDINGS, LIMITED, Cell, Finding, finding_of
 from clients.operations import OPERATIONS
 
-REGENERATE = "e2e/run.sh all -k clients --write-compatibility"
+REGENERATE = "e2e/run.sh all test_clients.py --write-compatibility"
 PASS, LACKS = "pass", "-"
 TITLES = {
     "ceph": "Ceph RGW 16.2 (Debian 12)",

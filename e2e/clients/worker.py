@@ -54,7 +54,11 @@ class Worker:
 
     def __enter__(self) -> Worker:
         """Wait for the client to say which version it is."""
-        self.version: str = self._answer()["version"]
+        try:
+            self.version: str = self._answer()["version"]
+        except Failed:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
