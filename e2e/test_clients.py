@@ -59,14 +59,14 @@ class Matrix:
         self.running = {cell: self.pool.submit(self.observe, cell) for cell in cells}
 
     def observe(self, cell: Cell) -> page.Observed:
-        """Run one cell: at the backend itself, and behind OSP where there is one."""
+        """Run one cell: behind OSP and at the backend itself, where there are endpoints for it."""
         place = places_of(self.servers[cell.backend])[half_of(tuple(CLIENTS), cell.client, cell.scheme)]
-        there = replace(place, bucket=place.backend_bucket, prefix="")
-        endpoint = self.direct_endpoints[cell.backend, cell.scheme]
-        version, direct = self.errand(cell, there, place.prefix, endpoint)
-        behind_osp: dict[str, str | None] = {}
+        version, behind_osp, direct = "", {}, {}
         if cell.scheme in self.endpoints:
             version, behind_osp = self.errand(cell, place, "", self.endpoints[cell.scheme])
+        if endpoint := self.direct_endpoints.get((cell.backend, cell.scheme)):
+            there = replace(place, bucket=place.backend_bucket, prefix="")
+            version, direct = self.errand(cell, there, place.prefix, endpoint)
         return page.Observed(version, behind_osp, direct)
 
     def errand(self, cell: Cell, place: Place, root: str, endpoint: Endpoint) -> tuple[str, dict[str, str | None]]:
@@ -102,7 +102,9 @@ def matrix(
     if not direct_mode():
         osp: Osp = request.getfixturevalue("osp")
         endpoints = {scheme: osp.endpoint(scheme, client_keys) for scheme in SCHEMES}
-    direct = {(name, scheme): terminators.endpoint(scheme, one) for name, one in servers.items() for scheme in SCHEMES}
+    direct: dict[tuple[str, str], Endpoint] = {}
+    if direct_mode() or request.config.getoption("--full"):
+        direct = {(name, each): terminators.endpoint(each, one) for name, one in servers.items() for each in SCHEMES}
     parameters = [getattr(item, "callspec", None) for item in request.session.items]
     cells = [each.params["cell"] for each in parameters if each and "cell" in each.params]
     with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -43,18 +43,23 @@ it.
 
 @dataclass(frozen=True)
 class Observed:
-    """What one cell did: its version, and for each operation why it failed, behind OSP and at the backend itself."""
+    """What one cell did: its version, and for each operation why it failed, behind OSP and at the backend itself.
+
+    One of the two may be empty: clients that talk to the backends only, and the quick run, which leaves that out.
+    """
 
     version: str
-    # Empty when clients talk to the backends only.
     behind_osp: Mapping[str, str | None]
     direct: Mapping[str, str | None]
 
     def kind(self, cell: Cell, operation: str) -> str:
-        """Return the word for an operation."""
+        """Return the word for an operation; in a quick run the finding says how it is at the backend itself."""
         if operation in CLIENTS[cell.client].lacks:
             return LACKS
-        works, works_directly = self.behind_osp[operation] is None, self.direct[operation] is None
+        known = finding_of(cell, operation)
+        works, works_directly = self.behind_osp[operation] is None, known is None or known.kind == FAILS
+        if self.direct:
+            works_directly = self.direct[operation] is None
         if works:
             return PASS if works_directly else ADAPTED
         return FAILS if works_directly else LIMITED
@@ -70,8 +75,9 @@ def problems(cell: Cell, observed: Observed) -> list[str]:
         wanted = known.kind if known else PASS
         if observed.behind_osp:
             found += _against(wanted in (LIMITED, FAILS), f"{operation} behind OSP", observed.behind_osp[operation])
-        direct = observed.direct[operation]
-        found += _against(wanted in (ADAPTED, LIMITED), f"{operation} at the backend itself", direct)
+        if observed.direct:
+            direct = observed.direct[operation]
+            found += _against(wanted in (ADAPTED, LIMITED), f"{operation} at the backend itself", direct)
     return found
 
 

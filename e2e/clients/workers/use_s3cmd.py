@@ -18,7 +18,8 @@ settings.write_text(
     f"access_key = {job.access_key}\nsecret_key = {job.secret_key}\nbucket_location = {job.region}\n"
     # Without %(bucket)s the bucket is in the path.
     f"host_base = {address.netloc}\nhost_bucket = {address.netloc}\n"
-    f"use_https = {address.scheme == 'https'}\n" + (f"ca_certs_file = {job.ca}\n" if job.ca else "")
+    # What is refused once is refused: it would wait for a minute.
+    f"max_retries = 1\nuse_https = {address.scheme == 'https'}\n" + (f"ca_certs_file = {job.ca}\n" if job.ca else "")
 )
 
 
