@@ -102,8 +102,8 @@ CLIENTS: dict[str, Client] = {
         ),
         Client("minio-go", "Go module", "nothing", ("{GO}/minio",), full=True),
         Client(
-            "rclone", "Go module", "`provider = Other`", _python("use_rclone.py"), "{GO}/rclone",
-            lacks={"create-only": NO_CONDITION}, full=True,
+            "rclone", "Go module", "`provider = Other`, `no_check_bucket = true`", _python("use_rclone.py"),
+            "{GO}/rclone", lacks={"create-only": NO_CONDITION}, full=True,
         ),
         Client("aws-sdk-java", "Maven", "`forcePathStyle`", ("{JAVA}/run",), full=True),
         Client("aws-sdk-rust", "crate `aws-sdk-s3`", "`force_path_style`", ("{RUST}/aws-sdk",), full=True),

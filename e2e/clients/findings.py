@@ -68,6 +68,15 @@ FINDINGS = (
         "the same; the SDK for C++ sends them with every part, over HTTP, too", TRAILERS,
     ),
     Finding(
+        ADAPTED, "ceph", "aws-sdk-java", "write|overwrite|multipart|create-only",
+        "the same; the SDK for Java sends them over HTTP, too, in signed chunks", TRAILERS,
+    ),
+    Finding(
+        ADAPTED, "garage", "aws-sdk-java", "write|overwrite",
+        "`Invalid payload signature` for the signed chunks of the SDK for Java; OSP checks them and signs anew",
+        "crate garage_api_common 2.5.0, signature/streaming.rs", scheme="http",
+    ),
+    Finding(
         ADAPTED, "ceph", "aws-cli-1", "create-only",
         "aws-cli stumbles over errors without a message, which RGW sends; those of OSP have one",
         "https://github.com/aws/aws-cli/issues/10161", scheme="http",

@@ -12,7 +12,7 @@ from serve import read_job, serve
 job = read_job()
 settings = Path(job.folder) / "rclone.conf"
 settings.write_text(
-    "[s3]\ntype = s3\nprovider = Other\n"
+    "[s3]\ntype = s3\nprovider = Other\nno_check_bucket = true\n"
     f"access_key_id = {job.access_key}\nsecret_access_key = {job.secret_key}\n"
     f"endpoint = {job.endpoint}\nregion = {job.region}\n"
 )
