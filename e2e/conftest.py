@@ -38,6 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the choice of backends and of depth."""
     parser.addoption("--backends", default="ceph,seaweedfs", help="comma-separated: " + ",".join(BACKENDS))
     parser.addoption("--full", action="store_true", help="also the tests that are marked `full`")
+    parser.addoption("--write-compatibility", action="store_true", help="write docs/compatibility.md from this run")
 
 
 def chosen_backends(config: pytest.Config) -> list[str]:

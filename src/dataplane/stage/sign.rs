@@ -24,7 +24,7 @@ pub struct Body {
     pub content_length: Option<u64>,
     /// Value of `x-amz-content-sha256`.
     pub sha256: Cow<'static, str>,
-    /// Checksum and framing headers, signed where they are `x-amz-*`.
+    /// Checksum and framing headers, each name once and in place of the client's, signed where they are `x-amz-*`.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// Add `aws-chunked` to `content-encoding`.
     pub aws_chunked: bool,
@@ -68,8 +68,12 @@ pub fn regenerate(permit: &Permit, body: Body, keys: &SigningKeys, now: Timestam
     // what is rewritten must come plain
     let rewritten = XmlDocument::of(permit.operation()).is_some();
     let passed = outgoing.headers.iter().filter(|(name, _)| !(rewritten && name == header::ACCEPT_ENCODING));
-    for (name, value) in passed.chain(&body.headers) {
+    for (name, value) in passed {
         headers.append(name.clone(), value.clone());
+    }
+    // OSP's own word where it writes the body: beside the client's, servers would read two values of what is one
+    for (name, value) in &body.headers {
+        headers.insert(name.clone(), value.clone());
     }
     if body.aws_chunked {
         let mut encoding = "aws-chunked".to_owned();

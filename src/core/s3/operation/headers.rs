@@ -61,6 +61,8 @@ pub(in crate::s3) fn fate(row: &Row, name: &str, value: &[u8]) -> Result<Option<
         "checksum-crc32" | "checksum-crc32c" | "checksum-crc64nvme" | "checksum-sha1" | "checksum-sha256" => {
             Fate::Consumed
         }
+        // SDKs in C++ name the one version that there is.
+        "api-version" if value == b"2006-03-01" => Fate::Consumed,
         // Asks for more elements in an answer; leaving those out is within S3.
         "optional-object-attributes" => Fate::Consumed,
         // Of ListObjects they ask for the same.

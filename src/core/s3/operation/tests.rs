@@ -646,13 +646,19 @@ fn headers_that_are_known_pass() {
         "x-amz-metadata-directive: REPLACE",
         "x-amz-user-agent: js",
         "x-amz-te: append-md5",
+        "x-amz-api-version: 2006-03-01",
         "x-amzn-trace-id: Root=1",
         "amz-sdk-invocation-id: 1",
         "x-http-method-override: DELETE",
     ] {
         assert_eq!(put_with(line), "PutObject", "{line}");
     }
-    for line in ["x-amz-server-side-encryption: rot13", "x-amz-te: trailers", "x-amz-checksum-algorithm: XXHASH64"] {
+    for line in [
+        "x-amz-server-side-encryption: rot13",
+        "x-amz-te: trailers",
+        "x-amz-api-version: 2030-01-01",
+        "x-amz-checksum-algorithm: XXHASH64",
+    ] {
         assert_eq!(put_with(line), "NotImplemented", "{line}");
     }
     assert_eq!(put_with("x-amz-metadata-directive: MOVE"), "InvalidArgument");

@@ -257,6 +257,7 @@ fn section_2_1_identity_routing_framing_and_hop_by_hop_headers_stay_here() {
         "x-amz-acl: private",
         "x-amz-tagging-directive: COPY",
         "x-amz-user-agent: js",
+        "x-amz-api-version: 2006-03-01",
         "content-length: 3",
         "content-md5: m",
         "x-amz-decoded-content-length: 3",
