@@ -30,7 +30,7 @@ esac
 
 install_packages() {
   local package missing=() as_root=()
-  for package in ceph-mon ceph-osd ceph-mgr radosgw ceph-common etcd-server awscli openssl python3-venv; do
+  for package in ceph-mon ceph-osd ceph-mgr radosgw ceph-common etcd-server awscli nginx-light openssl python3-venv squid; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' || missing+=("$package")
   done
   ((${#missing[@]})) || return 0
