@@ -12,10 +12,10 @@ import re
 import secrets
 from collections.abc import Iterable, Iterator
 
-# Lower-case hexadecimal, so that neither URL nor XML escapes can hide it, and every server takes it as a part of a name.
+# Lower-case hexadecimal: neither URL nor XML escapes can hide it, and every server takes it as a part of a name.
 WORD = secrets.token_hex(6)
-# What OSP is told as the host of every backend; a hosts file that only OSP sees says that it is this machine. Without OSP
-# clients are told, and they know only names below `localhost`.
+# What OSP is told as the host of every backend; a hosts file that only OSP sees says that it is this machine. Without
+# OSP clients are told, and they know only names below `localhost`.
 BACKEND_HOST = "localhost" if os.environ.get("OSP_E2E_DIRECT") == "1" else f"store-{WORD}.test"
 # Longer than any form of any needle, a chunk's size line included.
 OVERLAP_BYTES = 512

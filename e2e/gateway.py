@@ -188,7 +188,8 @@ class Osp:
         settings = self.folder / "osp.yaml"
         settings.write_text(yaml.safe_dump(self.process_settings()))
         command: list[str | Path] = [
-            osp_binary(), "serve", *self.source_flags(), "--config", settings, *self.listen_flags(), "--tls-cert", self.certificates.cert, "--tls-key", self.certificates.key,
+            osp_binary(), "serve", *self.source_flags(), "--config", settings, *self.listen_flags(),
+            "--tls-cert", self.certificates.cert, "--tls-key", self.certificates.key,
         ]  # fmt: skip
         return [*self.with_private_hosts(), *command] if self.host_names else command
 

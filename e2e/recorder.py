@@ -1,8 +1,8 @@
 """A TCP relay before OSP's HTTP listener that reads along: `recorder.py PORT TARGET NEEDLES HITS SIGNATURES TOTALS`.
 
-It changes no byte. Into HITS goes, one JSON string a line, what a client was sent and should not have been: anything with
-a word of the file NEEDLES in it. SIGNATURES gets the signatures that clients sent, which no log may contain. TOTALS gets
-one line for each connection that ended: how many bytes were searched.
+It changes no byte. Into HITS goes, one JSON string a line, what a client was sent and should not have been: anything
+with a word of the file NEEDLES in it. SIGNATURES gets the signatures that clients sent, which no log may have. TOTALS
+gets one line for each connection that ended: how many bytes were searched.
 """
 
 from __future__ import annotations

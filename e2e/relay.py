@@ -1,7 +1,7 @@
 """TCP relays between two networks: `relay.py FROM=TO ...`, each a loopback port or `unix:PATH`.
 
-A Unix socket has no network: one relay on either side of it joins a network namespace with the world outside, and nothing
-else does.
+A Unix socket has no network: one relay on either side of it joins a network namespace with the world outside, and
+nothing else does.
 """
 
 from __future__ import annotations

@@ -143,7 +143,7 @@ class Situation:
 
 
 def situations(server: Backend) -> list[Situation]:
-    """Return a server's buckets: below a prefix, without one, missing at the server, with wrong keys, not there at all."""
+    """Return a server's buckets: below a prefix, without one, missing at the server, with wrong keys, not there."""
 
     def place(kind: str, prefix: str = "") -> Place:
         return Place(f"{server.name}-{kind}", server, marked(f"{server.name}-{kind}"), prefix)
@@ -233,7 +233,8 @@ def test_every_operation(
         assert {(works, operation) for operation in SUCCEED} <= succeeded, works
     with capfd.disabled():
         told = ", ".join(f"{name} {first}xx: {count}" for (name, first), count in sorted(answers.items()))
-        print(f"\n{backend}: {len(page)} operations, {sum(answers.values())} answers ({told}); broken off: {broken_off}")
+        print(f"\n{backend}: {len(page)} operations, {sum(answers.values())} answers ({told})")
+        print(f"broken off: {broken_off}")
 
 
 @pytest.mark.parametrize("before", range(4))

@@ -325,7 +325,8 @@ def mutual(
     for server in servers.values():
         routes = []
         for name in CERTIFICATE_BUCKETS:
-            entry = backend_entry(store_of(server), endpoint=f"https://{BACKEND_HOST}:{tls_fronts[server.name, 'known'].port}")
+            front = tls_fronts[server.name, "known"]
+            entry = backend_entry(store_of(server), endpoint=f"https://{BACKEND_HOST}:{front.port}")
             entry["tls"] = tls_settings(None if name == "none" else name)
             routes.append(route_document(f"{server.name}-{name}", entry, [grant("tester")]))
         osp.write(f"{server.name}.yaml", credential_documents(server.name, server.keys) + routes)
@@ -357,7 +358,7 @@ def test_each_route_shows_its_own_certificate(
 def test_clients_behind_a_forward_proxy(
     osp: Osp, squid: Squid, client_keys: Keys, backend: str, server: Backend, front: str, guarded: bool, tmp_path: Path
 ) -> None:
-    """boto3 and aws-cli reach OSP through the proxy that their environment names: the signature verifies, bytes are whole.
+    """boto3 and aws-cli reach OSP through a proxy: the signature verifies, and the bytes are whole.
 
     Squid rewrites the request line, adds Via and X-Forwarded-For and frames bodies anew; over HTTPS it opens a tunnel.
     """

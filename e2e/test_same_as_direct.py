@@ -1,7 +1,7 @@
-"""A tree seen through a renamed route with a key prefix is the tree at the backend: every list flavour, element by element.
+"""A tree seen through a renamed route with a key prefix is the tree at the backend, in every list, element by element.
 
-The acceptance line of issue 5: synchronised, listed, copied, versioned and deleted through OSP, and after each step every
-kind of list is asked for twice, through OSP and at the server itself; names are translated, tokens and owners masked.
+The acceptance line of issue 5: synchronised, listed, copied, versioned and deleted through OSP, and after each step
+lists are asked for twice, through OSP and at the server itself; names are translated, tokens and owners masked.
 """
 
 from __future__ import annotations
@@ -72,14 +72,15 @@ class Side:
         more: dict[str, str] = {}
         while True:
             pairs = {name: value for name, value in (fixed | more).items() if value}
-            query = "&".join([*([parameter] if parameter else []), *(f"{n}={quote(v, safe='')}" for n, v in pairs.items())])
+            words = [f"{name}={quote(value, safe='')}" for name, value in pairs.items()]
+            query = "&".join([*([parameter] if parameter else []), *words])
             root = self.ask(query)
             yield [*self.flat(root, "", encoding)]
             if found(root, "IsTruncated") != "true":
                 return
             more = {name: text for element, name in markers if (text := found(root, element))}
             if encoding:
-                more = {name: unquote(text) if name in ("marker", "key-marker") else text for name, text in more.items()}
+                more |= {name: unquote(more[name]) for name in ("marker", "key-marker") if name in more}
             if flavour == "v1" and not more:  # without a delimiter the last key is the marker
                 more = {"marker": decoded([e.text or "" for e in root.iter() if local(e) == "Key"][-1], encoding)}
 
@@ -124,7 +125,7 @@ def decoded(text: str, encoding: str) -> str:
 
 
 def tree(server: Backend) -> list[str]:
-    """Return 2,500 keys: the corpus but for what the server is known not to hold, and the same below numbered folders."""
+    """Return 2,500 keys: the corpus but for what the server cannot hold, and the same below numbered folders."""
     left_out = NOT_IN_XML | {limitation.key for limitation in server.limitations}
     nasty = [key for name, key in KEYS.items() if key and name not in left_out]
     below = (f"{number:03d}/{key}" for number in itertools.count() for key in nasty)
@@ -156,6 +157,11 @@ class Twins:
         """Put an object through OSP."""
         self.client.put_object(Bucket=self.bucket, Key=key, Body=body_of(key, 20))
 
+    def copy(self, key: str) -> None:
+        """Copy an object through OSP to a key beside it."""
+        source = {"Bucket": self.bucket, "Key": key}
+        self.client.copy_object(Bucket=self.bucket, Key=f"{key}-copy", CopySource=source)
+
 
 @pytest.fixture
 def twins(
@@ -183,7 +189,9 @@ def usable_backend(kind: type[Backend]) -> bool:
 
 
 @pytest.mark.timeout(900)
-def test_every_list_is_the_backends(twins: Twins, backend: str, server: Backend, capfd: pytest.CaptureFixture[str]) -> None:
+def test_every_list_is_the_backends(
+    twins: Twins, backend: str, server: Backend, capfd: pytest.CaptureFixture[str]
+) -> None:
     """After each step all lists are equal: pages, their bounds, order, common prefixes, versions, delete markers."""
     keys = tree(server)
     assert len(set(keys)) == OBJECTS
@@ -195,16 +203,14 @@ def test_every_list_is_the_backends(twins: Twins, backend: str, server: Backend,
             Bucket=twins.direct.bucket, VersioningConfiguration={"Status": "Enabled"}
         )
         list(pool.map(twins.put, keys[::25]))
-        sources = [{"Bucket": twins.bucket, "Key": key} for key in keys[1::25]]
-        list(pool.map(lambda s: twins.client.copy_object(Bucket=twins.bucket, Key=f"{s['Key']}-copy", CopySource=s), sources))
+        list(pool.map(twins.copy, keys[1::25]))
         equal += twins.compare("v1", "v2", "versions")
 
-        uploads = [
-            (key, twins.client.create_multipart_upload(Bucket=twins.bucket, Key=key)["UploadId"]) for key in keys[:UPLOADS]
-        ]
+        targets = [{"Bucket": twins.bucket, "Key": key} for key in keys[:UPLOADS]]
+        uploads = [twins.client.create_multipart_upload(**target)["UploadId"] for target in targets]
         equal += twins.compare("uploads")
-        for key, upload in uploads:
-            twins.client.abort_multipart_upload(Bucket=twins.bucket, Key=key, UploadId=upload)
+        for target, upload in zip(targets, uploads, strict=True):
+            twins.client.abort_multipart_upload(**target, UploadId=upload)
 
     gone = keys[2::3]
     deleted = twins.client.delete_objects(Bucket=twins.bucket, Delete={"Objects": [{"Key": key} for key in gone]})

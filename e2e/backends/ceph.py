@@ -108,7 +108,8 @@ class Ceph(Backend):
         self.spawn("mgr", ["ceph-mgr", "-c", conf, "-f", "-i", "x"])
         self.spawn("rgw", ["radosgw", "-c", conf, "-f", "-n", "client.rgw"]).wait_ready(lambda: listens(self.port))
         run_checked(
-            ["radosgw-admin", "-c", conf, "-n", "client.rgw", "user", "create", f"--uid={marked('owner')}", f"--display-name={marked('Owner')}",
+            ["radosgw-admin", "-c", conf, "-n", "client.rgw", "user", "create", f"--uid={marked('owner')}",
+             f"--display-name={marked('Owner')}",
              f"--access-key={self.keys.access_key}", f"--secret-key={self.keys.secret_key}"], self.folder,
         )  # fmt: skip
 
