@@ -5,6 +5,7 @@
 //! process: they are documents, read by the controller.
 
 mod kubernetes;
+mod proxies;
 mod settings;
 mod tenancy;
 #[cfg(test)]
@@ -17,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
-use osp_core::model::{DEFAULT_CLASS, HostPort, HostRule, ProcessRules};
+use osp_core::model::{DEFAULT_CLASS, HostPort, HostRule, ProcessProxies, ProcessRules};
 use serde_json::json;
 
 pub use self::kubernetes::{Documents, Kubernetes, Mode};
@@ -74,6 +75,9 @@ pub struct Config {
     pub host_rules: Vec<HostRule>,
     /// Where backends may be; empty = everywhere that is not forbidden anyway.
     pub allowed_endpoints: Vec<HostPort>,
+    /// `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` of the environment; no settings of the file, because they may hold a
+    /// password.
+    pub proxies: ProcessProxies,
     /// Peers whose `X-Forwarded-For` is believed, in the access log only.
     pub trusted_proxies: Vec<IpNet>,
     /// Worker threads of the data plane; at least 1.
@@ -121,7 +125,7 @@ impl fmt::Display for ConfigError {
 }
 
 impl Config {
-    /// Reads the file of `--config`, when there is one, and resolves.
+    /// Reads the file of `--config`, when there is one, and the proxies of the environment, and resolves.
     ///
     /// # Errors
     /// Everything that is wrong, at once; a file that is not YAML leaves nothing else to be said of it.
@@ -130,7 +134,11 @@ impl Config {
             None => File::default(),
             Some(path) => read_file(path).map_err(|error| vec![error])?,
         };
-        Self::resolve(typed, file)
+        match (Self::resolve(typed, file), proxies::read(|name| std::env::var(name).ok())) {
+            (Ok(config), Ok(proxies)) => Ok(Self { proxies, ..config }),
+            (Ok(_), Err(errors)) | (Err(errors), Ok(_)) => Err(errors),
+            (Err(first), Err(then)) => Err(first.into_iter().chain(then).collect()),
+        }
     }
 
     /// Gives every setting its meaning: the flag, else the file, else the default. Touches no file and no clock.
@@ -157,6 +165,7 @@ impl Config {
             host_rules: settings.structured("tenancy", |value, problems| tenancy::hosts(value, &base_hosts, problems)),
             base_hosts,
             allowed_endpoints: settings.list("allowedEndpoints", value::endpoint),
+            proxies: ProcessProxies::default(),
             trusted_proxies: settings.list("trustedProxies", value::network),
             threads: settings.count("threads", LARGEST_THREADS, available_threads),
             drain_delay: settings.parsed("drainDelay", parse_duration, || DEFAULT_DRAIN_DELAY),
@@ -187,6 +196,7 @@ impl Config {
             base_hosts: self.base_hosts.clone(),
             hosts: self.host_rules.clone(),
             allowed_endpoints: self.allowed_endpoints.clone(),
+            proxies: self.proxies.clone(),
         }
     }
 

@@ -6,6 +6,7 @@ import json
 import shutil
 
 from backends.base import KEY_TESTS, Backend, Limitation
+from canary import marked
 from processes import Child, free_port_pairs, listens
 
 DIRECTORIES = "https://github.com/seaweedfs/seaweedfs/issues/3086"
@@ -51,7 +52,7 @@ class SeaweedFS(Backend):
         identities = self.folder / "identities.json"
         credential = {"accessKey": self.keys.access_key, "secretKey": self.keys.secret_key}
         identities.write_text(
-            json.dumps({"identities": [{"name": "e2e", "credentials": [credential], "actions": ["Admin"]}]})
+            json.dumps({"identities": [{"name": marked("owner"), "credentials": [credential], "actions": ["Admin"]}]})
         )
         data = self.folder / "data"
         data.mkdir()

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Endpoint, LabelSelector};
+use super::{Endpoint, LabelSelector, ProcessProxies};
 
 /// The class of objects, and of processes, that name none.
 pub const DEFAULT_CLASS: &str = "osp";
@@ -18,6 +18,9 @@ pub struct ProcessRules {
     pub hosts: Vec<HostRule>,
     /// Where backends may be; empty = everywhere that [`super::forbidden_address`] allows.
     pub allowed_endpoints: Vec<HostPort>,
+    /// The proxies to backends whose route names none. They are the operator's own, so `allowed_endpoints` says nothing
+    /// about them.
+    pub proxies: ProcessProxies,
 }
 
 /// One entry of `tenancy.hosts`.
@@ -74,6 +77,7 @@ impl Default for ProcessRules {
             base_hosts: Vec::new(),
             hosts: Vec::new(),
             allowed_endpoints: Vec::new(),
+            proxies: ProcessProxies::default(),
         }
     }
 }
