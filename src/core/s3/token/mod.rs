@@ -138,7 +138,7 @@ fn page_of<'a>(mapping: &'a Mapping, prefix: &'a str) -> [&'a [u8]; 3] {
 fn position_bytes(after: Option<&Position>) -> Option<Vec<u8>> {
     let (kind, text) = after.map_or((0, ""), |after| (if after.is_prefix { 2 } else { 1 }, after.text.as_str()));
     let length = u16::try_from(text.len()).ok()?;
-    Some([&[kind], &length.to_be_bytes()[..], text.as_bytes()].concat())
+    Some([&[kind][..], &length.to_be_bytes(), text.as_bytes()].concat())
 }
 
 /// The bytes of a position, what they say, and what follows them.
@@ -163,7 +163,7 @@ fn check(used_for: &[&[u8]; 3], body: &[u8]) -> [u8; CHECK_BYTES] {
 }
 
 fn wrap(used_for: &[&[u8]; 3], body: &[u8]) -> String {
-    URL_SAFE_NO_PAD.encode([&[VERSION], &check(used_for, body)[..], body].concat())
+    URL_SAFE_NO_PAD.encode([&[VERSION][..], &check(used_for, body), body].concat())
 }
 
 /// The body of what was wrapped for exactly this.
