@@ -300,9 +300,12 @@ fn trap_10_an_error_after_200_is_translated() {
     let world = world();
     let error = "   \n <Error><Code>InternalError</Code><Message>half way</Message>\
                  <BucketName>hidden-backend-bucket</BucketName><HostId>BACKENDHOSTID</HostId></Error>";
+    let begin = world.request("POST", "/alpha/k").query("uploads");
+    let begun = world.send(&Signer::new(ALICE).sign(begin, Payload::Sha256));
+    let id = begun.element("UploadId").unwrap();
     world.backend.misbehave(Rule::new("/alpha-at-backend", Fault::Instead(Answer::xml(200, error))));
     let copy = world.request("PUT", "/alpha/copied").header("x-amz-copy-source", "alpha/k");
-    let complete = world.request("POST", "/alpha/k").query("uploadId=upload-0").body(
+    let complete = world.request("POST", "/alpha/k").query(&format!("uploadId={id}")).body(
         "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>\"a\"</ETag></Part></CompleteMultipartUpload>",
     );
     for request in [copy, complete] {

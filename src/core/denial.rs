@@ -226,6 +226,13 @@ pub enum Denial {
     #[error("The storage backend answered in a way that cannot be passed on.")]
     UpstreamMisbehaved,
 
+    /// An upload that no backend of the route has: never begun, begun for another key, or begun at a backend that the
+    /// route has left.
+    #[error(
+        "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed."
+    )]
+    NoSuchUpload,
+
     /// The backend answered with an error and no body: code and message of its status.
     #[error("{message}")]
     BackendError {
@@ -312,6 +319,7 @@ impl Denial {
             Self::MessageTooLong => row(400, "MaxMessageLengthExceeded", Client, "too_large"),
             Self::ClientGone => row(400, "RequestTimeout", Client, "client_gone"),
             Self::NoSuchBucket(_) => row(404, "NoSuchBucket", Client, "no_such_bucket"),
+            Self::NoSuchUpload => row(404, "NoSuchUpload", Client, "no_such_upload"),
             Self::RouteBroken => row(503, "ServiceUnavailable", Operator, "route_broken"),
             Self::NotReady => row(503, "ServiceUnavailable", Gateway, "not_ready"),
             Self::UpstreamUnreachable => row(503, "ServiceUnavailable", Upstream, "upstream_unreachable"),

@@ -19,9 +19,9 @@ use std::io::Write as _;
 use std::time::Instant;
 
 use attacks::{Act, Attack, Effect, Target};
-use forms::{Auth, Front, Site};
+use forms::{Auth, Front, OWN_KEY, Site};
 use model::{DENIED, Principal, Verdict, verdict};
-use operations::Operation;
+use operations::{Level, Operation};
 use report::{Place, Report};
 use run::{Case, Runner, forwarded_line, stored};
 use signing::Signing;
@@ -107,7 +107,8 @@ fn upload_for(runner: &mut Runner, operation: &Operation, site: Site, passes: bo
     if passes && matches!(operation.name, "CompleteMultipartUpload" | "AbortMultipartUpload") {
         return runner.begin_upload(&site.encoded_key());
     }
-    runner.upload.clone()
+    let key = if operation.level == Level::OwnObject { OWN_KEY.to_owned() } else { site.encoded_key() };
+    runner.upload(&key)
 }
 
 /// One operation, one form: every principal.
@@ -150,7 +151,7 @@ fn tampered(runner: &mut Runner, attack: &Attack, target: Target<'_>) {
         if !untouched.passes() {
             continue;
         }
-        let upload = runner.upload.clone();
+        let upload = upload_for(runner, operation, site, false);
         let Some((mut request, effect)) = attacked(runner, attack, (target, principal), &upload) else { continue };
         if matches!(effect, Effect::Harmless) {
             let upload = upload_for(runner, operation, site, true);

@@ -85,7 +85,7 @@ impl Question {
     /// Answers from the grants of the routes: every needed pair must be allowed.
     ///
     /// # Errors
-    /// [`Denial::AccessDenied`], [`Denial::RouteBroken`] when only a broken route could allow it,
+    /// [`Denial::AccessDenied`], [`Denial::RouteBroken`] when only a broken route could allow it, [`Denial::NoSuchUpload`],
     /// [`Denial::NotImplemented`] for an allowed copy between two backends and for administration of a bucket that is not
     /// one at its backend, [`Denial::InsecureChannel`], or those of [`Outgoing::build`].
     pub fn answer(self) -> Result<Decision, Denial> {
@@ -126,10 +126,10 @@ fn outgoing(
     if !operation.is_forwarded() {
         return Ok(None);
     }
-    // without a usable backend there is nothing to write: the answer says so, to those who may ask
+    // without a backend there is nothing to write: the answer says why, to those who may ask
     let build = |target: &ServedRoute, source: Option<&Arc<ServedRoute>>| {
         let source = source.map(|source| source.backends.writes());
-        let (Some(backend), None | Some(Some(_))) = (first_backend(target, operation, query), source) else {
+        let (Ok(backend), None | Some(Some(_))) = (first_backend(target, operation, query), source) else {
             return Ok(None);
         };
         let mappings = (&*backend.mapping, source.flatten().map(|source| &*source.mapping));

@@ -1,6 +1,7 @@
 //! Client names <-> backend names of one route (s3-protocol.md section 3).
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::key::MAX_KEY_BYTES;
 use super::{BucketName, KeyPrefix, ObjectKey};
@@ -18,6 +19,8 @@ pub struct Mapping {
     pub backend_bucket: String,
     /// What it begins with at the backend instead, may be empty.
     pub prefix: KeyPrefix,
+    /// Route, backend and endpoint as one text: whose ids and tokens are wrapped here. Never shown.
+    pub issuer: Arc<str>,
 }
 
 impl Mapping {
@@ -82,6 +85,7 @@ mod tests {
             client_prefix: KeyPrefix::default(),
             backend_bucket: "tenant:backend".to_owned(),
             prefix: KeyPrefix::parse(prefix).unwrap(),
+            issuer: "a route".into(),
         }
     }
 

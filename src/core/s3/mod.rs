@@ -17,6 +17,7 @@ mod response_xml;
 mod sample;
 mod semantics;
 mod target;
+mod token;
 pub(crate) mod xml;
 
 pub use bucket::BucketName;
@@ -35,3 +36,4 @@ pub use raw_head::{Framing, Protocol, RawHead};
 pub use response_xml::{ErrorBody, ResponseNames, ResponseXml, XmlDocument};
 pub use semantics::Semantics;
 pub use target::{Addressing, BaseHosts, Target, parse};
+pub(crate) use token::{Unopened, open_upload};

@@ -181,6 +181,11 @@ impl Operation {
             && !self.demands.secure
     }
 
+    /// The id of the upload that it goes on with, as the client says it.
+    pub(crate) fn upload<'a>(&self, query: &'a Query) -> Option<&'a str> {
+        self.row.selector.filter(|selector| *selector == "uploadId").and_then(|selector| query.get(selector))
+    }
+
     /// True when sending the request twice does no harm: GET, HEAD and listings.
     #[must_use]
     pub fn is_replayable(&self) -> bool {

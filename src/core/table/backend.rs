@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use crate::Denial;
 use crate::model::{
     AddressingStyle, BackendCredential, Endpoint, ObjectName, Reads, Retries, Timeouts, TrailingChecksums,
 };
-use crate::s3::Mapping;
+use crate::s3::{Mapping, ObjectKey, Unopened, open_upload};
 use crate::sigv4::SecretKey;
 
 /// The usable backends of one route.
@@ -17,7 +18,9 @@ use crate::sigv4::SecretKey;
 pub struct Backends {
     /// At least one, in the order of the document; those that cannot be used are left out.
     pub(super) usable: Vec<Arc<ServedBackend>>,
-    /// Where everything goes but reads of single objects; `None` = that backend is not usable, so all of this is 503.
+    /// None is left out.
+    pub(super) complete: bool,
+    /// Where everything goes but reads of single objects and uploads begun elsewhere; `None` = that backend is not usable, so all of this is 503.
     pub(super) writes: Option<Arc<ServedBackend>>,
     pub(super) reads: Reads,
     pub(super) retries: Option<Retries>,
@@ -114,6 +117,24 @@ impl Backends {
     #[must_use]
     pub fn writes(&self) -> Option<&Arc<ServedBackend>> {
         self.writes.as_ref()
+    }
+
+    /// The backend that an upload of this key goes on at: the one that made its id, whether writes go there or not
+    /// (s3-protocol.md 11).
+    ///
+    /// # Errors
+    /// [`Denial::NoSuchUpload`] when no backend of the route made it, [`Denial::RouteBroken`] when one that is not usable
+    /// might have: a client gives up an upload that is said not to exist.
+    pub fn of_upload(&self, key: &ObjectKey, id: &str) -> Result<&Arc<ServedBackend>, Denial> {
+        // most uploads are where writes go
+        for backend in self.writes.iter().chain(&self.usable) {
+            match open_upload(&backend.mapping, key.as_str(), id) {
+                Ok(_) => return Ok(backend),
+                Err(Unopened::Foreign) => return Err(Denial::NoSuchUpload),
+                Err(Unopened::Elsewhere) => {}
+            }
+        }
+        Err(if self.complete { Denial::NoSuchUpload } else { Denial::RouteBroken })
     }
 
     /// All usable backends: where reads of single objects may go.

@@ -323,7 +323,9 @@ impl Store {
                 Some(at) => (key[..prefix.len() + at + delimiter.len()].to_owned(), None),
                 None => (key.clone(), Some(object)),
             };
-            if listed.last().is_some_and(|(last, _)| *last == entry.0) {
+            // a common prefix that is not behind the marker was on an earlier page
+            let is_behind = entry.1.is_some() || after.is_none_or(|after| entry.0.as_str() > after);
+            if !is_behind || listed.last().is_some_and(|(last, _)| *last == entry.0) {
                 continue;
             }
             if listed.len() == limit {

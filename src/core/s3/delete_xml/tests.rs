@@ -9,6 +9,7 @@ fn mapping(prefix: &str) -> Mapping {
         client_prefix: KeyPrefix::default(),
         backend_bucket: "corp-7".to_owned(),
         prefix: KeyPrefix::parse(prefix).unwrap(),
+        issuer: "a route".into(),
     }
 }
 

@@ -728,6 +728,7 @@ fn section_3_1_the_configuration_of_a_bucket_needs_all_of_it() {
         client_prefix: crate::s3::KeyPrefix::parse(client_prefix).unwrap(),
         backend_bucket: backend_bucket.to_owned(),
         prefix: crate::s3::KeyPrefix::parse(prefix).unwrap(),
+        issuer: "a route".into(),
     };
     let (same, renamed) = (mapping("bkt", "", ""), mapping("other", "", ""));
     let shared = [mapping("bkt", "", "p/"), mapping("bkt", "p/", ""), mapping("bkt", "p/", "p/")];

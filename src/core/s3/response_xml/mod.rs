@@ -1,12 +1,13 @@
 //! Backend response bodies, rewritten while they stream: backend names out, client names in (3.2, RN-1 ... RN-5).
 //!
-//! `rules` says which elements name something, `rewriter` replaces them, `error_body` and `error_codes` say what a
+//! `rules` says which elements name something, `rewriter` replaces them, `wrapping` the ids and tokens among them, `error_body` and `error_codes` say what a
 //! client learns of a backend's error.
 
 mod error_body;
 mod error_codes;
 mod rewriter;
 mod rules;
+mod wrapping;
 
 use std::sync::Arc;
 

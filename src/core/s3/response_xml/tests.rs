@@ -14,6 +14,7 @@ fn names(prefix: &str, query: &str) -> ResponseNames {
         client_prefix: KeyPrefix::default(),
         backend_bucket: BACKEND.to_owned(),
         prefix: KeyPrefix::parse(prefix).unwrap(),
+        issuer: "a route".into(),
     };
     ResponseNames {
         mapping: Arc::new(mapping),

@@ -48,6 +48,8 @@ pub(super) fn resolve<'a>(
             client_prefix: route.matches.prefix.clone(),
             backend_bucket: backend.bucket.clone(),
             prefix: backend.prefix.clone(),
+            // no name has a line break in it
+            issuer: format!("{name}\n{}\n{}", backend.name, backend.endpoint).into(),
         };
         let served = Arc::new(ServedBackend {
             name: backend.name.as_str().into(),
@@ -64,7 +66,8 @@ pub(super) fn resolve<'a>(
         usable.push(served);
     }
     let (reads, retries) = (route.traffic.reads, route.traffic.retries);
-    (!usable.is_empty()).then_some(Backends { usable, writes, reads, retries })
+    let complete = usable.len() == route.backends.len();
+    (!usable.is_empty()).then_some(Backends { usable, complete, writes, reads, retries })
 }
 
 /// What the owner of a served route should know about its backends.

@@ -9,6 +9,7 @@ fn backend(place: u8, priority: u8, weight: u16) -> Arc<ServedBackend> {
         client_prefix: KeyPrefix::default(),
         backend_bucket: "data".into(),
         prefix: KeyPrefix::default(),
+        issuer: "a route".into(),
     };
     let upstream = Upstream {
         source: ObjectName::new("default", "keys"),
