@@ -10,26 +10,29 @@
 )]
 
 use osp_test_support::documents::{Route, client};
-use osp_test_support::{ALICE, BOB, Fault, Key, Payload, Request, Response, Rule, STRANGER, Signer, World};
+use osp_test_support::{BOB, Fault, Key, Payload, Request, Response, Rule, STRANGER, Signer, World};
 
+/// Has everything in `team-a-*`. Not Alice: the test support asks as her whether all is well.
+const DORA: Key = Key { id: "OSPTESTDORA000000001", secret: "canary-dora-secret-5b90c7f3" };
 /// Has grants on data, and none on buckets.
 const CAROL: Key = Key { id: "OSPTESTCAROL00000001", secret: "canary-carol-secret-0d4c1b7e" };
 const ALL: &str = "Read, List, Write, Delete, ManageBuckets, Admin";
 const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 
-/// `team-*` is `hidden-*-at-backend` at the backend; Alice has `team-a-*`, Bob `team-b-*`, Carol may write in all of them;
+/// `team-*` is `hidden-*-at-backend` at the backend; Dora has `team-a-*`, Bob `team-b-*`, Carol may write in all of them;
 /// `team-a-own` is a bucket of a route of its own.
 fn world() -> World {
     let world = World::start(env!("CARGO_BIN_EXE_osp"));
     let endpoint = world.backend.endpoint();
     let documents = [
         client("carol", CAROL),
+        client("dora", DORA),
         Route::new("team-*", &endpoint, "hidden-{bucket}-at-backend")
-            .allow_buckets("alice", ALL, &["team-a-*"])
+            .allow_buckets("dora", ALL, &["team-a-*"])
             .allow_buckets("bob", "Read, List, Write, Delete, ManageBuckets", &["team-b-*"])
             .allow("carol", "Read, Write", &[])
             .yaml(),
-        Route::new("team-a-own", &endpoint, "own-at-backend").allow("alice", "Read, List, Write, Delete", &[]).yaml(),
+        Route::new("team-a-own", &endpoint, "own-at-backend").allow("dora", "Read, List, Write, Delete", &[]).yaml(),
     ];
     let _ = world.apply("patterns.yaml", &documents.join("---\n"));
     world
@@ -69,21 +72,21 @@ fn backend_bucket(name: &str) -> String {
 fn k_2_4_objects_of_a_bucket_that_nobody_listed_are_served_under_the_templates_name() {
     let world = world();
     world.backend.create_bucket(&backend_bucket("team-a-1"));
-    let (_, seen) = world.forwarded(&signed(&world, ALICE, "PUT", "/team-a-1/k", "", "content"));
+    let (_, seen) = world.forwarded(&signed(&world, DORA, "PUT", "/team-a-1/k", "", "content"));
     assert_eq!(seen.line(), "PUT /hidden-team-a-1-at-backend/k");
-    let (got, _) = world.forwarded(&signed(&world, ALICE, "GET", "/team-a-1/k", "", ""));
+    let (got, _) = world.forwarded(&signed(&world, DORA, "GET", "/team-a-1/k", "", ""));
     assert_eq!(got.text(), "content");
-    let (listed, seen) = world.forwarded(&signed(&world, ALICE, "GET", "/team-a-1", "list-type=2", ""));
+    let (listed, seen) = world.forwarded(&signed(&world, DORA, "GET", "/team-a-1", "list-type=2", ""));
     assert_eq!(seen.line(), "GET /hidden-team-a-1-at-backend?list-type=2");
     assert_eq!(listed.element("Name").as_deref(), Some("team-a-1"));
     assert_no_backend(&listed);
-    let (_, seen) = world.forwarded(&signed(&world, ALICE, "HEAD", "/team-a-1", "", ""));
+    let (_, seen) = world.forwarded(&signed(&world, DORA, "HEAD", "/team-a-1", "", ""));
     assert_eq!(seen.line(), "HEAD /hidden-team-a-1-at-backend");
     // configuration, too: nobody else is about this bucket
-    let (_, seen) = world.forwarded(&signed(&world, ALICE, "GET", "/team-a-1", "versioning", ""));
+    let (_, seen) = world.forwarded(&signed(&world, DORA, "GET", "/team-a-1", "versioning", ""));
     assert_eq!(seen.line(), "GET /hidden-team-a-1-at-backend?versioning=");
     let delete = "<Delete><Object><Key>k</Key></Object></Delete>";
-    let (answer, seen) = world.forwarded(&signed(&world, ALICE, "POST", "/team-a-1", "delete", delete));
+    let (answer, seen) = world.forwarded(&signed(&world, DORA, "POST", "/team-a-1", "delete", delete));
     assert_eq!(
         (answer.element("Key").as_deref(), seen.line().as_str()),
         (Some("k"), "POST /hidden-team-a-1-at-backend?delete=")
@@ -92,14 +95,14 @@ fn k_2_4_objects_of_a_bucket_that_nobody_listed_are_served_under_the_templates_n
     world.backend.create_bucket(&backend_bucket("team-a-2"));
     world.backend.seed(&backend_bucket("team-a-1"), "k", b"content");
     let copy = world.request("PUT", "/team-a-2/k").header("x-amz-copy-source", "/team-a-1/k");
-    let (_, seen) = world.forwarded(&Signer::new(ALICE).sign(copy, Payload::Sha256));
+    let (_, seen) = world.forwarded(&Signer::new(DORA).sign(copy, Payload::Sha256));
     assert_eq!(seen.head.header("x-amz-copy-source"), Some("hidden-team-a-1-at-backend/k"));
     // a bucket that the backend does not have
-    let answer = world.send(&signed(&world, ALICE, "GET", "/team-a-none/k", "", ""));
+    let answer = world.send(&signed(&world, DORA, "GET", "/team-a-none/k", "", ""));
     assert_eq!((answer.status, answer.code().as_deref()), (404, Some("NoSuchBucket")));
     assert_no_backend(&answer);
     let label = world.gateway.metrics().sum("osp_requests_total", &["bucket=\"team-*\""]);
-    assert!(label >= 9.0, "requests are counted under the pattern: {label}");
+    assert!(label >= 8.0, "requests are counted under the pattern: {label}");
     assert_eq!(world.gateway.metrics().sum("osp_requests_total", &["bucket=\"team-a-1\""]), 0.0);
 }
 
@@ -109,7 +112,7 @@ fn k_2_4_access_buckets_keeps_clients_apart_before_the_backend_is_asked() {
     for name in ["team-a-1", "team-b-1"] {
         world.backend.create_bucket(&backend_bucket(name));
     }
-    for (key, bucket) in [(ALICE, "team-b-1"), (BOB, "team-a-1"), (STRANGER, "team-a-1")] {
+    for (key, bucket) in [(DORA, "team-b-1"), (BOB, "team-a-1"), (STRANGER, "team-a-1")] {
         let code = if key.id == STRANGER.id { "InvalidAccessKeyId" } else { "AccessDenied" };
         for (method, path, query) in [
             ("PUT", format!("/{bucket}/k"), ""),
@@ -123,10 +126,10 @@ fn k_2_4_access_buckets_keeps_clients_apart_before_the_backend_is_asked() {
     }
     // a copy needs both
     let copy = world.request("PUT", "/team-a-1/k").header("x-amz-copy-source", "/team-b-1/k");
-    world.denied_by_head(&Signer::new(ALICE).sign(copy, Payload::Sha256), 403, "AccessDenied");
+    world.denied_by_head(&Signer::new(DORA).sign(copy, Payload::Sha256), 403, "AccessDenied");
     // outside the pattern nothing has changed
     for path in ["/tea/k", "/other/k"] {
-        world.denied_by_head(&signed(&world, ALICE, "GET", path, "", ""), 404, "NoSuchBucket");
+        world.denied_by_head(&signed(&world, DORA, "GET", path, "", ""), 404, "NoSuchBucket");
     }
 }
 
@@ -139,7 +142,7 @@ fn k_2_4_buckets_are_made_where_the_route_says() {
         )
     };
     for (name, body) in [("team-a-1", String::new()), ("team-a-2", configuration("us-east-1"))] {
-        let (made, seen) = world.forwarded(&signed(&world, ALICE, "PUT", &format!("/{name}"), "", &body));
+        let (made, seen) = world.forwarded(&signed(&world, DORA, "PUT", &format!("/{name}"), "", &body));
         assert_eq!((made.status, made.header("location")), (200, Some(format!("/{name}").as_str())));
         assert_eq!(seen.line(), format!("PUT /hidden-{name}-at-backend"));
         assert_eq!(String::from_utf8(seen.wire_body).unwrap().matches("eu-test-1").count(), 1, "the backend's region");
@@ -147,7 +150,7 @@ fn k_2_4_buckets_are_made_where_the_route_says() {
     }
     let taken = osp_test_support::Answer::error(409, "BucketAlreadyOwnedByYou", "it is hidden-owner's");
     world.backend.misbehave(Rule::new("team-a-1", Fault::Instead(taken)));
-    let again = world.send(&signed(&world, ALICE, "PUT", "/team-a-1", "", ""));
+    let again = world.send(&signed(&world, DORA, "PUT", "/team-a-1", "", ""));
     assert_eq!((again.status, again.code().as_deref()), (409, Some("BucketAlreadyOwnedByYou")));
     assert_no_backend(&again);
     // elsewhere is not for the client to say
@@ -156,7 +159,7 @@ fn k_2_4_buckets_are_made_where_the_route_says() {
         ("<CreateBucketConfiguration>".to_owned(), "MalformedXML", 400),
         ("<CreateBucketConfiguration><Tags/></CreateBucketConfiguration>".to_owned(), "NotImplemented", 501),
     ] {
-        world.denied_by_body(&signed(&world, ALICE, "PUT", "/team-a-3", "", &body), status, code);
+        world.denied_by_body(&signed(&world, DORA, "PUT", "/team-a-3", "", &body), status, code);
     }
     // headers that change rights need Admin, which Bob does not have
     for header in ["x-amz-acl", "x-amz-bucket-object-lock-enabled", "x-amz-object-ownership", "x-amz-grant-read"] {
@@ -165,7 +168,7 @@ fn k_2_4_buckets_are_made_where_the_route_says() {
             Signer::new(key).sign(world.request("PUT", path).header(header, value), Payload::Sha256)
         };
         world.denied_by_head(&ask(BOB, "/team-b-9"), 403, "AccessDenied");
-        let (_, seen) = world.forwarded(&ask(ALICE, &format!("/team-a-{}", header.len())));
+        let (_, seen) = world.forwarded(&ask(DORA, &format!("/team-a-{}", header.len())));
         assert_eq!(seen.head.header(header), Some(value));
     }
 }
@@ -176,9 +179,9 @@ fn k_2_4_only_whoever_manages_buckets_makes_and_deletes_them_and_only_of_pattern
     world.backend.create_bucket(&backend_bucket("team-a-1"));
     for (key, path) in [
         (CAROL, "/team-a-1"),
-        (ALICE, "/team-a-own"),
-        (ALICE, "/alpha"),
-        (ALICE, "/nobody-has-this"),
+        (DORA, "/team-a-own"),
+        (DORA, "/alpha"),
+        (DORA, "/nobody-has-this"),
         (BOB, "/nobody-has-this"),
     ] {
         for method in ["PUT", "DELETE"] {
@@ -186,15 +189,15 @@ fn k_2_4_only_whoever_manages_buckets_makes_and_deletes_them_and_only_of_pattern
         }
     }
     world.backend.seed(&backend_bucket("team-a-1"), "k", b"x");
-    let full = world.send(&signed(&world, ALICE, "DELETE", "/team-a-1", "", ""));
+    let full = world.send(&signed(&world, DORA, "DELETE", "/team-a-1", "", ""));
     assert_eq!((full.status, full.code().as_deref()), (409, Some("BucketNotEmpty")));
     assert_no_backend(&full);
     world.backend.remove(&backend_bucket("team-a-1"), "k");
-    let (gone, seen) = world.forwarded(&signed(&world, ALICE, "DELETE", "/team-a-1", "", ""));
+    let (gone, seen) = world.forwarded(&signed(&world, DORA, "DELETE", "/team-a-1", "", ""));
     assert_eq!((gone.status, seen.line().as_str()), (204, "DELETE /hidden-team-a-1-at-backend"));
     // what a backend might take for the bucket itself
     for query in ["nonsense", "website", "versionId=1"] {
-        let answer = world.refused_by_head(&signed(&world, ALICE, "DELETE", "/team-a-1", query, ""), &[400, 501]);
+        let answer = world.refused_by_head(&signed(&world, DORA, "DELETE", "/team-a-1", query, ""), &[400, 501]);
         assert!(answer.status >= 400);
     }
 }
@@ -210,15 +213,15 @@ fn k_2_4_lists_are_merged_and_show_what_grants_allow() {
         world.backend.create_bucket(foreign);
     }
     let of = |key: Key, query: &str| names(&list(&world, key, query));
-    assert_eq!(of(ALICE, ""), ["alpha", "beta", "mapped", "team-a-1", "team-a-2", "team-a-own"]);
+    assert_eq!(of(DORA, ""), ["team-a-1", "team-a-2", "team-a-own"]);
     assert_eq!(of(BOB, ""), ["alpha", "beta", "team-b-1"]);
     assert_eq!(of(CAROL, ""), ["team-a-1", "team-a-2", "team-b-1", "team-c-1"], "the exact route shadows team-a-own");
-    assert_eq!(of(ALICE, "prefix=team-a"), ["team-a-1", "team-a-2", "team-a-own"]);
-    let first = list(&world, ALICE, "max-buckets=4");
-    assert_eq!(names(&first), ["alpha", "beta", "mapped", "team-a-1"]);
+    assert_eq!(of(DORA, "prefix=team-a"), ["team-a-1", "team-a-2", "team-a-own"]);
+    let first = list(&world, DORA, "max-buckets=2");
+    assert_eq!(names(&first), ["team-a-1", "team-a-2"]);
     let token = first.element("ContinuationToken").unwrap();
-    assert_eq!(of(ALICE, &format!("max-buckets=4&continuation-token={token}")), ["team-a-2", "team-a-own"]);
-    let dated = list(&world, ALICE, "prefix=team-a-1").text();
+    assert_eq!(of(DORA, &format!("max-buckets=2&continuation-token={token}")), ["team-a-own"]);
+    let dated = list(&world, DORA, "prefix=team-a-1").text();
     assert!(dated.contains("<CreationDate>2020-02-02T02:02:02.000Z</CreationDate>"), "{dated}");
 }
 
@@ -234,15 +237,15 @@ fn k_2_4_a_list_is_complete_or_there_is_none() {
     let refused = |status: u16| Fault::Instead(osp_test_support::Answer::error(status, "AccessDenied", "hidden-"));
     for fault in [refused(500), refused(403), Fault::CloseUnanswered, Fault::Truncate(40)] {
         world.backend.misbehave(Rule::new("/", fault).method("GET"));
-        denied(ALICE);
+        denied(DORA);
         world.backend.forget();
-        assert_eq!(list(&world, ALICE, "").status, 200);
+        assert_eq!(list(&world, DORA, "").status, 200);
     }
     // a route of a pattern that is broken, as well; who has no entry on it is not concerned
     let broken = Route::new("team-z*", &world.backend.endpoint(), "{bucket}")
         .backend_field("credentialRef: {name: absent}")
-        .allow("alice", "Read", &[]);
+        .allow("dora", "Read", &[]);
     let _ = world.apply("broken.yaml", &broken.yaml());
-    denied(ALICE);
+    denied(DORA);
     assert_eq!(list(&world, BOB, "").status, 200);
 }

