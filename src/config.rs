@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
-use osp_core::model::{DEFAULT_CLASS, HostPort, HostRule, ProcessProxies, ProcessRules};
+use osp_core::model::{DEFAULT_CLASS, HostPort, HostRule, PatternRule, ProcessProxies, ProcessRules};
 use serde_json::json;
 
 pub use self::kubernetes::{Documents, Kubernetes, Mode};
@@ -73,6 +73,8 @@ pub struct Config {
     pub base_hosts: Vec<String>,
     /// `tenancy.hosts`: which namespaces may claim which base host.
     pub host_rules: Vec<HostRule>,
+    /// `tenancy.bucketPatterns`: which namespaces may make routes of patterns; `None` = all of them.
+    pub pattern_rules: Option<Vec<PatternRule>>,
     /// Where backends may be; empty = everywhere that is not forbidden anyway.
     pub allowed_endpoints: Vec<HostPort>,
     /// `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` of the environment; no settings of the file, because they may hold a
@@ -150,6 +152,7 @@ impl Config {
         let base_hosts = settings.list("baseHosts", value::host_name);
         let class = settings
             .flag_or_parsed(("class", "--class"), typed.class.as_deref(), value::label, || DEFAULT_CLASS.to_owned());
+        let tenancy = settings.structured("tenancy", |value, problems| tenancy::read(value, &base_hosts, problems));
         let mut config = Self {
             documents: Documents::read(&mut settings, typed, &class),
             class,
@@ -162,7 +165,8 @@ impl Config {
                 Some(DEFAULT_ADMIN),
             ),
             region: settings.parsed("region", value::region, || DEFAULT_REGION.to_owned()),
-            host_rules: settings.structured("tenancy", |value, problems| tenancy::hosts(value, &base_hosts, problems)),
+            host_rules: tenancy.hosts,
+            pattern_rules: tenancy.patterns,
             base_hosts,
             allowed_endpoints: settings.list("allowedEndpoints", value::endpoint),
             proxies: ProcessProxies::default(),
@@ -176,6 +180,10 @@ impl Config {
             server_name: settings.parsed("serverName", value::server_name, || DEFAULT_SERVER_NAME.to_owned()),
             max_attempts: settings.count("maxAttempts", LARGEST_MAX_ATTEMPTS, || DEFAULT_MAX_ATTEMPTS),
         };
+        if matches!(config.documents, Documents::Kubernetes(_)) {
+            // a pattern takes names from everybody: nobody makes one until the operator says who
+            config.pattern_rules.get_or_insert_default();
+        }
         let errors = settings.finish();
         if !errors.is_empty() {
             return Err(errors);
@@ -195,6 +203,7 @@ impl Config {
             class: self.class.clone(),
             base_hosts: self.base_hosts.clone(),
             hosts: self.host_rules.clone(),
+            patterns: self.pattern_rules.clone(),
             allowed_endpoints: self.allowed_endpoints.clone(),
             proxies: self.proxies.clone(),
         }
@@ -214,10 +223,16 @@ impl Config {
             "adminListen": listen(self.admin),
             "region": self.region,
             "baseHosts": self.base_hosts,
-            "tenancy": {"hosts": self.host_rules.iter().map(|rule| json!({
-                "host": rule.host,
-                "namespaceSelector": {"matchLabels": rule.namespaces.match_labels},
-            })).collect::<Vec<_>>()},
+            "tenancy": {
+                "hosts": self.host_rules.iter().map(|rule| json!({
+                    "host": rule.host,
+                    "namespaceSelector": {"matchLabels": rule.namespaces.match_labels},
+                })).collect::<Vec<_>>(),
+                "bucketPatterns": self.pattern_rules.as_ref().map(|rules| rules.iter().map(|rule| json!({
+                    "pattern": rule.pattern.as_str(),
+                    "namespaceSelector": {"matchLabels": rule.namespaces.match_labels},
+                })).collect::<Vec<_>>()),
+            },
             "allowedEndpoints": self.allowed_endpoints.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "trustedProxies": self.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "threads": self.threads,

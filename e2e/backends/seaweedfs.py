@@ -58,8 +58,9 @@ class SeaweedFS(Backend):
         data.mkdir()
         command = [weed, "-v=0", "server", "-s3", "-ip=127.0.0.1", f"-dir={data}", f"-s3.config={identities}",
                    f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}", f"-s3.port={self.port}",
-                   "-s3.port.iceberg=0", "-s3.port.lance=0", "-volume.max=200",
+                   "-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.allowDeleteBucketNotEmpty=false", "-volume.max=500",
                    "-master.volumeSizeLimitMB=128"]  # fmt: skip
-        child = Child("weed", command, self.folder)
+        # Every bucket is a collection with volumes of its own, seven at a time unless told otherwise.
+        child = Child("weed", command, self.folder, env={"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"})
         self.children.append(child)
         child.wait_ready(lambda: all(listens(port) for port in (master, volume, filer, self.port)))

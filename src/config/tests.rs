@@ -74,15 +74,24 @@ fn what_clients_may_take_can_be_shortened_and_not_lengthened() {
 fn the_rules_for_documents_are_read() {
     let config = resolve(
         "class: blue\nbaseHosts: [S3.Example.com]\nallowedEndpoints: ['minio.svc:9000', '[::1]:80']\n\
-         tenancy: {hosts: [{host: s3.example.com, namespaceSelector: {matchLabels: {tenant: a}}}]}\n",
+         tenancy: {hosts: [{host: s3.example.com, namespaceSelector: {matchLabels: {tenant: a}}}], \
+         bucketPatterns: [{pattern: 'team-*', namespaceSelector: {matchLabels: {tenant: b}}}]}\n",
     )
     .unwrap();
     let rules = config.process_rules();
     assert_eq!((rules.class.as_str(), rules.base_hosts.as_slice()), ("blue", &["s3.example.com".to_owned()][..]));
     assert_eq!(rules.hosts[0].host, "s3.example.com");
     assert_eq!(rules.hosts[0].namespaces.match_labels["tenant"], "a");
+    let patterns = rules.patterns.unwrap();
+    assert_eq!((patterns[0].pattern.as_str(), patterns.len()), ("team-*", 1));
+    assert_eq!(patterns[0].namespaces.match_labels["tenant"], "b");
+    assert_eq!(config.effective()["tenancy"]["bucketPatterns"][0]["pattern"], "team-*");
     assert_eq!(config.effective()["allowedEndpoints"], serde_json::json!(["minio.svc:9000", "[::1]:80"]));
     assert_eq!(resolve("").unwrap().process_rules(), ProcessRules::default());
+    // k_2_4: in a cluster nobody makes a pattern unless the operator says so
+    let in_cluster = Serve { config_dir: None, kubernetes: true, ..typed() };
+    let config = Config::resolve(&in_cluster, file("watchMode: Cluster")).unwrap();
+    assert_eq!(config.process_rules().patterns, Some(Vec::new()));
     let typed = Serve { class: Some("green".to_owned()), ..typed() };
     assert_eq!(Config::resolve(&typed, file("class: blue")).unwrap().class, "green");
 }
@@ -101,6 +110,14 @@ fn law_2_mistakes_in_the_rules_for_documents_are_errors() {
         (
             "{baseHosts: [a.b], tenancy: {hosts: [{host: a.b, namespaceSelector: {matchLabels: {}}}]}}",
             "osp.yaml: tenancy.hosts[0].namespaceSelector.matchLabels",
+        ),
+        (
+            "tenancy: {bucketPatterns: [{pattern: team, namespaceSelector: {matchLabels: {a: b}}}]}",
+            "osp.yaml: tenancy.bucketPatterns[0].pattern",
+        ),
+        (
+            "tenancy: {bucketPatterns: [{pattern: 'team-*', namespaceSelector: {matchLabels: {}}}]}",
+            "osp.yaml: tenancy.bucketPatterns[0].namespaceSelector.matchLabels",
         ),
     ] {
         assert_eq!(places(resolve(text)), [place], "{text}");

@@ -143,6 +143,9 @@ pub enum Denial {
     /// The request contradicts itself.
     #[error("{0}")]
     InvalidRequest(String),
+    /// A new bucket is wanted elsewhere than its route makes it.
+    #[error("The specified location-constraint is not valid")]
+    InvalidLocationConstraint,
     /// A preflight for a bucket without CORS rules.
     #[error("CORSResponse: CORS is not enabled for this bucket.")]
     CorsRefused,
@@ -222,6 +225,9 @@ pub enum Denial {
     /// The backend refused OSP's own credentials, region or address (trap 11).
     #[error("The storage backend refused the gateway.")]
     UpstreamRefused,
+    /// Not every backend told which buckets it has, and a list without some of them would look like one.
+    #[error("The buckets cannot be listed at the moment.")]
+    BucketsUnknown,
     /// The backend broke HTTP or S3: reset, wrong length, success before the body was proved, garbage XML.
     #[error("The storage backend answered in a way that cannot be passed on.")]
     UpstreamMisbehaved,
@@ -303,6 +309,7 @@ impl Denial {
             Self::MethodNotAllowed => row(405, "MethodNotAllowed", Client, "method_not_allowed"),
             Self::InvalidArgument(_) => row(400, "InvalidArgument", Client, "invalid_argument"),
             Self::InvalidRequest(_) => row(400, "InvalidRequest", Client, "invalid_request"),
+            Self::InvalidLocationConstraint => row(400, "InvalidLocationConstraint", Client, "location_constraint"),
             Self::InsecureChannel => row(400, "InvalidRequest", Client, "insecure_channel"),
             Self::CorsRefused => row(403, "AccessForbidden", Client, "cors"),
             Self::MissingContentLength => row(411, "MissingContentLength", Client, "missing_length"),
@@ -325,6 +332,7 @@ impl Denial {
             Self::UpstreamUnreachable => row(503, "ServiceUnavailable", Upstream, "upstream_unreachable"),
             Self::UpstreamTimeout => row(503, "ServiceUnavailable", Upstream, "upstream_timeout"),
             Self::UpstreamRefused => row(503, "ServiceUnavailable", Operator, "upstream_refused"),
+            Self::BucketsUnknown => row(503, "ServiceUnavailable", Upstream, "buckets_unknown"),
             Self::UpstreamMisbehaved => row(502, "InternalError", Upstream, "upstream_misbehaved"),
             Self::BackendError { status, code, .. } => row(*status, code, Upstream, "backend"),
             Self::Internal(_) => row(500, "InternalError", Gateway, "internal"),

@@ -147,7 +147,7 @@ impl Gateway {
         if may {
             let backend = Arc::clone(permit.backend());
             flight.attempts.tried.add(&backend);
-            self.observer.metrics.retried(flight.facts.bucket.as_ref());
+            self.observer.metrics.retried(flight.facts.label.as_ref());
         }
         may
     }
@@ -203,7 +203,7 @@ impl Gateway {
     /// The backend did not do its part.
     pub(crate) fn failed(&self, flight: &mut Flight, failure: Failure) {
         if let Ok(permit) = flight.permitted() {
-            self.observer.metrics.failed(flight.facts.bucket.as_ref(), &permit.backend().name, failure);
+            self.observer.metrics.failed(flight.facts.label.as_ref(), &permit.backend().name, failure);
         }
         self.learn(flight, Outcome::Failed);
     }
@@ -218,7 +218,7 @@ impl Gateway {
         match self.health.record(permit.upstream().pool_group, admission, outcome, now) {
             Some(Change::Ejected(length)) => {
                 tracing::warn!(%route, %backend, %endpoint, ?length, "a backend fails and is left out of reads");
-                self.observer.metrics.ejected(flight.facts.bucket.as_ref(), backend);
+                self.observer.metrics.ejected(flight.facts.label.as_ref(), backend);
             }
             Some(Change::Restored) => tracing::info!(%route, %backend, %endpoint, "a backend is back"),
             None => {}

@@ -1,4 +1,5 @@
-//! Requests that OSP itself makes, on a connector and a pool of their own, each under a permit: `DeleteObjects`.
+//! Requests that OSP itself makes, on a connector and a pool of their own, each under a permit: `DeleteObjects`,
+//! `CreateBucket`, and the lists of buckets of patterns.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,9 +7,10 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderName, HeaderValue, header};
 use osp_core::Denial;
-use osp_core::access::{DecidedBatch, PendingBatch, Permit};
+use osp_core::access::{DecidedBatch, PendingBatch, PendingBuckets, PendingCreation, Permit};
 use osp_core::payload::{Gate, content_md5};
-use osp_core::s3::DeleteOutcome;
+use osp_core::s3::{DeleteOutcome, ErrorBody, ErrorContext, ListedBucket, ToldBuckets};
+use osp_core::table::RouteTable;
 use pingora_core::connectors::http::Connector;
 use pingora_core::protocols::http::client::HttpSession;
 use pingora_core::upstreams::peer::{HttpPeer, Peer};
@@ -41,12 +43,100 @@ pub async fn delete_objects(
         let (status, answer) = send(gateway, &permit, body.into(), flight).await?;
         match status {
             200 => outcomes.extend(DeleteOutcome::parse_result(&answer, &permit.backend().mapping)?),
-            404 => return Err(Denial::NoSuchBucket(permit.route().bucket.to_string())),
+            404 => return Err(Denial::NoSuchBucket(client_bucket(&permit))),
             300..=499 => return Err(Denial::UpstreamRefused),
             _ => return Err(Denial::UpstreamMisbehaved),
         }
     }
     Ok(Answer::new(200, DeleteOutcome::render_result(&outcomes, quiet)))
+}
+
+/// Most pages of one backend's list of buckets: ten thousand buckets each at AWS, and a million is AWS's largest quota.
+const MAX_PAGES: usize = 100;
+
+/// Proves the document of a `CreateBucket`, and makes the bucket at the backend with a document of OSP's own.
+///
+/// # Errors
+/// Those of the gate and of [`PendingCreation::decide`]; `Upstream*` when the backend fails.
+pub async fn create_bucket(
+    gateway: &Gateway,
+    session: &mut Session,
+    flight: &mut Flight,
+    creation: PendingCreation,
+) -> Result<Answer, Denial> {
+    let body = proved_body(session, creation.gate(), flight).await?;
+    let (permit, body) = creation.decide(&body, &gateway.settings.region)?;
+    flight.facts.allowed = true;
+    let (status, answer) = send(gateway, &permit, body.into(), flight).await?;
+    match status {
+        200 => {
+            let location = Some(format!("/{}", client_bucket(&permit)));
+            Ok(Answer { location, ..Answer::new(200, Vec::new()) })
+        }
+        // what the client asked for is impossible: nothing of this is about OSP's credentials or region
+        400 | 405 | 409 | 501 | 503 => Ok(Answer::new(status, error_of(status, &answer, &permit, flight))),
+        300..=499 => Err(Denial::UpstreamRefused),
+        _ => Err(Denial::UpstreamMisbehaved),
+    }
+}
+
+/// A backend's error, in the client's names.
+fn error_of(status: u16, body: &[u8], permit: &Permit, flight: &mut Flight) -> Vec<u8> {
+    let mut error = ErrorBody::default();
+    error.push(body);
+    flight.facts.backend_code = error.backend_code();
+    let resource = flight.facts.resource();
+    error.finish(status, permit.operation(), ErrorContext { resource: &resource, request_id: &flight.id })
+}
+
+fn client_bucket(permit: &Permit) -> String {
+    permit.operation().bucket().map(ToString::to_string).unwrap_or_default()
+}
+
+/// Asks every backend for its buckets, and merges what they say.
+///
+/// # Errors
+/// [`Denial::BucketsUnknown`] as soon as one of them fails: a list is complete or it is none.
+pub async fn list_buckets(
+    gateway: &Gateway,
+    flight: &mut Flight,
+    mut pending: PendingBuckets,
+    table: &RouteTable,
+) -> Result<Vec<ListedBucket>, Denial> {
+    flight.facts.allowed = true;
+    let mut told = Vec::with_capacity(pending.count());
+    for index in 0..pending.count() {
+        told.push(pages(gateway, flight, &mut pending, index).await.map_err(|denial| {
+            tracing::warn!(request_id = %flight.id, reason = denial.row().reason, "a backend does not list its buckets");
+            Denial::BucketsUnknown
+        })?);
+    }
+    Ok(pending.merge(&told, table))
+}
+
+/// Every page of one backend's list.
+async fn pages(
+    gateway: &Gateway,
+    flight: &mut Flight,
+    pending: &mut PendingBuckets,
+    index: usize,
+) -> Result<Vec<ToldBuckets>, Denial> {
+    let mut pages: Vec<ToldBuckets> = Vec::new();
+    while pages.len() < MAX_PAGES {
+        let token = pages.last().and_then(|page| page.continuation_token.as_deref());
+        let permit = pending.permit(index, token).ok_or(Denial::Internal("a list was asked for that is not needed"))?;
+        let (status, body) = send(gateway, permit, Bytes::new(), flight).await?;
+        if status != 200 {
+            return Err(Denial::UpstreamRefused);
+        }
+        let page = ToldBuckets::parse(&body)?;
+        let is_last = page.continuation_token.is_none();
+        pages.push(page);
+        if is_last {
+            return Ok(pages);
+        }
+    }
+    Err(Denial::UpstreamMisbehaved)
 }
 
 /// Reads the client's whole body through a gate; the obligation has bounded its length.
@@ -108,6 +198,10 @@ async fn send(gateway: &Gateway, permit: &Permit, body: Bytes, flight: &mut Flig
 
 /// Backends differ in which proof of a delete body they demand: all of them accept `Content-MD5` (RS-7).
 fn head_of(gateway: &Gateway, permit: &Permit, body: &[u8]) -> Result<RequestHeader, Denial> {
+    if body.is_empty() {
+        // a GET, or a PUT whose document says nothing
+        return sign::regenerate(permit, sign::Body::empty(permit), &gateway.keys, gateway.observer.clock.now());
+    }
     let digest =
         HeaderValue::from_str(&content_md5(body)).map_err(|_| Denial::Internal("an MD5 is no header value"))?;
     let headers = vec![
@@ -129,7 +223,9 @@ async fn converse(
     connection.set_write_timeout(peer.options.write_timeout);
     let exchanged = async {
         connection.write_request_header(Box::new(head)).await?;
-        connection.write_request_body(body, true).await?;
+        if !body.is_empty() {
+            connection.write_request_body(body, true).await?;
+        }
         connection.finish_request_body().await?;
         loop {
             connection.read_response_header().await?;

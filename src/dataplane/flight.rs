@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use osp_core::access::{Permit, Principal};
 use osp_core::payload::Gate;
-use osp_core::s3::{BucketName, ErrorBody, Framing, ObjectKey, RawHead, ResponseXml};
+use osp_core::s3::{BucketMatch, BucketName, ErrorBody, Framing, ObjectKey, RawHead, ResponseXml};
 use osp_core::{Blame, Denial};
 
 use crate::attempt::Attempts;
@@ -49,8 +49,8 @@ pub struct Facts {
     pub key: Option<ObjectKey>,
     /// Bucket and key have been parsed (both may be absent).
     pub named: bool,
-    /// True when a route serves that bucket: only then may it become a metric label.
-    pub routed: bool,
+    /// What routes call it, a bucket or a pattern: the label of metrics. `None` = no route is about it.
+    pub label: Option<BucketMatch>,
     /// The URL was presigned.
     pub presigned: bool,
     /// The policy said yes.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::Method;
-use osp_core::access::{Decision, OwnAnswer, PendingBatch, Permit};
+use osp_core::access::{Decision, OwnAnswer, PendingBatch, PendingCreation, Permit};
 use osp_core::s3::{self, Addressing, BucketName, Framing, ListBucketsPage, RawHead, Target};
 use osp_core::table::{Outcome, Reader, RouteTable};
 use osp_core::{Denial, Timestamp};
@@ -58,6 +58,7 @@ pub struct Gateway {
 enum Admitted {
     Forward(Permit),
     Batch(PendingBatch),
+    Create(PendingCreation),
     Answer(Answer),
 }
 
@@ -107,7 +108,7 @@ impl Gateway {
         let (verified, target) = authenticate::verify(&head, target, &table, now, &mut flight.facts)?;
         let asked = authorize::Asked { head: &head, target: &target, content_length, secure: is_tls(session) };
         let decision = authorize::decide(verified, asked, &table, &mut flight.facts)?;
-        if !matches!(decision, Decision::Answer(_)) && listener::expects_continue(&head) {
+        if !matches!(decision, Decision::Answer(_) | Decision::Buckets(_)) && listener::expects_continue(&head) {
             // boxed like everything else that few requests need: pingora moves this future by value
             Box::pin(invite_body(session)).await?;
         }
@@ -115,6 +116,11 @@ impl Gateway {
         match decision {
             Decision::Forward(permit) => Ok(Admitted::Forward(permit)),
             Decision::Batch(batch) => Ok(Admitted::Batch(batch)),
+            Decision::Create(creation) => Ok(Admitted::Create(creation)),
+            Decision::Buckets(pending) => {
+                let buckets = Box::pin(exchange::list_buckets(self, flight, pending, &table)).await?;
+                Ok(Admitted::Answer(self.own_answer(OwnAnswer::Buckets(buckets), &target, flight)?))
+            }
             Decision::Answer(own) => Ok(Admitted::Answer(self.own_answer(own, &target, flight)?)),
         }
     }
@@ -161,6 +167,13 @@ impl Gateway {
         }
     }
 
+    async fn create(&self, session: &mut Session, flight: &mut Flight, creation: PendingCreation) -> Result<bool> {
+        match exchange::create_bucket(self, session, flight, creation).await {
+            Ok(answer) => respond::answer(session, flight, answer, &self.observer).await,
+            Err(denial) => respond::deny(session, flight, denial, &self.observer).await,
+        }
+    }
+
     fn is_draining(&self) -> bool {
         *self.draining.borrow()
     }
@@ -200,6 +213,7 @@ impl ProxyHttp for Proxy {
         match gateway.admit(session, flight).await {
             Ok(Admitted::Forward(permit)) => gateway.forward(session, flight, permit).await,
             Ok(Admitted::Batch(batch)) => Box::pin(gateway.delete(session, flight, batch)).await,
+            Ok(Admitted::Create(creation)) => Box::pin(gateway.create(session, flight, creation)).await,
             Ok(Admitted::Answer(answer)) => Box::pin(respond::answer(session, flight, answer, &gateway.observer)).await,
             Err(denial) => Box::pin(respond::deny(session, flight, denial, &gateway.observer)).await,
         }
@@ -355,7 +369,7 @@ pub(crate) fn stop(flight: &mut Flight, denial: Denial) -> Box<Error> {
 /// Remembers what was named, for the log and the error body.
 fn name(flight: &mut Flight, target: &Target, table: &RouteTable) {
     let facts = &mut flight.facts;
-    facts.routed = target.bucket.as_ref().is_some_and(|bucket| table.knows(bucket));
+    facts.label = target.bucket.as_ref().and_then(|bucket| table.label(bucket));
     facts.bucket.clone_from(&target.bucket);
     facts.key.clone_from(&target.key);
     facts.virtual_host = target.addressing == Addressing::VirtualHost;

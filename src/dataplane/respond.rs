@@ -24,13 +24,15 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// `x-amz-bucket-region`, of `HeadBucket`.
     pub bucket_region: Option<String>,
+    /// `Location`, of `CreateBucket`: a path.
+    pub location: Option<String>,
 }
 
 impl Answer {
     /// Status and body.
     #[must_use]
     pub const fn new(status: u16, body: Vec<u8>) -> Self {
-        Self { status, body, bucket_region: None }
+        Self { status, body, bucket_region: None, location: None }
     }
 }
 
@@ -130,6 +132,9 @@ async fn write(
     head.insert_header(header::DATE, observer.clock.now().imf_fixdate())?;
     if let Some(region) = &answer.bucket_region {
         head.insert_header(HeaderName::from_static("x-amz-bucket-region"), region.as_str())?;
+    }
+    if let Some(location) = &answer.location {
+        head.insert_header(header::LOCATION, location.as_str())?;
     }
     if answer.status == 503 {
         head.insert_header(header::RETRY_AFTER, RETRY_AFTER)?;

@@ -10,6 +10,8 @@ pub enum Level {
     Object,
     /// An object that every principal with a grant on a prefix may write: the target of a copy.
     OwnObject,
+    /// A bucket of a pattern.
+    Made,
 }
 
 /// What the request carries.
@@ -43,6 +45,8 @@ pub enum Need {
     Copy,
     /// Delete, key by key.
     EachKey,
+    /// ManageBuckets on all of the bucket.
+    ManageBuckets,
     /// Admin on all of the bucket, or on the key.
     Admin,
     /// This permission and Admin on the key.
@@ -110,7 +114,7 @@ const SOURCE: &str = "x-amz-copy-source";
 /// The operations that somebody may do.
 #[rustfmt::skip]
 fn served() -> Vec<Operation> {
-    use Level::{Bucket, Object, OwnObject, Service};
+    use Level::{Bucket, Made, Object, OwnObject, Service};
     use Permission::{Delete, List, Read, Write};
     let row = Operation::new;
     vec![
@@ -140,6 +144,8 @@ fn served() -> Vec<Operation> {
         row("UploadPartCopy", "PUT", OwnObject, "partNumber=2&uploadId={upload}", Need::Copy).header(SOURCE, "vault/{key}"),
         row("CompleteMultipartUpload", "POST", Object, "uploadId={upload}", Need::Object(Write)).body(Body::Parts),
         row("AbortMultipartUpload", "DELETE", Object, "uploadId={upload}", Need::Object(Write)),
+        row("CreateBucket (pattern)", "PUT", Made, "", Need::ManageBuckets),
+        row("DeleteBucket (pattern)", "DELETE", Made, "", Need::ManageBuckets),
         row("ListParts", "GET", Object, "max-parts=5&uploadId={upload}", Need::Object(Write)),
     ]
 }

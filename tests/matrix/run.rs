@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::client::Client;
 use crate::forms::{Auth, Front, OWN_KEY, Site, draft, signed};
-use crate::model::{BACKEND_BUCKET, BUCKET, Code, Principal, Verdict, secrets};
+use crate::model::{BACKEND_BUCKET, BUCKET, Code, MADE_BACKEND_BUCKET, Principal, Verdict, secrets};
 use crate::operations::{Body, Level, Operation};
 use crate::report::{Place, Report};
 
@@ -142,6 +142,7 @@ impl Runner {
         for key in [Site::Inside.key(), Site::Outside.key()] {
             self.world.backend.seed(BACKEND_BUCKET, &key, b"content");
         }
+        self.world.backend.create_bucket(MADE_BACKEND_BUCKET);
     }
 
     fn run_passing(&mut self, cases: &[Case]) {
@@ -158,7 +159,20 @@ impl Runner {
                 Err(why) => self.mismatch(&case.place, format!("no answer: {why}")),
             }
         }
-        let seen = self.world.backend.settled();
+        // whoever has grants on a pattern is shown what its backend lists: as many pages as there are, and no other request
+        let (lists, seen): (Vec<Seen>, Vec<Seen>) = self
+            .world
+            .backend
+            .settled()
+            .into_iter()
+            .partition(|seen| seen.head.method == "GET" && seen.head.path() == "/");
+        let asks = |case: &&Case| case.place.operation == "ListBuckets" && case.place.principal.has_pattern();
+        let asked = cases.iter().filter(asks).count();
+        let wrong = lists.len() < asked || (asked == 0 && !lists.is_empty());
+        if wrong || lists.iter().any(|seen| seen.refused.is_some()) {
+            let first = cases.first().map(|case| case.place.to_string());
+            self.report.mismatches.push(format!("{asked} lists asked for, from {first:?} on: {lists:?}"));
+        }
         if seen.len() != expected.len() {
             let (first, count) = (cases.first().map(|case| case.place.to_string()), seen.len());
             let text = format!("{count} requests at the backend, {} expected, from {first:?} on", expected.len());
@@ -358,11 +372,12 @@ fn wrong_at_backend(case: &Case, (line, uploads): (&str, &HashMap<String, String
 /// Method and path that the backend has to see.
 pub fn forwarded_line(operation: &Operation, site: Site) -> String {
     let key = match operation.level {
-        Level::Service | Level::Bucket => String::new(),
+        Level::Service | Level::Bucket | Level::Made => String::new(),
         Level::Object => format!("/{}", site.encoded_key()),
         Level::OwnObject => format!("/{OWN_KEY}"),
     };
-    format!("{} /{BACKEND_BUCKET}{key}", operation.method)
+    let bucket = if operation.level == Level::Made { MADE_BACKEND_BUCKET } else { BACKEND_BUCKET };
+    format!("{} /{bucket}{key}", operation.method)
 }
 
 /// The bytes that a passing upload leaves.

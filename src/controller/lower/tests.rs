@@ -161,7 +161,7 @@ fn all_problems_of_a_document_are_reported_at_once() {
     };
     assert_eq!(
         claim,
-        Claim::Bucket(BucketName::parse("data").unwrap(), KeyPrefix::default()),
+        Claim::Bucket(BucketName::parse("data").unwrap().into(), KeyPrefix::default()),
         "`match` itself has a problem"
     );
 }

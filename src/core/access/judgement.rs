@@ -110,7 +110,11 @@ pub(super) fn find(
     if operation.is_about_parts() {
         return whole(asking, bucket, table);
     }
-    let target = one(asking, bucket, operation.placed_by(query), table)?;
+    let target = one(asking, bucket, operation.placed_by(query), table).map_err(|denial| match denial {
+        // who may not make or delete buckets learns nothing of which there are
+        Denial::NoSuchBucket(_) if operation.manages_buckets() => Denial::AccessDenied,
+        other => other,
+    })?;
     let source = operation.copy_source();
     let source = source.map(|source| one(asking, &source.bucket, source.key.as_str(), table)).transpose()?;
     Ok(Found::Named(target, source))
@@ -185,7 +189,8 @@ pub(super) fn decide(
             let to = to.ok_or(Denial::AccessDenied)?;
             match (source, from) {
                 (None, None) => {
-                    operation.check_scope(&to.backend(operation, query)?.mapping, to.route.alone)?;
+                    let is_of_pattern = to.route.bucket.pattern().is_some();
+                    operation.check_scope(&to.backend(operation, query)?.mapping, (to.route.alone, is_of_pattern))?;
                     Ok(Judged::Forward(to))
                 }
                 (Some(_), Some(from)) => {

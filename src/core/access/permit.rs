@@ -104,6 +104,11 @@ impl Permit {
         Ok(())
     }
 
+    /// Of `ListBuckets`: asks for another page.
+    pub(super) fn ask_for(&mut self, query: String) {
+        self.grant.outgoing.query = query;
+    }
+
     /// The backend request.
     #[must_use]
     pub fn outgoing(&self) -> &Outgoing {

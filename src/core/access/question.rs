@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::judgement::{Asking, Found, Judged, decide, find, first_backend};
 use super::permit::{Batch, Grant};
-use super::{PendingBatch, Permit, Principal};
+use super::{PendingBatch, PendingBuckets, PendingCreation, Permit, Principal};
 use crate::Denial;
 use crate::payload::Obligation;
-use crate::s3::{BucketName, Kind, Operation, Outgoing, Query, Semantics};
+use crate::s3::{BucketName, Kind, ListedBucket, Operation, Outgoing, Query, Semantics};
 use crate::sigv4::Verified;
 use crate::table::{RouteTable, ServedRoute};
 
@@ -37,7 +37,16 @@ pub struct Question {
     obligation: Obligation,
     outgoing: Result<Option<Outgoing>, Denial>,
     query: Query,
-    visible: Vec<BucketName>,
+    listed: Listed,
+}
+
+/// Of `ListBuckets`: what the caller has grants on.
+#[derive(Debug, Default)]
+struct Listed {
+    host: Option<Arc<str>>,
+    exact: Vec<BucketName>,
+    /// `None` stands for one that is broken.
+    patterns: Vec<Option<Arc<ServedRoute>>>,
 }
 
 /// What a yes looks like.
@@ -47,6 +56,10 @@ pub enum Decision {
     Forward(Permit),
     /// `DeleteObjects`: prove the body, then decide each key.
     Batch(PendingBatch),
+    /// `CreateBucket`: prove the body, then write the backend's.
+    Create(PendingCreation),
+    /// `ListBuckets`: ask the backends of patterns first.
+    Buckets(PendingBuckets),
     /// OSP answers by itself.
     Answer(OwnAnswer),
 }
@@ -55,7 +68,7 @@ pub enum Decision {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OwnAnswer {
     /// The buckets that the caller has grants on, sorted.
-    Buckets(Vec<BucketName>),
+    Buckets(Vec<ListedBucket>),
     /// The gateway's region, for `GetBucketLocation`.
     Location,
     /// Yes, for `HeadBucket`: the bucket exists, and no single backend holds all of it.
@@ -77,9 +90,15 @@ impl Question {
         let obligation = Obligation::new(payload, &operation, semantics, content_length)?;
         let found = find(Asking { principal: &principal, host }, &operation, query, table)?;
         let outgoing = outgoing(&found, &operation, query, semantics);
-        let listed = operation.kind() == Kind::ListBuckets;
-        let visible = if listed { table.visible_to(host.map(|host| &**host), &principal) } else { Vec::new() };
-        Ok(Self { principal, operation, found, obligation, outgoing, query: query.clone(), visible })
+        let listed = match operation.kind() {
+            Kind::ListBuckets => {
+                let name = host.map(|host| &**host);
+                let (exact, patterns) = (table.visible_to(name, &principal), table.patterns_of(name, &principal));
+                Listed { host: host.cloned(), exact, patterns }
+            }
+            _ => Listed::default(),
+        };
+        Ok(Self { principal, operation, found, obligation, outgoing, query: query.clone(), listed })
     }
 
     /// Answers from the grants of the routes: every needed pair must be allowed.
@@ -90,11 +109,19 @@ impl Question {
     /// one at its backend, [`Denial::InsecureChannel`], or those of [`Outgoing::build`].
     pub fn answer(self) -> Result<Decision, Denial> {
         let judged = decide(&self.principal, &self.operation, &self.query, &self.found, |_| {})?;
-        let Self { principal, operation, found, obligation, outgoing, query, visible } = self;
+        let Self { principal, operation, found, obligation, outgoing, query, listed } = self;
         // only now: what a backend's longer names make impossible is nothing for those who may not ask
         let forwarded = || outgoing?.ok_or(Denial::RouteBroken);
         match (judged, found) {
-            (Judged::Buckets, _) => Ok(Decision::Answer(OwnAnswer::Buckets(visible))),
+            (Judged::Buckets, _) if listed.patterns.is_empty() => {
+                let buckets = listed.exact.into_iter().map(ListedBucket::from).collect();
+                Ok(Decision::Answer(OwnAnswer::Buckets(buckets)))
+            }
+            (Judged::Buckets, _) => {
+                let Listed { host, exact, patterns } = listed;
+                let asked = (&operation, &query, &obligation);
+                PendingBuckets::new((principal, host), asked, exact, patterns).map(Decision::Buckets)
+            }
             (Judged::Location, _) => Ok(Decision::Answer(OwnAnswer::Location)),
             (Judged::Exists, _) => Ok(Decision::Answer(OwnAnswer::Exists)),
             (Judged::Forward(granted), _) => {
@@ -104,8 +131,12 @@ impl Question {
                 }
                 let anywhere = operation.may_read_elsewhere(&query);
                 let outgoing = forwarded()?;
+                let makes_bucket = operation.kind() == Kind::CreateBucket;
                 let grant = Grant { principal, operation, granted, backend, anywhere, outgoing, obligation, query };
-                Ok(Decision::Forward(Permit::new(Box::new(grant))))
+                Ok(match Box::new(grant) {
+                    grant if makes_bucket => Decision::Create(PendingCreation::new(grant)),
+                    grant => Decision::Forward(Permit::new(grant)),
+                })
             }
             (Judged::Batch, Found::Whole(part, _)) => {
                 let batch = Batch { principal, operation, part, outgoing: forwarded()?, obligation, query };

@@ -24,7 +24,7 @@ pub use credential::{BackendCredential, Credential, CredentialKind};
 pub use duration::{format_duration, parse_duration};
 pub use endpoint::Endpoint;
 pub use name::ObjectName;
-pub use process::{DEFAULT_CLASS, HostPort, HostRule, ProcessRules};
+pub use process::{DEFAULT_CLASS, HostPort, HostRule, PatternRule, ProcessRules};
 pub use proxies::{NoProxy, ProcessProxies, ProcessProxy, basic_authorization};
 pub use reason::{Origin, Reason};
 pub use reference::{AllowedNamespaces, Clients, LabelSelector, Labels, NAMESPACE_NAME_LABEL, Reference};

@@ -232,7 +232,9 @@ impl Lengths {
             return Err(Denial::IncompleteBody);
         }
         match declared.body {
-            Body::Document | Body::Completion | Body::Restoration if decoded > DOCUMENT_BYTES_LIMIT => {
+            Body::Document | Body::Completion | Body::Creation | Body::Restoration
+                if decoded > DOCUMENT_BYTES_LIMIT =>
+            {
                 Err(Denial::MessageTooLong)
             }
             _ if decoded > OBJECT_BYTES_LIMIT => Err(Denial::EntityTooLarge),
@@ -294,7 +296,7 @@ fn checksum_headers(
         let named = ChecksumAlgorithm::named(&String::from_utf8_lossy(value))?;
         if sent == Some(named) {
             headers.push((HeaderName::from_static("x-amz-sdk-checksum-algorithm"), header_value(value)?));
-        } else if matches!(declared.body, Body::Object | Body::Document | Body::Restoration) {
+        } else if matches!(declared.body, Body::Object | Body::Document | Body::Creation | Body::Restoration) {
             let text = "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.";
             return Err(Denial::InvalidRequest(text.to_owned()));
         }

@@ -1,7 +1,9 @@
 //! What a request names: bucket, key, query, operation, parsed once from raw bytes; and the XML that names travel in.
 
 mod bucket;
+mod bucket_pattern;
 mod copy_source;
+mod create_bucket;
 mod delete_xml;
 pub(crate) mod encoding;
 mod error_xml;
@@ -21,12 +23,14 @@ mod token;
 pub(crate) mod xml;
 
 pub use bucket::BucketName;
+pub use bucket_pattern::{BucketMatch, BucketPattern, PLACEHOLDER, fill_template, read_template};
 pub use copy_source::CopySource;
+pub use create_bucket::{check_creation, creation_xml};
 pub use delete_xml::{DeleteEntry, DeleteOutcome, DeleteRequest, Marker};
 pub use encoding::{decode, encode_key, encode_query};
 pub use error_xml::{ErrorContext, error_xml};
 pub use key::{KeyPrefix, ObjectKey};
-pub use list_buckets::{ListBucketsPage, list_buckets_xml, location_xml};
+pub use list_buckets::{ListBucketsPage, ListedBucket, ToldBuckets, list_buckets_xml, location_xml};
 pub use mapping::Mapping;
 pub(crate) use operation::Body;
 pub use operation::{Kind, Needs, Operation, Permission, Permissions, Resource, classify, named, operations_page};

@@ -10,7 +10,7 @@ use crate::Denial;
 use crate::model::{
     AddressingStyle, BackendCredential, Endpoint, ObjectName, Reads, Retries, Timeouts, TrailingChecksums,
 };
-use crate::s3::{Mapping, ObjectKey, Unopened, open_upload};
+use crate::s3::{BucketName, Mapping, ObjectKey, Unopened, open_upload};
 use crate::sigv4::SecretKey;
 
 /// The usable backends of one route.
@@ -40,12 +40,29 @@ pub struct ServedBackend {
     /// Bucket and prefix renaming.
     pub mapping: Arc<Mapping>,
     /// Where requests go.
-    pub upstream: Upstream,
+    pub upstream: Arc<Upstream>,
     /// Where requests go instead that an `access` entry with `credentials` allows, by the entry's place in the policy.
-    pub overrides: BTreeMap<usize, Upstream>,
+    pub overrides: Arc<BTreeMap<usize, Upstream>>,
 }
 
 impl ServedBackend {
+    /// The backend of one bucket, of a backend of a pattern that covers it; `None` when it cannot have a bucket of that name.
+    fn of_bucket(&self, bucket: &BucketName) -> Option<Self> {
+        let mapping = self.mapping.of_bucket(bucket)?;
+        let Upstream { endpoint, addressing, .. } = &*self.upstream;
+        // no wildcard certificate covers a name with a dot
+        let covered = !endpoint.tls || *addressing == AddressingStyle::Path || !mapping.backend_bucket.contains('.');
+        covered.then(|| Self {
+            name: Arc::clone(&self.name),
+            place: self.place,
+            priority: self.priority,
+            weight: self.weight,
+            mapping: Arc::new(mapping),
+            upstream: Arc::clone(&self.upstream),
+            overrides: Arc::clone(&self.overrides),
+        })
+    }
+
     /// Where requests go that this `allow` rule of the policy allows.
     #[must_use]
     pub fn upstream_for(&self, rule: usize) -> &Upstream {
@@ -141,6 +158,15 @@ impl Backends {
     #[must_use]
     pub fn usable(&self) -> &[Arc<ServedBackend>] {
         &self.usable
+    }
+
+    /// The backends of one bucket, of those of a pattern; `None` when one of them cannot have a bucket of that name.
+    pub(super) fn of_bucket(&self, bucket: &BucketName) -> Option<Self> {
+        let named = |backend: &Arc<ServedBackend>| backend.of_bucket(bucket).map(Arc::new);
+        let usable = self.usable.iter().map(named).collect::<Option<Vec<_>>>()?;
+        let place = self.writes.as_ref().map(|writes| usize::from(writes.place));
+        let writes = place.and_then(|place| usable.get(place)).map(Arc::clone);
+        Some(Self { usable, writes, reads: self.reads, retries: self.retries })
     }
 
     /// How reads choose.

@@ -5,6 +5,7 @@ mod canonical;
 mod certificates;
 mod clients;
 mod credentials;
+mod owners;
 mod placement;
 mod references;
 mod resolve;
@@ -68,7 +69,9 @@ pub fn compile(snapshot: &Snapshot) -> Compiled {
                 // Asked of refused routes, too: all that is wrong with a document is said at once.
                 let resolved = resolver.resolve(name, route, &mut rejections);
                 let Some((seat, is_usable)) = seat else { continue };
-                visible.note(&route.matches.bucket, &resolved.grantees);
+                if let Some(bucket) = route.matches.bucket.exact() {
+                    visible.note(bucket, &resolved.grantees);
+                }
                 let place = match resolved.served.filter(|_| is_usable) {
                     Some(served) => {
                         backends::notice(name, route, &served, &mut notices);
@@ -91,7 +94,7 @@ pub fn compile(snapshot: &Snapshot) -> Compiled {
             Entry::Invalid { claim: Claim::Unreadable, .. } => table.some_bucket_unreadable = true,
         }
     }
-    table.buckets = placement.finish();
+    (table.buckets, table.patterns) = placement.finish();
     table.visible = visible.finish();
     table.fingerprint = canonical::fingerprint(&table);
     Compiled { table, rejections: rejections.finish(), notices: notices.finish() }

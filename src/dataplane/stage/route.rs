@@ -1,5 +1,6 @@
 //! Where it goes: the peer of a permit. One of the two files that may make an `HttpPeer`, and it takes the evidence.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,6 +48,8 @@ pub async fn peer(
     let tap = first_byte(upstream).map(|_| egress.sockets.tap(&mut peer.options));
     if let Some(proxy) = proxy {
         let target = authority(permit);
+        // a tunnel leads to one host, and the bucket may be a part of its name
+        peer.group_key = tunnel_group(upstream.pool_group, &target);
         let limit = upstream.timeouts.connect.unwrap_or(HANDSHAKE_TIMEOUT);
         peer.options.custom_l4 = Some(Arc::new(Tunnel { proxy: Arc::clone(proxy), target, limit, tap }));
     }
@@ -77,6 +80,13 @@ fn limit(options: &mut PeerOptions, permit: &Permit, while_sent_to: Duration) {
     }
     let silence = silence(upstream);
     options.read_timeout = Some(if permit.expects_body() { silence.max(while_sent_to) } else { silence });
+}
+
+/// What connections through a proxy are pooled by.
+fn tunnel_group(pool_group: u64, target: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (pool_group, target).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// `host:port` of the backend for a tunnel.

@@ -35,9 +35,7 @@ impl Body {
     #[must_use]
     pub fn of(permit: &Permit) -> Self {
         if !permit.operation().takes_body() {
-            let method = &permit.outgoing().method;
-            let content_length = (method == http::Method::PUT || method == http::Method::POST).then_some(0);
-            return Self { content_length, sha256: EMPTY_SHA256.into(), headers: Vec::new(), aws_chunked: false };
+            return Self::empty(permit);
         }
         let announced = permit.announcement();
         Self {
@@ -46,6 +44,14 @@ impl Body {
             headers: announced.headers,
             aws_chunked: announced.aws_chunked,
         }
+    }
+
+    /// No body.
+    #[must_use]
+    pub fn empty(permit: &Permit) -> Self {
+        let method = &permit.outgoing().method;
+        let content_length = (method == http::Method::PUT || method == http::Method::POST).then_some(0);
+        Self { content_length, sha256: EMPTY_SHA256.into(), headers: Vec::new(), aws_chunked: false }
     }
 }
 

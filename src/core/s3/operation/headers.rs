@@ -105,6 +105,7 @@ fn family(name: &str) -> Option<Family> {
     Some(match name.strip_prefix("x-amz-")? {
         "acl" => Family::Acl,
         "grant-full-control" | "grant-read" | "grant-read-acp" | "grant-write" | "grant-write-acp" => Family::Acl,
+        "bucket-object-lock-enabled" | "object-ownership" => Family::NewBucket,
         "object-lock-mode" | "object-lock-retain-until-date" | "object-lock-legal-hold" => Family::Lock,
         "bypass-governance-retention" => Family::Bypass,
         "tagging" => Family::Tags,
@@ -123,7 +124,7 @@ fn family(name: &str) -> Option<Family> {
 impl Family {
     /// True when who sends it needs [`super::Permission::Admin`].
     const fn changes_rights(self) -> bool {
-        matches!(self, Self::Acl | Self::Lock | Self::Bypass)
+        matches!(self, Self::Acl | Self::NewBucket | Self::Lock | Self::Bypass)
     }
 
     const fn fate(self) -> Fate {

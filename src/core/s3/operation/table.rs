@@ -5,7 +5,7 @@ use super::Permission::{Admin, Delete, List, ManageBuckets, Read, Write};
 use super::row::{Body, Family, Kind, Level, Mark, Need, Refusal, Row, Scope, Verb};
 use crate::s3::XmlDocument as Xml;
 
-use Refusal::{AccessDenied, NotImplemented};
+use Refusal::NotImplemented;
 use Verb::{Get, Head, Options, Post, Put};
 
 /// Parameters of `GetObject` and `HeadObject` that become headers of the answer, and the version; no others may (D13).
@@ -182,7 +182,7 @@ pub(in crate::s3) static ROWS: &[Row] = &[
     Row::at(Get, Level::Service, "", "ListBuckets")
         .kind(Kind::ListBuckets)
         .with(&["bucket-region", "continuation-token", "max-buckets", "prefix"])
-        .own("the buckets that the caller has any grant on"),
+        .own("the buckets that the caller has any grant on; those of patterns as their backends list them"),
     bucket(Head, "", "HeadBucket")
         .kind(Kind::HeadBucket)
         .needs(Need::PartOfBucket(List))
@@ -192,11 +192,13 @@ pub(in crate::s3) static ROWS: &[Row] = &[
         .needs(Need::PartOfBucket(List))
         .own("the region that OSP is configured with"),
     bucket(Put, "", "CreateBucket")
+        .kind(Kind::CreateBucket)
         .needs(Need::WholeBucket(ManageBuckets))
-        .refused(AccessDenied, "buckets are made by routes"),
-    bucket(Verb::Delete, "", "DeleteBucket")
-        .needs(Need::WholeBucket(ManageBuckets))
-        .refused(AccessDenied, "buckets are made by routes"),
+        .scope(Scope::OfPattern)
+        .body(Body::Creation)
+        .headers(&[Family::Acl, Family::NewBucket])
+        .adapted("its document is the route's: a bucket is made where the backend is"),
+    bucket(Verb::Delete, "", "DeleteBucket").needs(Need::WholeBucket(ManageBuckets)).scope(Scope::OfPattern),
     Row::at(Options, Level::Bucket, "", "Preflight").kind(Kind::Preflight).own("no bucket has CORS rules: 403"),
     // --- configuration of buckets
     configuration(Get, "accelerate", "GetBucketAccelerateConfiguration").checked(&["AccelerateConfiguration"]),

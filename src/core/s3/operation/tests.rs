@@ -60,6 +60,8 @@ const SERVED: &[(&str, &str, &[&str], &str, &str)] = &[
     ("GET", "/bkt/key?legal-hold", &[], "GetObjectLegalHold", "Read bkt/key"),
     ("PUT", "/bkt/key?legal-hold", &[], "PutObjectLegalHold", "Admin bkt/key"),
     ("POST", "/bkt/key?restore", &[], "RestoreObject", "Write bkt/key"),
+    ("PUT", "/bkt", &[], "CreateBucket", "ManageBuckets bkt/*"),
+    ("DELETE", "/bkt", &[], "DeleteBucket", "ManageBuckets bkt/*"),
     ("GET", "/bkt?accelerate", &[], "GetBucketAccelerateConfiguration", "Admin bkt/*"),
     ("GET", "/bkt?acl", &[], "GetBucketAcl", "Admin bkt/*"),
     ("PUT", "/bkt?acl", &[], "PutBucketAcl", "Admin bkt/*"),
@@ -96,8 +98,6 @@ const SERVED: &[(&str, &str, &[&str], &str, &str)] = &[
 /// Every operation that S3 has and OSP refuses: method, target, headers, name, S3 code.
 const REFUSED: &[(&str, &str, &[&str], &str, &str)] = &[
     ("GET", "/?x-id=ListDirectoryBuckets", &[], "ListDirectoryBuckets", "NotImplemented"),
-    ("PUT", "/bkt", &[], "CreateBucket", "AccessDenied"),
-    ("DELETE", "/bkt", &[], "DeleteBucket", "AccessDenied"),
     ("POST", "/bkt", &["content-type: multipart/form-data; boundary=x"], "PostObject", "NotImplemented"),
     ("GET", "/bkt?abac", &[], "GetBucketAbac", "NotImplemented"),
     ("PUT", "/bkt?abac", &[], "PutBucketAbac", "NotImplemented"),
@@ -701,7 +701,7 @@ fn operations_know_what_they_are_about() {
         let streams = matches!(*name, "PutObject" | "UploadPart");
         assert_eq!(operation.takes_streaming_payload(), streams, "CH-1 {name}");
         let is_document = (*method == "PUT" && target.contains('?') && !target.contains("uploadId"))
-            || matches!(*name, "CompleteMultipartUpload" | "DeleteObjects" | "RestoreObject");
+            || matches!(*name, "CompleteMultipartUpload" | "CreateBucket" | "DeleteObjects" | "RestoreObject");
         assert_eq!(operation.takes_body(), streams || is_document, "{name}");
         assert_eq!(operation.is_replayable(), matches!(*method, "GET" | "HEAD"), "{name}");
     }
@@ -716,7 +716,7 @@ fn operations_without_a_request_have_names_and_all_their_parts() {
     assert_eq!(named("GetObject", bucket(), None, None), None);
     assert_eq!(named("ListObjects", bucket(), key(), None), None);
     assert_eq!(named("CopyObject", bucket(), key(), None), None);
-    for unknown in ["getobject", "", "Preflight", "CreateBucket", "PutBucketLogging"] {
+    for unknown in ["getobject", "", "Preflight", "PutBucketLogging"] {
         assert_eq!(named(unknown, bucket(), None, None), None, "{unknown}");
     }
 }
@@ -724,7 +724,7 @@ fn operations_without_a_request_have_names_and_all_their_parts() {
 #[test]
 fn section_3_1_the_configuration_of_a_bucket_needs_all_of_it() {
     let mapping = |backend_bucket: &str, client_prefix: &str, prefix: &str| crate::s3::Mapping {
-        client_bucket: BucketName::parse("bkt").unwrap(),
+        client_bucket: BucketName::parse("bkt").unwrap().into(),
         client_prefix: crate::s3::KeyPrefix::parse(client_prefix).unwrap(),
         backend_bucket: backend_bucket.to_owned(),
         prefix: crate::s3::KeyPrefix::parse(prefix).unwrap(),
@@ -734,15 +734,52 @@ fn section_3_1_the_configuration_of_a_bucket_needs_all_of_it() {
     let shared = [mapping("bkt", "", "p/"), mapping("bkt", "p/", ""), mapping("bkt", "p/", "p/")];
     for (method, target, lines, name, needs) in SERVED {
         let operation = classify_with(method, target, lines).unwrap();
-        let configures = needs.ends_with("Admin bkt/*");
+        let configures = needs.ends_with("Admin bkt/*") || needs.starts_with("ManageBuckets");
         let is_policy = matches!(*name, "GetBucketPolicy" | "PutBucketPolicy");
-        assert_eq!(operation.check_scope(&same, true), Ok(()), "{name}");
-        assert_eq!(operation.check_scope(&renamed, true).is_ok(), !is_policy, "{name}");
+        assert_eq!(operation.check_scope(&same, (true, true)), Ok(()), "{name}");
+        assert_eq!(operation.check_scope(&renamed, (true, true)).is_ok(), !is_policy, "{name}");
         for (mapping, alone) in shared.iter().map(|mapping| (mapping, true)).chain([(&same, false)]) {
-            let checked = operation.check_scope(mapping, alone);
+            let checked = operation.check_scope(mapping, (alone, true));
             assert_eq!(checked.is_ok(), !configures, "{name}");
             assert!(checked.is_ok() || matches!(checked, Err(Denial::NotImplemented(_))), "{name}");
         }
+        // k_2_4: buckets are made and deleted in routes of patterns alone
+        let elsewhere = operation.check_scope(&same, (true, false));
+        let expected = if needs.starts_with("ManageBuckets") { Err(Denial::AccessDenied) } else { Ok(()) };
+        assert_eq!(elsewhere, expected, "{name}");
+    }
+}
+
+/// s3-protocol.md 4.1 and 11: what makes a new bucket more than a bucket needs Admin on top.
+#[test]
+fn d09_headers_of_a_new_bucket_need_admin() {
+    let needs = |line: &str| {
+        let operation = classify_with("PUT", "/bkt", &[line]).unwrap();
+        match operation.needs(&Query::default()) {
+            Needs::All(pairs) => pairs.into_iter().map(|(permission, _)| permission).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        }
+    };
+    for line in [
+        "x-amz-acl: public-read",
+        "x-amz-grant-read: id=1",
+        "x-amz-bucket-object-lock-enabled: true",
+        "x-amz-object-ownership: ObjectWriter",
+    ] {
+        assert_eq!(needs(line), [Permission::ManageBuckets, Permission::Admin], "{line}");
+    }
+    assert_eq!(needs("x-amz-acl: private"), [Permission::ManageBuckets]);
+    for line in ["x-amz-bucket-object-lock-enabled: true", "x-amz-object-ownership: ObjectWriter"] {
+        assert_eq!(classify_with("PUT", "/bkt/key", &[line]).unwrap_err(), Denial::AccessDenied, "{line}");
+        assert_eq!(classify_with("DELETE", "/bkt", &[line]).unwrap_err(), Denial::AccessDenied, "{line}");
+    }
+    assert!(matches!(classify_with("PUT", "/bkt", &["x-amz-bucket-namespace: x"]), Err(Denial::NotImplemented(_))));
+    // what a backend that does not know a parameter would take for the making of a bucket
+    for target in ["/bkt?partNumber=1", "/bkt?versionId=1", "/bkt?nonsense", "/bkt?prefix=a"] {
+        assert!(
+            classify_with("PUT", target, &[]).is_err() && classify_with("DELETE", target, &[]).is_err(),
+            "{target}"
+        );
     }
 }
 
@@ -768,7 +805,7 @@ fn the_page_has_every_operation_once() {
     for line in [
         "| UploadPartCopy | `PUT /bucket/key?uploadId&partNumber` with `x-amz-copy-source` | Read on the source, Write | adapted |",
         "| PutObjectAcl | `PUT /bucket/key?acl` | Admin | passed on |",
-        "| CreateBucket | `PUT /bucket` |  | refused: `403 AccessDenied` |",
+        "| DeleteBucket | `DELETE /bucket` | ManageBuckets, whole bucket | passed on | *patterns only* |",
         "| GetBucketPolicy | `GET /bucket?policy` | Admin, whole bucket | passed on | *same name* |",
     ] {
         assert!(page.contains(line), "{line}");

@@ -5,7 +5,7 @@ use crate::s3::{BaseHosts, BucketName, KeyPrefix, RawHead, classify, parse};
 
 fn mapping(client: &str, backend: &str, prefix: &str) -> Mapping {
     Mapping {
-        client_bucket: BucketName::parse(client).unwrap(),
+        client_bucket: BucketName::parse(client).unwrap().into(),
         client_prefix: KeyPrefix::default(),
         backend_bucket: backend.to_owned(),
         prefix: KeyPrefix::parse(prefix).unwrap(),

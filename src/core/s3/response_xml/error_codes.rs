@@ -19,9 +19,15 @@ pub const INTERNAL: ClientError =
     ClientError { code: "InternalError", message: "We encountered an internal error. Please try again." };
 
 /// Codes about the client's object, bucket or request.
-const PASSED_ON: [(&str, &str); 64] = [
+const PASSED_ON: [(&str, &str); 67] = [
     (INTERNAL.code, INTERNAL.message),
     ("BadDigest", "The Content-MD5 or checksum value that you specified did not match what the server received."),
+    (
+        "BucketAlreadyExists",
+        "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Specify a \
+         different name and try again.",
+    ),
+    ("BucketAlreadyOwnedByYou", "The bucket that you tried to create already exists, and you own it."),
     ("BucketNotEmpty", "The bucket you tried to delete is not empty."),
     (
         "ConditionalRequestConflict",
@@ -80,6 +86,7 @@ const PASSED_ON: [(&str, &str); 64] = [
     ("SlowDownRead", "Please reduce your request rate."),
     ("SlowDownWrite", "Please reduce your request rate."),
     ("TooManyParts", "The part number must be an integer between 1 and 10000, inclusive."),
+    ("TooManyBuckets", "You have attempted to create more buckets than allowed."),
     ("UnexpectedContent", "This request does not support content"),
     ("XMinioServerNotInitialized", "Server not initialized yet, please try again."),
     ("XMinioStorageFull", "Storage backend has reached its minimum free drive threshold."),

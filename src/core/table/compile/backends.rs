@@ -57,8 +57,8 @@ pub(super) fn resolve<'a>(
             priority: backend.priority,
             weight: backend.weight,
             mapping: Arc::new(mapping),
-            overrides: overrides(resolver, name, backend, (granted, &found)),
-            upstream: upstream(backend, &found.credential, &found),
+            overrides: Arc::new(overrides(resolver, name, backend, (granted, &found))),
+            upstream: Arc::new(upstream(backend, &found.credential, &found)),
         });
         if index == route.traffic.writes {
             writes = Some(Arc::clone(&served));

@@ -5,7 +5,7 @@ use crate::table::{Trust, Upstream};
 
 fn backend(place: u8, priority: u8, weight: u16) -> Arc<ServedBackend> {
     let mapping = Mapping {
-        client_bucket: BucketName::parse("data").unwrap(),
+        client_bucket: BucketName::parse("data").unwrap().into(),
         client_prefix: KeyPrefix::default(),
         backend_bucket: "data".into(),
         prefix: KeyPrefix::default(),
@@ -31,8 +31,8 @@ fn backend(place: u8, priority: u8, weight: u16) -> Arc<ServedBackend> {
         priority,
         weight,
         mapping: Arc::new(mapping),
-        upstream,
-        overrides: std::collections::BTreeMap::new(),
+        upstream: Arc::new(upstream),
+        overrides: Arc::default(),
     })
 }
 
