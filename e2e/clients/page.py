@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from clients.catalogue import CLIENTS
-from clients.findings import ADAPTED, FAILS, FINDINGS, LIMITED, Cell, Finding, finding_of
+from clients.findings import ADAPTED, FAILS, FINDINGS, LIMITED, Cell, finding_of
 from clients.operations import OPERATIONS
 
 REGENERATE = "e2e/run.sh all test_clients.py --write-compatibility"
@@ -29,9 +29,9 @@ Real clients at real backends behind OSP, over HTTP and HTTPS, each with its def
 clients install in seconds, `make e2e` all, and both fail when they are not what this page says.
 
 * **pass**: it works, as it does at the backend itself.
-* **adapted** [n]: it fails at the backend itself and works behind OSP.
-* **limited** [n]: it fails at the backend itself, too.
-* **fails** [n]: it works at the backend itself; OSP has still to learn it.
+* **adapted** [note]: it fails at the backend itself and works behind OSP.
+* **limited** [note]: it fails at the backend itself, too.
+* **fails** [note]: it works at the backend itself; OSP has still to learn it.
 * **-**: the client has no such operation.
 
 Nothing is set for any client but what the column *told* says: no environment variable, no patch. Parts are made small
@@ -123,7 +123,7 @@ def row(client: str, backend: str, by_scheme: Mapping[str, Observed]) -> str:
 def _marked(cell: Cell, operation: str, observed: Observed) -> str:
     kind = observed.kind(cell, operation)
     known = finding_of(cell, operation)
-    return f"{kind} [{FINDINGS.index(known) + 1}]" if known and kind == known.kind else kind
+    return f"{kind} [{known.mark}]" if known and kind == known.kind else kind
 
 
 def render(rows: Rows) -> str:
@@ -139,9 +139,5 @@ def render(rows: Rows) -> str:
         parts.append(f"\n## {title}\n\n| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
         parts += [rows.get((backend, name), f"| {name} | missing |") for name in CLIENTS]
     parts.append("\n## Notes\n")
-    parts += [f"{number}. {_note(finding)}" for number, finding in enumerate(FINDINGS, 1)]
+    parts += [f"* [{each.mark}] *{each.kind}*: {each.why} ({each.source})" for each in FINDINGS]
     return "\n".join(parts) + "\n"
-
-
-def _note(finding: Finding) -> str:
-    return f"*{finding.kind}*: {finding.why} ({finding.source})"

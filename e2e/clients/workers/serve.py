@@ -51,8 +51,3 @@ def serve(version: str, deeds: dict[str, Deed]) -> None:
             answer(deeds[asked.do](asked) or {})
         except (Exception, SystemExit) as error:
             answer({"error": f"{type(error).__name__}: {error}"})
-
-
-def text_of(error: BaseException) -> str:
-    """Return what an error says, for the clients that put the server's code into words only."""
-    return f"{type(error).__name__}: {error}"
