@@ -637,4 +637,9 @@ fn a_key_of_the_customers_never_travels_in_the_clear() {
     assert_eq!(seen.len(), 1);
     assert_eq!(seen[0].head.header("x-amz-server-side-encryption-customer-key"), Some("Y2FuYXJ5LXNzZS1jLWtleQ=="));
     assert!(!world.gateway.log.text().contains("Y2FuYXJ5LXNzZS1jLWtleQ"), "the key is in the log");
+    // ER-4: AWS's answer to a wrong key is the client's business, unlike any other AccessDenied.
+    secure.misbehave(Rule::new("/k", Fault::Instead(Answer::error(403, "AccessDenied", "hidden"))));
+    let denied = send("secure");
+    assert_eq!((denied.status, denied.code().as_deref()), (403, Some("AccessDenied")), "{}", denied.text());
+    assert_no_backend(&denied.text());
 }

@@ -10,6 +10,7 @@ mod name;
 mod process;
 mod reason;
 mod reference;
+mod region;
 mod route;
 mod snapshot;
 
@@ -26,5 +27,6 @@ pub use name::ObjectName;
 pub use process::{DEFAULT_CLASS, HostPort, HostRule, ProcessRules};
 pub use reason::{Origin, Reason};
 pub use reference::{AllowedNamespaces, Clients, LabelSelector, Labels, NAMESPACE_NAME_LABEL, Reference};
+pub use region::Region;
 pub use route::{AccessEntry, ClientScope, CredentialOverride, DenyEntry, Route, RouteMatch};
 pub use snapshot::{Claim, Document, Entry, Kind, Object, Problem, SecretData, Snapshot};
