@@ -7,6 +7,7 @@ use std::sync::MutexGuard;
 use osp_test_support::backend::NAME_IN_REGION;
 use osp_test_support::checksum::md5_base64;
 use osp_test_support::documents::Route;
+use osp_test_support::http2::Session;
 use osp_test_support::proxy::Proxy;
 use osp_test_support::{ALICE, Answer, BACKEND, Backend, Fault, Payload, Request, Response, Rule, Seen, Signer, World};
 
@@ -154,6 +155,30 @@ fn er_2_a_400_to_head_is_a_400_unless_it_names_a_region() {
     backend.forget();
     assert_eq!(world.send(&request(&world, "HEAD", "/headed/k", "", "")).status, 200);
     world.retract("headed.yaml");
+}
+
+#[test]
+fn er_4_over_http_2_it_is_the_same() {
+    let world = world();
+    let backend = bucket(&world, "over2", elsewhere);
+    let authority = format!("localhost:{}", world.gateway.https().port());
+    let mut session = Session::connect(world.gateway.https(), world.authority.client(&[b"h2"])).unwrap();
+    let mut ask = |method: &str, body: &str| {
+        let request = Request::new(method, &authority, "/over2/k");
+        session.exchange(&authority, &sign(if body.is_empty() { request } else { request.body(body) }), false).answer()
+    };
+    backend.misbehave(Rule::new("/k", Fault::Instead(malformed())).times(1));
+    assert_eq!(ask("PUT", "by HTTP/2").status, 200);
+    assert_eq!(good(&backend.settled()), [true, true]);
+    backend.forget();
+    backend.misbehave(Rule::new("/k", Fault::Instead(Answer::error(403, "AccessDenied", LOCK))));
+    let response = ask("DELETE", "");
+    assert_eq!(told(&response), (403, Some("AccessDenied".to_owned()), Some(LOCK.to_owned())));
+    assert_opaque(&response);
+    backend.forget();
+    // the connection goes on
+    assert_eq!(ask("GET", "").text(), "by HTTP/2");
+    world.retract("over2.yaml");
 }
 
 #[test]
