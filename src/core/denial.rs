@@ -228,6 +228,10 @@ pub enum Denial {
     /// Not every backend told which buckets it has, and a list without some of them would look like one.
     #[error("The buckets cannot be listed at the moment.")]
     BucketsUnknown,
+    /// The backend's bucket has just been found in another region than its route says, too late for this request: its
+    /// body cannot be sent again (RN-6).
+    #[error("Please reduce your request rate.")]
+    UpstreamElsewhere,
     /// The backend broke HTTP or S3: reset, wrong length, success before the body was proved, garbage XML.
     #[error("The storage backend answered in a way that cannot be passed on.")]
     UpstreamMisbehaved,
@@ -239,15 +243,17 @@ pub enum Denial {
     )]
     NoSuchUpload,
 
-    /// The backend answered with an error and no body: code and message of its status.
+    /// The backend answered with an error that is the client's business.
     #[error("{message}")]
     BackendError {
         /// The backend's status.
         status: u16,
-        /// S3 code of that status.
+        /// S3 code.
         code: &'static str,
         /// AWS's message for the code.
         message: &'static str,
+        /// Further elements of the body, in order; they name nothing of the backend.
+        details: Vec<(&'static str, String)>,
     },
 
     // --- ourselves
@@ -333,6 +339,7 @@ impl Denial {
             Self::UpstreamTimeout => row(503, "ServiceUnavailable", Upstream, "upstream_timeout"),
             Self::UpstreamRefused => row(503, "ServiceUnavailable", Operator, "upstream_refused"),
             Self::BucketsUnknown => row(503, "ServiceUnavailable", Upstream, "buckets_unknown"),
+            Self::UpstreamElsewhere => row(503, "SlowDown", Operator, "upstream_region"),
             Self::UpstreamMisbehaved => row(502, "InternalError", Upstream, "upstream_misbehaved"),
             Self::BackendError { status, code, .. } => row(*status, code, Upstream, "backend"),
             Self::Internal(_) => row(500, "InternalError", Gateway, "internal"),
@@ -356,6 +363,7 @@ impl Denial {
                 vec![("ClientComputedContentSHA256", client.clone()), ("S3ComputedContentSHA256", computed.clone())]
             }
             Self::NoSuchBucket(bucket) => vec![("BucketName", bucket.clone())],
+            Self::BackendError { details, .. } => details.clone(),
             _ => Vec::new(),
         }
     }

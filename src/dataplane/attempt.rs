@@ -27,7 +27,9 @@ pub struct Attempts {
     /// How the running attempt came to its backend, until the attempt has told something.
     admission: Option<Admission>,
     /// The answer that just came is not passed on: the request is tried again.
-    again: bool,
+    pub(crate) again: bool,
+    /// The backend has named the region of its bucket: it may do so once.
+    pub(crate) moved: bool,
     /// The socket of the running attempt, when it has a time-out of its own for the first byte.
     pub socket: Option<Arc<std::net::TcpStream>>,
     /// The running time-out for the first byte.
@@ -118,6 +120,7 @@ impl Gateway {
                 permit.redirect(&backend)?;
             }
         }
+        self.regions.apply(permit);
         let name = Arc::clone(&permit.backend().name);
         flight.facts.backend = Some(name);
         flight.attempts.admission = admission;

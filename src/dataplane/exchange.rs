@@ -9,17 +9,18 @@ use http::{HeaderName, HeaderValue, header};
 use osp_core::Denial;
 use osp_core::access::{DecidedBatch, PendingBatch, PendingBuckets, PendingCreation, Permit};
 use osp_core::payload::{Gate, content_md5};
-use osp_core::s3::{DeleteOutcome, ErrorBody, ErrorContext, ListedBucket, ToldBuckets};
+use osp_core::s3::{DeleteOutcome, ErrorBody, ListedBucket, Meaning, ToldBuckets, is_ambiguous};
 use osp_core::table::RouteTable;
 use pingora_core::connectors::http::Connector;
 use pingora_core::protocols::http::client::HttpSession;
 use pingora_core::upstreams::peer::{HttpPeer, Peer};
 use pingora_error::{Error, ErrorType};
-use pingora_http::RequestHeader;
+use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::Session;
 
 use crate::flight::Flight;
 use crate::gateway::Gateway;
+use crate::refusal::Held;
 use crate::respond::Answer;
 use crate::settings::{EXCHANGE_ANSWER_BYTES, EXCHANGE_TIME};
 use crate::stage::{forward, route, sign};
@@ -39,14 +40,17 @@ pub async fn delete_objects(
     let DecidedBatch { permit, body, refused, quiet } = batch.decide(&body)?;
     flight.facts.allowed = true;
     let mut outcomes = refused;
-    if let Some(permit) = permit {
-        let (status, answer) = send(gateway, &permit, body.into(), flight).await?;
-        match status {
-            200 => outcomes.extend(DeleteOutcome::parse_result(&answer, &permit.backend().mapping)?),
-            404 => return Err(Denial::NoSuchBucket(client_bucket(&permit))),
-            300..=499 => return Err(Denial::UpstreamRefused),
-            _ => return Err(Denial::UpstreamMisbehaved),
+    if let Some(mut permit) = permit {
+        gateway.regions.apply(&mut permit);
+        let body: Bytes = body.into();
+        let mut answered = send(gateway, &permit, body.clone(), flight).await?;
+        if let Some(Meaning::Elsewhere(region)) = answered.meaning(&permit)
+            && gateway.found(&mut permit, &region)
+        {
+            // refused for its region, it has deleted nothing yet
+            answered = send(gateway, &permit, body, flight).await?;
         }
+        outcomes.extend(answered.outcomes(&permit, flight)?);
     }
     Ok(Answer::new(200, DeleteOutcome::render_result(&outcomes, quiet)))
 }
@@ -67,26 +71,12 @@ pub async fn create_bucket(
     let body = proved_body(session, creation.gate(), flight).await?;
     let (permit, body) = creation.decide(&body, &gateway.settings.region)?;
     flight.facts.allowed = true;
-    let (status, answer) = send(gateway, &permit, body.into(), flight).await?;
-    match status {
-        200 => {
-            let location = Some(format!("/{}", client_bucket(&permit)));
-            Ok(Answer { location, ..Answer::new(200, Vec::new()) })
-        }
-        // what the client asked for is impossible: nothing of this is about OSP's credentials or region
-        400 | 405 | 409 | 501 | 503 => Ok(Answer::new(status, error_of(status, &answer, &permit, flight))),
-        300..=499 => Err(Denial::UpstreamRefused),
-        _ => Err(Denial::UpstreamMisbehaved),
+    let answered = send(gateway, &permit, body.into(), flight).await?;
+    if answered.status() != 200 {
+        return Err(answered.error(&permit, flight));
     }
-}
-
-/// A backend's error, in the client's names.
-fn error_of(status: u16, body: &[u8], permit: &Permit, flight: &mut Flight) -> Vec<u8> {
-    let mut error = ErrorBody::default();
-    error.push(body);
-    flight.facts.backend_code = error.backend_code();
-    let resource = flight.facts.resource();
-    error.finish(status, permit.operation(), ErrorContext { resource: &resource, request_id: &flight.id })
+    let location = Some(format!("/{}", client_bucket(&permit)));
+    Ok(Answer { location, ..Answer::new(200, Vec::new()) })
 }
 
 fn client_bucket(permit: &Permit) -> String {
@@ -125,11 +115,11 @@ async fn pages(
     while pages.len() < MAX_PAGES {
         let token = pages.last().and_then(|page| page.continuation_token.as_deref());
         let permit = pending.permit(index, token).ok_or(Denial::Internal("a list was asked for that is not needed"))?;
-        let (status, body) = send(gateway, permit, Bytes::new(), flight).await?;
-        if status != 200 {
+        let answered = send(gateway, permit, Bytes::new(), flight).await?;
+        if answered.status() != 200 {
             return Err(Denial::UpstreamRefused);
         }
-        let page = ToldBuckets::parse(&body)?;
+        let page = ToldBuckets::parse(&answered.body)?;
         let is_last = page.continuation_token.is_none();
         pages.push(page);
         if is_last {
@@ -137,6 +127,51 @@ async fn pages(
         }
     }
     Err(Denial::UpstreamMisbehaved)
+}
+
+/// The answer of a backend, whole.
+struct Answered {
+    head: ResponseHeader,
+    body: Bytes,
+}
+
+impl Answered {
+    fn status(&self) -> u16 {
+        self.head.status.as_u16()
+    }
+
+    fn held(&self, permit: &Permit) -> Held {
+        let mut held = Held::new(&self.head, permit);
+        held.push(&self.body);
+        held
+    }
+
+    /// Whose business it is, where the status leaves that open.
+    fn meaning(&self, permit: &Permit) -> Option<Meaning> {
+        is_ambiguous(self.status()).then(|| self.held(permit).judge(permit))
+    }
+
+    /// What became of each key, in the client's names.
+    fn outcomes(&self, permit: &Permit, flight: &mut Flight) -> Result<Vec<DeleteOutcome>, Denial> {
+        if self.status() == 200 {
+            return DeleteOutcome::parse_result(&self.body, &permit.backend().mapping);
+        }
+        Err(self.error(permit, flight))
+    }
+
+    /// A refusal, in the client's names.
+    fn error(&self, permit: &Permit, flight: &mut Flight) -> Denial {
+        let mut error = ErrorBody::default();
+        error.push(&self.body);
+        flight.facts.backend_code = error.backend_code();
+        match (self.status(), self.meaning(permit)) {
+            (_, Some(Meaning::Client(denial))) => denial,
+            (_, Some(Meaning::Elsewhere(_) | Meaning::Gateway)) => Denial::UpstreamRefused,
+            (404, _) => Denial::NoSuchBucket(client_bucket(permit)),
+            (status @ 402..=599, _) => error.denial(status, permit.operation()),
+            _ => Denial::UpstreamMisbehaved,
+        }
+    }
 }
 
 /// Reads the client's whole body through a gate; the obligation has bounded its length.
@@ -172,7 +207,7 @@ pub async fn proved_body(
 }
 
 /// Sends one small request under a permit; tries another connection when one could not be made.
-async fn send(gateway: &Gateway, permit: &Permit, body: Bytes, flight: &mut Flight) -> Result<(u16, Bytes), Denial> {
+async fn send(gateway: &Gateway, permit: &Permit, body: Bytes, flight: &mut Flight) -> Result<Answered, Denial> {
     let retries = permit.route().backends.retries();
     flight.facts.backend = Some(Arc::clone(&permit.backend().name));
     for attempt in 0..retries.map_or(gateway.settings.max_attempts, |retries| retries.attempts).max(1) {
@@ -218,7 +253,7 @@ async fn converse(
     mut connection: HttpSession,
     (peer, first_byte): (&HttpPeer, Option<Duration>),
     (head, body): (RequestHeader, Bytes),
-) -> Result<(u16, Bytes), Denial> {
+) -> Result<Answered, Denial> {
     connection.set_read_timeout(first_byte.or(peer.options.read_timeout));
     connection.set_write_timeout(peer.options.write_timeout);
     let exchanged = async {
@@ -252,11 +287,11 @@ async fn converse(
         }
         Err(_) => return Err(Denial::UpstreamTimeout),
     };
-    let status = connection.response_header().map_or(0, |head| head.status.as_u16());
+    let head = connection.response_header().cloned().ok_or(Denial::UpstreamMisbehaved)?;
     if let HttpSession::H1(http1) = &mut connection {
         // without it the connection is not reused
         http1.respect_keepalive();
     }
     connector.release_http_session(connection, peer, peer.idle_timeout()).await;
-    Ok((status, answer))
+    Ok(Answered { head, body: answer })
 }

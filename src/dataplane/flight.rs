@@ -11,6 +11,7 @@ use osp_core::s3::{BucketMatch, BucketName, ErrorBody, Framing, ObjectKey, RawHe
 use osp_core::{Blame, Denial};
 
 use crate::attempt::Attempts;
+use crate::refusal::Held;
 
 /// Per-request state. `Send + Sync`, made by `new_ctx` for every request.
 #[derive(Debug)]
@@ -96,6 +97,8 @@ pub enum AnswerBody {
     Xml(Box<ResponseXml>),
     /// Collected and written anew, with its status.
     Error(ErrorBody, u16),
+    /// Kept until it has told whose business it is.
+    Held(Box<Held>),
     /// Nothing more may be sent.
     Ended,
 }

@@ -26,6 +26,8 @@ use crate::egress::Egress;
 use crate::exchange;
 use crate::flight::Flight;
 use crate::health::{BackendHealth, HealthBook};
+use crate::refusal;
+use crate::regions::Regions;
 use crate::resolver::Resolver;
 use crate::respond::{self, Answer};
 use crate::settings::{DRAIN_TIME, Settings};
@@ -52,6 +54,7 @@ pub struct Gateway {
     pub(crate) keys: SigningKeys,
     pub(crate) egress: Egress,
     pub(crate) health: Arc<HealthBook>,
+    pub(crate) regions: Regions,
 }
 
 /// What `admit` decided.
@@ -85,6 +88,7 @@ impl Gateway {
             keys: SigningKeys::default(),
             egress: Egress::default(),
             health: Arc::default(),
+            regions: Regions::default(),
         }
     }
 
@@ -283,6 +287,9 @@ impl ProxyHttp for Proxy {
         if gateway.is_draining() {
             session.set_keepalive(None);
         }
+        if refusal::is_ambiguous(head.status.as_u16()) {
+            return gateway.hold(session, head, flight);
+        }
         let label = flight.facts.bucket.clone().filter(|_| flight.facts.virtual_host);
         let client_head = flight.head.take();
         let base_url = || base_url(session, client_head.as_ref(), label.as_ref());
@@ -291,11 +298,12 @@ impl ProxyHttp for Proxy {
 
     fn upstream_response_body_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         body: &mut Option<Bytes>,
         end: bool,
         flight: &mut Box<Flight>,
     ) -> Result<Option<Duration>> {
+        self.0.heard(session, body.as_deref().unwrap_or_default(), end, flight)?;
         forward::translate_body(body, end, flight).map_err(|denial| stop(flight, denial))?;
         Ok(None)
     }

@@ -75,6 +75,8 @@ pub async fn failure(session: &mut Session, error: &Error, flight: &mut Flight, 
     });
     let status = denial.row().status;
     let answered = session.response_written().is_some_and(|head| !head.status.is_informational());
+    // pingora ends the connection, whatever this says (`FailToProxy`): the answer should say so, too
+    session.set_keepalive(None);
     if !answered && denial != Denial::ClientGone {
         let body = render(&denial, flight);
         // the connection ends after a failure, so the answer must say it, or the next request meets a reset
@@ -84,7 +86,8 @@ pub async fn failure(session: &mut Session, error: &Error, flight: &mut Flight, 
     if let Denial::Internal(what) = &denial {
         tracing::error!(request_id = %flight.id, what, "internal error");
     }
-    flight.denial = Some(denial);
+    // what the backend refused is in `backend_code`: OSP did not stop it
+    flight.denial = Some(denial).filter(|denial| !matches!(denial, Denial::BackendError { .. }));
     FailToProxy { error_code: status, can_reuse_downstream: false }
 }
 

@@ -92,8 +92,9 @@ pub fn server_conf(settings: &Settings) -> ServerConf {
     ServerConf {
         threads: settings.threads.max(1),
         upstream_keepalive_pool_size: BACKEND_POOL,
-        // total attempts; 0 would answer nothing at all. The gateway decides about each of them
-        max_retries: settings.max_attempts.max(MOST_ATTEMPTS),
+        // total attempts, and one more for a bucket that turns out to be in another region; 0 would answer nothing at all.
+        // The gateway decides about each of them
+        max_retries: settings.max_attempts.max(MOST_ATTEMPTS) + 1,
         max_blocking_threads: Some(32),
         // our own drain has ended by the time pingora is told to stop
         grace_period_seconds: Some(1),

@@ -14,7 +14,7 @@ mod report;
 mod run;
 mod signing;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io::Write as _;
 use std::time::Instant;
 
@@ -68,6 +68,28 @@ fn a_grant_too_many_is_found() {
     assert!(mismatches.iter().any(by_reader), "{mismatches:?}");
     assert_eq!(mismatches.iter().filter(|text| of_batch(text)).count(), 2, "backend and store tell: {mismatches:?}");
     assert!(mismatches.iter().all(|text| by_reader(text) || of_batch(text)), "{mismatches:?}");
+}
+
+/// Nothing that OSP knows of is left out: the page and the matrix name the same operations with the same methods.
+#[test]
+fn every_row_of_the_page_of_operations_is_in_the_matrix() {
+    let page = include_str!("../../docs/operations.md");
+    let row = |line: &str| {
+        let mut columns = line.strip_prefix("| ")?.split(" | ");
+        let (name, request) = (columns.next()?, columns.next()?.strip_prefix('`')?);
+        Some((name.to_owned(), request.split(' ').next()?.to_owned()))
+    };
+    let named: BTreeSet<(String, String)> = page.lines().filter_map(row).collect();
+    assert!(named.len() > 100, "the page cannot be read: {named:?}");
+    // a variant of an operation has its name and what is special about it behind
+    let plain = |name: &str| match named.iter().any(|(known, _)| known == name) {
+        true => name.to_owned(),
+        false => name.split(" (").next().unwrap().to_owned(),
+    };
+    let tried: BTreeSet<(String, String)> =
+        operations::all().iter().map(|one| (plain(one.name), one.method.to_owned())).collect();
+    assert_eq!(named.difference(&tried).collect::<Vec<_>>(), [] as [&(String, String); 0], "not in the matrix");
+    assert_eq!(tried.difference(&named).collect::<Vec<_>>(), [] as [&(String, String); 0], "not on the page");
 }
 
 /// Everything that comes by one protocol.

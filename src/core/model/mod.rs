@@ -11,6 +11,7 @@ mod process;
 mod proxies;
 mod reason;
 mod reference;
+mod region;
 mod route;
 mod snapshot;
 
@@ -28,5 +29,6 @@ pub use process::{DEFAULT_CLASS, HostPort, HostRule, PatternRule, ProcessRules};
 pub use proxies::{NoProxy, ProcessProxies, ProcessProxy, basic_authorization};
 pub use reason::{Origin, Reason};
 pub use reference::{AllowedNamespaces, Clients, LabelSelector, Labels, NAMESPACE_NAME_LABEL, Reference};
+pub use region::Region;
 pub use route::{AccessEntry, ClientScope, CredentialOverride, DenyEntry, Route, RouteMatch};
 pub use snapshot::{Claim, Document, Entry, Kind, Object, Problem, SecretData, Snapshot};

@@ -91,8 +91,8 @@ impl Obligation {
     /// [`Denial::MissingContentLength`] (CH-2, RS-9), [`Denial::InvalidDigest`], [`Denial::InvalidContentSha256`] for a
     /// streaming payload on an operation that takes none (CH-1), [`Denial::EntityTooLarge`] over 5 GiB,
     /// [`Denial::MessageTooLong`] for XML bodies over 2 MiB, [`Denial::InvalidRequest`] for a body on an operation
-    /// that takes none, for two checksums, or for an algorithm named without a value, [`Denial::NotImplemented`] for an
-    /// algorithm that OSP does not compute, [`Denial::InvalidArgument`] for a length that is no number,
+    /// that takes none, for two checksums, or for an algorithm that nobody knows or that is named without a value,
+    /// [`Denial::InvalidArgument`] for a length that is no number,
     /// [`Denial::DuplicateHeader`], [`Denial::IncompleteBody`] for lengths that contradict each other, and those of
     /// [`Gate::finish`] for a body known to be empty; [`Denial::MalformedXml`] for one where a document has to be.
     pub fn new(

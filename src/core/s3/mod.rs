@@ -37,7 +37,7 @@ pub use operation::{Kind, Needs, Operation, Permission, Permissions, Resource, c
 pub use outgoing::{Outgoing, OutgoingHeaders};
 pub use query::Query;
 pub use raw_head::{Framing, Protocol, RawHead};
-pub use response_xml::{ErrorBody, ResponseNames, ResponseXml, XmlDocument};
+pub use response_xml::{ErrorBody, Meaning, Refusal, ResponseNames, ResponseXml, XmlDocument, is_ambiguous};
 pub use semantics::Semantics;
 pub use target::{Addressing, BaseHosts, Target, parse};
 pub(crate) use token::{Unopened, open_upload};

@@ -13,7 +13,7 @@ mod tests;
 use http::Method;
 
 use self::headers::Demands;
-use self::row::{Family, Handling, Level, Need, Row, Scope};
+use self::row::{Family, Handling, Level, Need, Row, Scope, Verb};
 use super::{BucketName, CopySource, ObjectKey, Query, Semantics, Target, XmlDocument};
 use crate::Denial;
 
@@ -199,6 +199,15 @@ impl Operation {
     #[must_use]
     pub const fn demands_secure_channel(&self) -> bool {
         self.demands.secure
+    }
+
+    /// True when a lock on a version can be why a backend refuses it: deleting a version, and changing its lock.
+    pub(super) fn may_meet_a_lock(&self, query: &Query) -> bool {
+        match (self.row.verb, self.row.selector) {
+            (Verb::Delete, None) => query.get("versionId").is_some(),
+            (Verb::Put, Some("retention" | "legal-hold")) => true,
+            _ => false,
+        }
     }
 
     /// What becomes of one of its headers.

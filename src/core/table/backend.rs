@@ -79,6 +79,9 @@ pub struct Upstream {
     pub endpoint: Endpoint,
     /// Region that requests are signed for.
     pub region: String,
+    /// The endpoint of another region of the same provider may be asked instead, where the provider documents one: nobody
+    /// has limited where the credential may be sent.
+    pub may_change_host: bool,
     /// Path or virtual-host style.
     pub addressing: AddressingStyle,
     /// What requests are signed with.

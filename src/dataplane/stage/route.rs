@@ -28,14 +28,14 @@ pub async fn peer(
     attempt: usize,
 ) -> Result<Box<HttpPeer>, Denial> {
     let upstream = permit.upstream();
-    let (endpoint, proxy) = (&upstream.endpoint, upstream.proxy.as_ref());
+    let (endpoint, proxy) = (permit.endpoint(), upstream.proxy.as_ref());
     let next_hop = proxy.map_or(endpoint, |proxy| &proxy.endpoint);
     let addresses = resolver.resolve(&next_hop.host, next_hop.port).await?;
     let address =
         addresses.get(attempt.checked_rem(addresses.len()).unwrap_or(0)).copied().ok_or(Denial::UpstreamUnreachable)?;
     let mut peer = build(address, endpoint.tls, server_name(permit));
     // connections are never shared across trust settings or credentials, which pingora's own key leaves out
-    peer.group_key = upstream.pool_group;
+    peer.group_key = permit.pool_group();
     match &upstream.trust {
         Trust::System => {}
         Trust::Roots(ders) => peer.options.ca = Some(egress.trust.roots(upstream, ders)?),
@@ -91,7 +91,7 @@ fn tunnel_group(pool_group: u64, target: &str) -> u64 {
 
 /// `host:port` of the backend for a tunnel.
 fn authority(permit: &Permit) -> String {
-    let endpoint = &permit.upstream().endpoint;
+    let endpoint = permit.endpoint();
     let host = host(permit);
     if host.contains(':') { format!("[{host}]:{}", endpoint.port) } else { format!("{host}:{}", endpoint.port) }
 }
@@ -119,7 +119,7 @@ fn server_name(permit: &Permit) -> String {
 
 /// The host that the request is for.
 fn host(permit: &Permit) -> String {
-    let host = &permit.upstream().endpoint.host;
+    let host = &permit.endpoint().host;
     match &permit.outgoing().bucket_label {
         Some(label) if host.parse::<IpAddr>().is_err() => format!("{label}.{host}"),
         _ => host.clone(),

@@ -69,7 +69,7 @@ pub fn regenerate(permit: &Permit, body: Body, keys: &SigningKeys, now: Timestam
     }
     let count = outgoing.headers.len() + body.headers.len() + 6;
     let mut headers = HeaderMap::with_capacity(count);
-    let authority = permit.upstream().endpoint.authority(outgoing.bucket_label.as_deref());
+    let authority = permit.endpoint().authority(outgoing.bucket_label.as_deref());
     headers.insert(header::HOST, value(authority)?);
     // what is rewritten must come plain
     let rewritten = XmlDocument::of(permit.operation()).is_some();
@@ -127,7 +127,7 @@ fn sign(
         headers.insert(X_AMZ_SECURITY_TOKEN, token);
     }
     let day = moment.get(..8).unwrap_or_default();
-    let key = keys.key(upstream.pool_group, (&upstream.credential, secret), (day, &upstream.region));
+    let key = keys.key(permit.pool_group(), (&upstream.credential, secret), (day, permit.region()));
     let (names, mut text) = canonical(headers, permit, sha256);
     replace_by_string_to_sign(&mut text, moment.as_bytes(), &key.scope);
     let signature = key.sign(&text);

@@ -233,7 +233,8 @@ pub(in crate::s3) static ROWS: &[Row] = &[
     configuration(Get, "ownershipControls", "GetBucketOwnershipControls").checked(&["OwnershipControls"]),
     not_served(Put, "ownershipControls", "PutBucketOwnershipControls", MAKES_A_BUCKET),
     not_served(Verb::Delete, "ownershipControls", "DeleteBucketOwnershipControls", FALLS_THROUGH),
-    configuration(Get, "policy", "GetBucketPolicy").scope(Scope::SameName),
+    // s3-protocol.md 4.1: whatever it names would be passed on unread
+    not_served(Get, "policy", "GetBucketPolicy", "its answer names accounts and resources of the backend"),
     configuration(Put, "policy", "PutBucketPolicy")
         .scope(Scope::SameName)
         .note("the backend applies it to those who talk to it directly and to OSP's own keys"),

@@ -73,6 +73,7 @@ const PASSED_ON: [(&str, &str); 67] = [
     ("NotImplemented", "A header or query you provided implies functionality that is not implemented."),
     ("NotModified", "Not Modified"),
     ("ObjectAlreadyInActiveTierError", "This object is already in the active tier."),
+    ("ObjectNotInActiveTierError", "The source object of the copy is not in the active tier."),
     (
         "OperationAborted",
         "A conflicting conditional operation is currently in progress against this resource. Please try again.",
@@ -153,9 +154,14 @@ const OWN_BUSINESS: [&str; 34] = [
     "XAmzContentSHA256Mismatch",
 ];
 
+/// True for a code that is about OSP towards its backend.
+pub fn is_own_business(code: &str) -> bool {
+    OWN_BUSINESS.contains(&code)
+}
+
 /// What a client sees of a backend's code; `None` for a code that OSP does not know.
 pub fn client_error(code: &str) -> Option<ClientError> {
-    if OWN_BUSINESS.contains(&code) {
+    if is_own_business(code) {
         return Some(INTERNAL);
     }
     PASSED_ON.iter().find(|(known, _)| *known == code).map(|&(code, message)| ClientError { code, message })

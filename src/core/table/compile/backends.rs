@@ -28,6 +28,8 @@ struct Found {
     trusted: Trusted,
     client_certificate: Option<Arc<ClientCertificate>>,
     proxy: Option<Arc<Proxy>>,
+    /// The operator of the process has not limited where backends may be.
+    anywhere: bool,
 }
 
 /// The usable backends of a route; `None` when there is none. Problems name their backend.
@@ -109,7 +111,13 @@ fn find<'a>(
         None => Some(resolver.snapshot.process.proxies.to(&backend.endpoint).map(|given| Arc::new(of_process(given)))),
     };
     is_allowed?;
-    Some(Found { credential: credential?, trusted: trusted?, client_certificate: client_certificate?, proxy: proxy? })
+    Some(Found {
+        credential: credential?,
+        trusted: trusted?,
+        client_certificate: client_certificate?,
+        proxy: proxy?,
+        anywhere: resolver.snapshot.process.allowed_endpoints.is_empty(),
+    })
 }
 
 /// `Some(None)` when it is not asked for, `None` when it is and cannot be had.
@@ -193,6 +201,7 @@ fn upstream(backend: &Backend, usable: &Usable, found: &Found) -> Upstream {
         source: usable.source.clone(),
         endpoint: backend.endpoint.clone(),
         region: backend.region.clone(),
+        may_change_host: found.anywhere && usable.anywhere,
         addressing: backend.addressing,
         credential: Arc::clone(&usable.credential),
         trust: trusted.trust.clone(),

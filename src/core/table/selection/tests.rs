@@ -15,6 +15,7 @@ fn backend(place: u8, priority: u8, weight: u16) -> Arc<ServedBackend> {
         source: ObjectName::new("default", "keys"),
         endpoint: Endpoint::parse("http://127.0.0.1").unwrap(),
         region: "r".into(),
+        may_change_host: true,
         addressing: AddressingStyle::Path,
         credential: Arc::new(BackendCredential::Anonymous),
         trust: Trust::System,
