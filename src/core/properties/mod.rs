@@ -1,7 +1,7 @@
 //! What holds for any bytes whatever: the functions that fuzzing (`tests/fuzz/`) and the property tests share. Each takes
 //! raw bytes, builds its input from them, and panics where the property does not hold. Compiled for tests and fuzzing only.
 
-#![expect(
+#![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
