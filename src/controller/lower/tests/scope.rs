@@ -111,7 +111,10 @@ fn k_2_4_a_pattern_has_a_template_at_each_backend() {
 fn k_2_4_entries_of_a_pattern_name_buckets_of_it_and_give_their_management() {
     let entry = json!({"buckets": ["team-a-*", "team-b"], "permissions": ["ManageBuckets"]});
     let route = valid_route(&of_pattern(None, &entry));
-    assert_eq!(route.access[0].buckets.iter().map(|one| one.as_str()).collect::<Vec<_>>(), ["team-a-*", "team-b"]);
+    assert_eq!(
+        route.access[0].buckets.iter().map(osp_core::s3::BucketMatch::as_str).collect::<Vec<_>>(),
+        ["team-a-*", "team-b"]
+    );
     assert!(route.access[0].permissions.contains(osp_core::s3::Permission::ManageBuckets));
     for (buckets, expected) in [
         (json!([]), "spec.access[0].buckets Invalid"),
