@@ -169,7 +169,7 @@ impl Backends {
         let usable = self.usable.iter().map(named).collect::<Option<Vec<_>>>()?;
         let place = self.writes.as_ref().map(|writes| usize::from(writes.place));
         let writes = place.and_then(|place| usable.get(place)).map(Arc::clone);
-        Some(Self { usable, writes, reads: self.reads, retries: self.retries })
+        Some(Self { usable, writes, complete: self.complete, reads: self.reads, retries: self.retries })
     }
 
     /// How reads choose.

@@ -19,7 +19,7 @@ pub const INTERNAL: ClientError =
     ClientError { code: "InternalError", message: "We encountered an internal error. Please try again." };
 
 /// Codes about the client's object, bucket or request.
-const PASSED_ON: [(&str, &str); 67] = [
+const PASSED_ON: [(&str, &str); 68] = [
     (INTERNAL.code, INTERNAL.message),
     ("BadDigest", "The Content-MD5 or checksum value that you specified did not match what the server received."),
     (
