@@ -60,7 +60,8 @@ pub fn compile(snapshot: &Snapshot) -> Compiled {
     let mut visible = visible::Index::default();
     // The oldest comes first, and whoever comes first owns.
     let mut by_age: Vec<_> = snapshot.routes.iter().collect();
-    by_age.sort_unstable_by_key(|(name, object)| (object.created, *name));
+    // By name they are sorted already.
+    by_age.sort_by_key(|(_, object)| object.created);
     for (name, object) in by_age {
         rejections.invalid("BucketRoute", name, object);
         match &object.entry {

@@ -48,11 +48,11 @@ impl Lines {
 }
 
 impl Problems {
-    /// Sorts what compiling this snapshot refused. `write` gives one line for each document that a rejection is about.
+    /// Sorts what compiling this snapshot refused: each rejection with one line for each document that it is about.
     #[must_use]
-    pub fn sort(snapshot: &Snapshot, rejections: &[Rejection], write: impl Fn(&Rejection) -> Vec<String>) -> Self {
+    pub fn sort<'a>(snapshot: &Snapshot, told: impl IntoIterator<Item = (&'a Rejection, Vec<String>)>) -> Self {
         let mut problems = Self::default();
-        for rejection in rejections {
+        for (rejection, lines) in told {
             let (place, most) = match Kind::parse(rejection.kind) {
                 Some(Kind::BucketRoute) => match bucket(snapshot, &rejection.name) {
                     Some(bucket) => {
@@ -70,7 +70,7 @@ impl Problems {
                 // the route that needs it says so, too
                 _ => continue,
             };
-            place.add(write(rejection), most);
+            place.add(lines, most);
         }
         let named = problems.of_buckets.values_mut().chain(problems.of_patterns.values_mut());
         named.chain(problems.of_clients.values_mut()).chain([&mut problems.of_any_bucket]).for_each(Lines::seal);
@@ -132,7 +132,8 @@ mod tests {
             rejection("ClientIdentity", "spark"),
             rejection("CredentialSource", "keys"),
         ];
-        let problems = Problems::sort(&snapshot, &rejections, |one| vec![one.name.to_string()]);
+        let told = rejections.iter().map(|one| (one, vec![one.name.to_string()]));
+        let problems = Problems::sort(&snapshot, told);
         assert_eq!(problems.of_bucket(&data).collect::<Vec<_>>(), ["team/mine"]);
         assert_eq!(problems.of_any_bucket().collect::<Vec<_>>(), ["team/nobodys"]);
         assert_eq!(problems.of_client(&ObjectName::new("team", "spark")).collect::<Vec<_>>(), ["team/spark"]);
@@ -145,8 +146,8 @@ mod tests {
         let lines = |count: usize| (0..count).map(|n| n.to_string()).collect::<Vec<_>>();
         let client = ObjectName::new("team", "spark");
         let told = |count: usize| {
-            let rejections = [rejection("ClientIdentity", "spark")];
-            let problems = Problems::sort(&Snapshot::default(), &rejections, |_| lines(count));
+            let rejection = rejection("ClientIdentity", "spark");
+            let problems = Problems::sort(&Snapshot::default(), [(&rejection, lines(count))]);
             problems.of_client(&client).map(str::to_owned).collect::<Vec<_>>()
         };
         assert_eq!(told(MOST_LINES), lines(MOST_LINES));

@@ -25,7 +25,8 @@ pub(super) struct Sharing<'a> {
 #[derive(Debug, PartialEq, Eq, Hash)]
 enum User<'a> {
     Namespace(&'a str),
-    Credential(ObjectName),
+    /// Namespace and name of a `CredentialSource`.
+    Credential(&'a str, &'a str),
 }
 
 /// What a route of a pattern calls its buckets at one backend.
@@ -165,6 +166,8 @@ fn users<'a>(name: &'a ObjectName, route: &'a Route, backend: &'a Backend) -> im
     let overrides = route.access.iter().flat_map(|entry| &entry.credentials);
     let overrides = overrides.filter(|other| other.backend == backend.name).map(|other| &other.credential);
     let credentials = std::iter::once(&backend.credential).chain(overrides);
-    let credentials = credentials.map(|reference| User::Credential(reference.target(name)));
+    let credentials = credentials.map(|reference| {
+        User::Credential(reference.namespace.as_deref().unwrap_or(&name.namespace), &reference.name)
+    });
     std::iter::once(User::Namespace(&name.namespace)).chain(credentials)
 }
