@@ -275,6 +275,8 @@ pub struct Row {
     pub reason: &'static str,
 }
 
+use Blame::{Client, Gateway, Operator, Upstream};
+
 const fn row(status: u16, code: &'static str, blame: Blame, reason: &'static str) -> Row {
     Row { status, code, blame, reason }
 }
@@ -283,7 +285,6 @@ impl Denial {
     /// Status, code, blame and reason of this denial: the only such table in OSP.
     #[must_use]
     pub fn row(&self) -> Row {
-        use Blame::{Client, Gateway, Operator, Upstream};
         match self {
             Self::MalformedHead(_) => row(400, "InvalidRequest", Client, "malformed_head"),
             Self::HeadTooLarge => row(400, "RequestHeaderSectionTooLarge", Client, "head_too_large"),

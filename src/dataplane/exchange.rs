@@ -68,7 +68,7 @@ pub async fn create_bucket(
     flight: &mut Flight,
     creation: PendingCreation,
 ) -> Result<Answer, Denial> {
-    let body = proved_body(session, creation.gate(), flight).await?;
+    let body = proved_body(gateway, session, creation.gate(), flight).await?;
     let (permit, body) = creation.decide(&body, &gateway.settings.region)?;
     flight.facts.allowed = true;
     let answered = send(gateway, &permit, body.into(), flight).await?;

@@ -22,10 +22,11 @@ const DOCUMENTS: [XmlDocument; 10] = [
 
 fn mapping(backend_bucket: &str, prefix: &str) -> Mapping {
     Mapping {
-        client_bucket: BucketName::parse("photos").unwrap(),
+        client_bucket: BucketName::parse("photos").unwrap().into(),
         client_prefix: KeyPrefix::default(),
         backend_bucket: backend_bucket.to_owned(),
         prefix: KeyPrefix::parse(prefix).unwrap(),
+        issuer: "team/photos\nmain".into(),
     }
 }
 

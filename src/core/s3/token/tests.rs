@@ -6,7 +6,7 @@ use crate::s3::{BucketName, KeyPrefix};
 fn mapping(issuer: &str, names: [&str; 4]) -> Mapping {
     let [client_bucket, client_prefix, backend_bucket, prefix] = names;
     Mapping {
-        client_bucket: BucketName::parse(client_bucket).unwrap(),
+        client_bucket: BucketName::parse(client_bucket).unwrap().into(),
         client_prefix: KeyPrefix::parse(client_prefix).unwrap(),
         backend_bucket: backend_bucket.to_owned(),
         prefix: KeyPrefix::parse(prefix).unwrap(),

@@ -166,8 +166,7 @@ fn users<'a>(name: &'a ObjectName, route: &'a Route, backend: &'a Backend) -> im
     let overrides = route.access.iter().flat_map(|entry| &entry.credentials);
     let overrides = overrides.filter(|other| other.backend == backend.name).map(|other| &other.credential);
     let credentials = std::iter::once(&backend.credential).chain(overrides);
-    let credentials = credentials.map(|reference| {
-        User::Credential(reference.namespace.as_deref().unwrap_or(&name.namespace), &reference.name)
-    });
+    let credentials = credentials
+        .map(|reference| User::Credential(reference.namespace.as_deref().unwrap_or(&name.namespace), &reference.name));
     std::iter::once(User::Namespace(&name.namespace)).chain(credentials)
 }
