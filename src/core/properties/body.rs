@@ -42,7 +42,7 @@ fn framed_object(object: &[u8], mode: u8, cut: u8, flip: u8) {
         1 => (signed_chunks(SEED, true), signed(SEED, &chunks, Some(&checksum)).bytes()),
         _ => (PayloadAuth::UnsignedTrailer, unsigned(&chunks, &format!("{checksum}\r\n")).bytes()),
     };
-    if mode % 3 > 0 {
+    if !mode.is_multiple_of(3) {
         headers.push(("x-amz-trailer", "x-amz-checksum-sha256"));
     }
     let obligation = obligation(auth, None, &headers).unwrap();

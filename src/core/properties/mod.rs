@@ -21,8 +21,11 @@ pub use body::{chunks, trailer};
 pub use document::{batch, listing};
 pub use request::{classifier, raw_target};
 
+/// What holds for any bytes: panics where it does not.
+type Property = fn(&[u8]);
+
 /// Every property by the name of its fuzz target.
-pub const ALL: [(&str, fn(&[u8])); 8] = [
+pub const ALL: [(&str, Property); 8] = [
     ("raw_target", raw_target),
     ("authorization", authorization),
     ("presigned_query", presigned_query),
