@@ -215,7 +215,8 @@ fn section_11_an_upload_is_wrapped_for_its_key_whatever_comes_first() {
     let names = names("p/", "uploads&encoding-type=url");
     let open = |key: &str, id: &str| open_upload(&names.mapping, key, id);
     let texts = |out: &str, tag: &str| -> Vec<String> {
-        let after = out.split(&format!("<{tag}>")).skip(1);
+        let tag = format!("<{tag}>");
+        let after = out.split(&tag).skip(1);
         after.map(|rest| rest.split('<').next().unwrap_or_default().to_owned()).collect()
     };
     for entry in ["<UploadId>u&amp;1</UploadId><Key>p%2Fa+b</Key>", "<Key>p%2Fa+b</Key><UploadId>u&amp;1</UploadId>"] {
