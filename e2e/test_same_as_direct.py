@@ -75,7 +75,8 @@ class Side:
             words = [f"{name}={quote(value, safe='')}" for name, value in pairs.items()]
             query = "&".join([*([parameter] if parameter else []), *words])
             root = self.ask(query)
-            yield [*self.flat(root, "", encoding)]
+            # OSP puts this one last: it holds the last name of the page.
+            yield sorted(self.flat(root, "", encoding), key=lambda one: one[0].endswith("/NextContinuationToken"))
             if found(root, "IsTruncated") != "true":
                 return
             more = {name: text for element, name in markers if (text := found(root, element))}
