@@ -238,14 +238,14 @@ def test_the_region_is_found_by_the_first_request_whatever_it_is(
     certificates: Certificates,
     client_keys: Keys,
     gateways: list[Osp],
-    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
     first: str,
 ) -> None:
     """RN-6: the redirect is followed inside, once, to the documented host of the region, and no client sees it."""
     server = Aws()
     try:
         bucket = server.buckets[at_provider(ELSEWHERE)] = Bucket("eu-west-1", objects={"k": (b"there", {})})
-        osp = start(tmp_path, certificates, {ELSEWHERE: server}, client_keys)
+        osp = start(tmp_path_factory.mktemp("elsewhere"), certificates, {ELSEWHERE: server}, client_keys)
         gateways.append(osp)
         boto = boto_processes[client].client(osp.endpoint(scheme, client_keys))
         parameters = {

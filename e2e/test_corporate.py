@@ -263,7 +263,8 @@ PROCESS_PROXIES = {
 @pytest.mark.parametrize("case", PROCESS_PROXIES)
 def test_proxies_of_the_environment(
     case: str, stores: None, squid: Squid, servers: dict[str, Backend], certificates: Certificates, client_keys: Keys,
-    gateways: list[Osp], tls_fronts: dict[tuple[str, str], TlsFront], tmp_path: Path,
+    gateways: list[Osp], tls_fronts: dict[tuple[str, str], TlsFront],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:  # fmt: skip
     """HTTP_PROXY and HTTPS_PROXY lead to backends whose route names no proxy, but for what NO_PROXY names."""
     more, through_proxy = PROCESS_PROXIES[case]
@@ -272,9 +273,8 @@ def test_proxies_of_the_environment(
         "HTTPS_PROXY": f"http://{squid.username}:{squid.password}@127.0.0.1:{GUARDED}",
     }
     ways = {OPEN: squid.open_port, GUARDED: squid.guarded_port}
-    osp = FirewalledOsp(
-        tmp_path, certificates, host_names=[BACKEND_HOST], ways_out=ways, variables=variables | more
-    )
+    folder = tmp_path_factory.mktemp("environment")
+    osp = FirewalledOsp(folder, certificates, host_names=[BACKEND_HOST], ways_out=ways, variables=variables | more)
     gateways.append(osp)
     osp.write("clients.yaml", client_documents("tester", client_keys) + ca_documents(certificates))
     server = next(iter(servers.values()))

@@ -166,12 +166,13 @@ class Twins:
 
 @pytest.fixture
 def twins(
-    server: Backend, certificates: Certificates, client_keys: Keys, gateways: list[Osp], tmp_path: Any  # noqa: ANN401
+    server: Backend, certificates: Certificates, client_keys: Keys, gateways: list[Osp],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Twins]:
     """An empty bucket with a prefix at the server, and a route to it under another name."""
     place = Place("tree", server, marked(f"tree-{server.name}"), f"{marked('below')}/")
     create_bucket(server, place.backend_bucket)
-    osp = Osp(tmp_path, certificates, host_names=[BACKEND_HOST])
+    osp = Osp(tmp_path_factory.mktemp("same"), certificates, host_names=[BACKEND_HOST])
     gateways.append(osp)
     osp.write("clients.yaml", client_documents("tester", client_keys))
     entry = backend_entry(place, endpoint=server.named_endpoint)
