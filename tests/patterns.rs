@@ -108,6 +108,24 @@ fn k_2_4_objects_of_a_bucket_that_nobody_listed_are_served_under_the_templates_n
 }
 
 #[test]
+fn k_2_4_who_is_denied_everything_sees_no_names() {
+    let world = world();
+    world.backend.create_bucket("deep-shut-1");
+    let route = Route::new("shut-*", &world.backend.endpoint(), "deep-{bucket}");
+    let open = route.allow("dora", "Read", &[]).allow("bob", "Read, List", &[]);
+    let _ = world.apply("shut.yaml", &open.yaml());
+    for (key, shown) in [(DORA, true), (BOB, true)] {
+        assert_eq!(names(&list(&world, key, "")).contains(&"shut-1".to_owned()), shown, "the positive twin");
+    }
+    let _ = world.apply("shut.yaml", &open.clone().deny("bob", "Read, List", &["k"]).yaml());
+    assert!(names(&list(&world, BOB, "")).contains(&"shut-1".to_owned()), "what is left is worth the name");
+    let _ = world.apply("shut.yaml", &open.deny("bob", "Read, List", &[]).yaml());
+    for (key, shown) in [(DORA, true), (BOB, false)] {
+        assert_eq!(names(&list(&world, key, "")).contains(&"shut-1".to_owned()), shown, "{}", key.id);
+    }
+}
+
+#[test]
 fn k_2_4_access_buckets_keeps_clients_apart_before_the_backend_is_asked() {
     let world = world();
     for name in ["team-a-1", "team-b-1"] {

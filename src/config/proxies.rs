@@ -12,8 +12,8 @@ use super::ConfigError;
 pub(super) fn read(variable: impl Fn(&str) -> Option<String>) -> Result<ProcessProxies, Vec<ConfigError>> {
     let mut errors = Vec::new();
     let value = |name: &'static str| {
-        let set = [name.to_owned(), name.to_ascii_lowercase()].into_iter().find_map(|name| variable(&name));
-        set.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+        let read = |name: String| variable(&name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+        read(name.to_owned()).or_else(|| read(name.to_ascii_lowercase()))
     };
     let (http, https, except) = (value("HTTP_PROXY"), value("HTTPS_PROXY"), value("NO_PROXY"));
     let mut proxy = |name: &'static str, text: Option<String>| {

@@ -264,8 +264,10 @@ impl ProxyHttp for Proxy {
         flight: &mut Box<Flight>,
     ) -> Result<()> {
         let now = self.0.observer.clock.monotonic();
-        let released = forward::release(body, end, flight)
-            .and_then(|()| forward::demand_rate(flight, now, self.0.settings.client.stall));
+        let stall = self.0.settings.client.stall;
+        // whoever has sent everything is not slow, however long the backends took until now
+        let released = forward::release(body, end, flight);
+        let released = released.and_then(|()| if end { Ok(()) } else { forward::demand_rate(flight, now, stall) });
         released.map_err(|denial| stop(flight, denial))?;
         if end {
             self.0.request_sent(flight);

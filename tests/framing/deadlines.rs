@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use osp_test_support::connection::PATIENCE;
 use osp_test_support::documents::Route;
-use osp_test_support::{ALICE, Connection, Payload, Request, Signer, World, wait_until};
+use osp_test_support::{ALICE, Connection, Fault, Payload, Request, Rule, Signer, World, wait_until};
 
 use crate::frames::{END_HEADERS, END_STREAM, End, Raw};
 use crate::{assert_last, assert_unharmed, read, seed};
@@ -231,6 +231,21 @@ fn r_an_http2_body_that_stops_is_given_up_and_no_backend_is_blamed() {
     assert_given_up(&world, &before, "an upload over HTTP/2");
     assert_eq!(failures(), failures_before, "the backend was blamed for its client");
     world.retract("stalled.yaml");
+}
+
+/// The client has long sent all that it has to say when the second try begins.
+#[test]
+fn r_a_slow_backend_is_not_the_clients_time_out() {
+    let world = world();
+    let route = Route::new("hesitant", &world.backend.endpoint(), "alpha-at-backend");
+    let route = route.backend_field("timeouts: {firstByte: 2s}").allow("alice", "Read, Write", &[]);
+    let _ = world.apply("hesitant.yaml", &route.yaml());
+    seed(&world);
+    world.backend.misbehave(Rule::new("/k", Fault::Late(Duration::from_secs(5))).times(1));
+    let get = Signer::new(ALICE).sign(world.request("GET", "/hesitant/k"), Payload::Sha256);
+    let answer = world.send(&get);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    world.retract("hesitant.yaml");
 }
 
 /// Two hundred of them at once: a good client is served meanwhile.

@@ -8,7 +8,10 @@ use super::permit::Grant;
 use super::{Permit, Principal};
 use crate::Denial;
 use crate::payload::Obligation;
-use crate::s3::{BucketName, ListedBucket, Operation, Outgoing, Query, ToldBuckets, encode_query, read_template};
+use crate::s3::{
+    BucketName, ListedBucket, Operation, Outgoing, Permission, Query, Resource, ToldBuckets, encode_query,
+    read_template,
+};
 use crate::table::{Asker, Lookup, RouteTable, ServedRoute, Upstream};
 
 /// A `ListBuckets` that waits for the lists of backends. Every one of them is needed: a list without some of its buckets
@@ -115,6 +118,11 @@ impl PendingBuckets {
         let name = read_template(&permit.backend().mapping.backend_bucket, told)?;
         let is_granted = |rule: &usize| route.policy.allow.get(*rule).is_some_and(|rule| rule.is_about_bucket(&name));
         if !route.bucket.covers(&name) || !rules.iter().any(is_granted) {
+            return None;
+        }
+        // the name of a bucket in which everything is denied is none of the client's business
+        let whole = Resource::Bucket(name.clone());
+        if !Permission::EVERY.iter().any(|one| route.policy.allows(&self.principal, *one, &whole)) {
             return None;
         }
         let asker = Asker { host: self.host.as_deref(), namespace: &self.principal.identity().namespace };

@@ -114,7 +114,7 @@ fn is_this_machine(endpoint: &Endpoint) -> bool {
     let host = endpoint.host.as_str();
     host == "localhost"
         || host.ends_with(".localhost")
-        || endpoint.address().is_some_and(|address| address.is_loopback())
+        || endpoint.address().is_some_and(|address| address.to_canonical().is_loopback())
 }
 
 const fn width(address: IpAddr) -> u8 {

@@ -3,7 +3,7 @@
 //! Lookups are on the path of every request and allocate nothing.
 
 use std::borrow::Borrow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -61,8 +61,8 @@ pub(crate) struct Bucket {
     named: HashMap<Arc<str>, Scopes>,
     reserved: HashMap<Arc<str>, Scopes>,
     open: Scopes,
-    /// A route claims the name and has no place here: who finds nothing is told 503, not 404.
-    pub(super) unplaced: bool,
+    /// Namespaces of routes that claim the name and have no place here: who finds nothing is told 503, not 404.
+    pub(super) unplaced: BTreeSet<Arc<str>>,
 }
 
 /// What one asker can see of the places of one bucket or pattern, and who owns what it sees on the host that it names.
@@ -72,6 +72,8 @@ pub(super) struct Seen<'a> {
     pub(super) groups: [Option<&'a Prefixes>; 4],
     pub(super) owner: Option<&'a str>,
     pub(super) unplaced: bool,
+    /// Namespaces of which a route of this very bucket has no place.
+    pub(super) claimants: Option<&'a BTreeSet<Arc<str>>>,
 }
 
 /// Of the asker's own namespace, on the host that was named.
@@ -89,6 +91,7 @@ const ANY_REST: usize = 3;
 pub(crate) struct View<'a> {
     groups: [Option<&'a Prefixes>; 8],
     unplaced: bool,
+    claimants: Option<&'a BTreeSet<Arc<str>>>,
 }
 
 impl Place {
@@ -183,14 +186,23 @@ impl Bucket {
         Seen {
             groups: [own(named), any(named), own(rest), any(rest)],
             owner: named.and_then(|scopes| scopes.owner.as_deref()),
-            unplaced: self.unplaced,
+            unplaced: !self.unplaced.is_empty(),
+            claimants: Some(&self.unplaced),
         }
+    }
+
+    /// True when some route, or what a broken one left, stands in it: a refused claim alone takes nothing from anybody.
+    pub(super) fn is_placed(&self) -> bool {
+        let scopes = self.named.values().chain(self.reserved.values()).chain([&self.open]);
+        let mut groups = scopes.flat_map(|scopes| scopes.tenants.values().chain([&scopes.any]));
+        groups.any(|prefixes| !prefixes.0.is_empty())
     }
 
     /// True when something in it answers 503.
     pub(super) fn is_broken(&self) -> bool {
         let places = self.places();
-        places.values().any(|place| matches!(place, Place::Broken(_))) || (places.is_empty() && self.unplaced)
+        places.values().any(|place| matches!(place, Place::Broken(_)))
+            || (places.is_empty() && !self.unplaced.is_empty())
     }
 
     /// Everything that stands anywhere in it, with its place: in the order of places.
@@ -222,7 +234,7 @@ impl<'a> View<'a> {
         let group = |of: &Seen<'a>, index: usize| of.groups.get(index).copied().flatten();
         let [first, second, third, fourth] = order.map(|index| (group(&exact, index), group(&patterns, index)));
         let groups = [first.0, first.1, second.0, second.1, third.0, third.1, fourth.0, fourth.1];
-        View { groups, unplaced: exact.unplaced || patterns.unplaced }
+        View { groups, unplaced: exact.unplaced || patterns.unplaced, claimants: exact.claimants }
     }
 
     fn groups(&self) -> impl Iterator<Item = &'a Prefixes> + '_ {
@@ -232,13 +244,26 @@ impl<'a> View<'a> {
     /// The route of a key, or of a listing of everything that begins with `text`: the first group in the order of
     /// precedence that has one, and in it the longest prefix.
     pub(crate) fn lookup(&self, text: &str) -> Lookup {
-        match self.groups().find_map(|prefixes| prefixes.longest(text)) {
-            Some(Place::Served(route)) => Lookup::Served(Arc::clone(route)),
-            Some(Place::Broken(_)) => Lookup::Broken,
+        let mut places =
+            self.groups.iter().enumerate().filter_map(|(index, group)| Some((index, group.as_ref()?.longest(text)?)));
+        match places.next() {
+            Some((index, Place::Served(route)))
+                if is_of_patterns(index) && self.is_claimed_by(&route.name.namespace) =>
+            {
+                Lookup::Broken
+            }
+            Some((_, Place::Served(route))) => Lookup::Served(Arc::clone(route)),
+            Some((_, Place::Broken(_))) => Lookup::Broken,
             None if self.groups().any(|prefixes| !prefixes.0.is_empty()) => Lookup::Elsewhere,
             None if self.unplaced => Lookup::Broken,
             None => Lookup::Absent,
         }
+    }
+
+    /// True when the namespace has a route of this very bucket that has no place: nobody knows what it was to keep from its
+    /// pattern.
+    fn is_claimed_by(&self, namespace: &str) -> bool {
+        self.claimants.is_some_and(|claimants| claimants.contains(namespace))
     }
 
     /// Everything that the asker can reach in the bucket: what a place with precedence covers is not reached.
@@ -277,9 +302,14 @@ impl<'a> View<'a> {
     /// reached. A broken one shows, too: leaving it out would tell its users that it is gone. Which buckets of a pattern there
     /// are only their backend knows, so routes of patterns do not count here.
     pub(super) fn shows(self, principal: &Principal) -> bool {
-        let is_exact = |(index, _): &(usize, &Place)| index % 2 == 0;
+        let is_exact = |(index, _): &(usize, &Place)| !is_of_patterns(*index);
         self.reachable_by_group().filter(is_exact).any(|(_, place)| place.has_entry_of(principal))
     }
+}
+
+/// True for the groups of a [`View`] that are of patterns: exact ones and they take turns.
+const fn is_of_patterns(index: usize) -> bool {
+    !index.is_multiple_of(2)
 }
 
 #[cfg(test)]

@@ -122,6 +122,7 @@ impl Overlay {
             groups: self.groups.each_ref().map(|group| (!group.0.is_empty()).then_some(group)),
             owner: self.owner.as_deref(),
             unplaced: self.unplaced,
+            claimants: None,
         }
     }
 }

@@ -83,7 +83,7 @@ impl RouteTable {
     #[must_use]
     pub fn lookup(&self, asker: Asker<'_>, bucket: &BucketName, text: &str) -> Lookup {
         let exact = self.buckets.get(bucket);
-        let overlay = self.overlay(asker, bucket, exact.is_some());
+        let overlay = self.overlay(asker, bucket, exact.is_some_and(|exact| exact.is_placed()));
         match self.view(asker, exact.map(|bucket| &**bucket), overlay.as_ref()).lookup(text) {
             Lookup::Absent => self.absent(),
             found => found,
@@ -109,7 +109,7 @@ impl RouteTable {
         let namespace = Arc::clone(&principal.identity().namespace);
         let asker = Asker { host: host.map(|host| &**host), namespace: &namespace };
         let exact = self.buckets.get(bucket).map(Arc::clone);
-        let overlay = self.overlay(asker, bucket, exact.is_some());
+        let overlay = self.overlay(asker, bucket, exact.as_ref().is_some_and(|exact| exact.is_placed()));
         if exact.is_none() && overlay.is_none() {
             return None;
         }
@@ -143,8 +143,13 @@ impl RouteTable {
     /// labels, because a pattern covers as many names as clients think of.
     #[must_use]
     pub fn label(&self, bucket: &BucketName) -> Option<BucketMatch> {
-        let exact = self.buckets.get_key_value(bucket).map(|(bucket, _)| bucket.clone().into());
-        exact.or_else(|| self.patterns.covering(bucket).next().map(|covered| covered.pattern.clone().into()))
+        let exact = self.buckets.get_key_value(bucket);
+        let placed = exact.filter(|(_, places)| places.is_placed());
+        let covering = || self.patterns.covering(bucket).next().map(|covered| covered.pattern.clone().into());
+        placed
+            .map(|(bucket, _)| bucket.clone().into())
+            .or_else(covering)
+            .or_else(|| exact.map(|(name, _)| name.clone().into()))
     }
 
     /// The live secrets of an access key; empty when nobody has it.

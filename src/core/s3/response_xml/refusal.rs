@@ -101,17 +101,23 @@ impl ErrorBody {
         let asked =
             Asked { may_be_locked: operation.may_meet_a_lock(query), customer_key: operation.demands_secure_channel() };
         let Some(code) = fields.code().or(refusal.code) else {
+            // a page of something in front of the backend: of a certificate or a protocol that OSP got wrong
+            if !self.collected.trim_ascii().is_empty() {
+                return Meaning::Gateway;
+            }
             return without_code(refusal, asked, operation, query);
         };
         match meaning(code, fields.message(), asked) {
             Some(Means::Region) => elsewhere(refusal.region.or(fields.region())),
             Some(Means::Locked) => client(403, LOCKED_VERSION, Vec::new()),
-            Some(Means::Itself) => {
+            // no client has any use for a redirect, or for 401 and 407, which S3 does not know (ER-3)
+            Some(Means::Itself) if matches!(refusal.status, 400 | 403) => {
                 let error = if code == DENIED.code { Some(DENIED) } else { client_error(code) };
                 error.map_or(Meaning::Gateway, |error| {
                     client(refusal.status, error, fields.details(error, Names::of(operation)))
                 })
             }
+            Some(Means::Itself) => Meaning::Gateway,
             None if refusal.status == 400 && !is_own_business(code) => {
                 let error = client_error(code).unwrap_or_else(|| generic_error(refusal.status, operation));
                 client(refusal.status, error, fields.details(error, Names::of(operation)))

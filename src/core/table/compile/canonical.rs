@@ -192,7 +192,10 @@ pub(super) fn fingerprint(table: &RouteTable) -> u64 {
         canonical.text("reserved host").text(host);
     }
     for (name, bucket) in table.buckets.iter().collect::<BTreeMap<_, _>>() {
-        canonical.text("bucket").text(name.as_str()).number(usize::from(bucket.unplaced));
+        canonical.text("bucket").text(name.as_str()).number(bucket.unplaced.len());
+        for namespace in &bucket.unplaced {
+            canonical.text(namespace);
+        }
         canonical.places(bucket);
     }
     for covered in table.patterns.iter() {

@@ -165,11 +165,9 @@ impl<'a> Placement<'a> {
     /// A route of this namespace claims it and has no place there.
     fn unplaced(&mut self, bucket: &BucketMatch, namespace: &Arc<str>) {
         match bucket {
-            BucketMatch::Exact(_) => self.bucket(bucket).unplaced = true,
-            BucketMatch::Pattern(pattern) => {
-                self.patterns.entry(pattern).unplaced.insert(Arc::clone(namespace));
-            }
-        }
+            BucketMatch::Exact(_) => self.bucket(bucket).unplaced.insert(Arc::clone(namespace)),
+            BucketMatch::Pattern(pattern) => self.patterns.entry(pattern).unplaced.insert(Arc::clone(namespace)),
+        };
     }
 
     /// True when routes of this namespace may be about this pattern (`tenancy.bucketPatterns`).

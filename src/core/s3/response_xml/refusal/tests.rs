@@ -121,7 +121,13 @@ fn er_4_403_about_the_object_and_400_about_the_request_are_passed_on() {
         assert_eq!((found, client), (status, code));
         assert!(!message.contains("corp"));
     }
-    for body in ["", "<html>", &error("SomethingNew", "corp")] {
+    assert_eq!(judge("PutObject", "", answered(400), "<html>No required SSL certificate was sent"), Meaning::Gateway);
+    for status in [301, 307, 401, 407] {
+        for code in ["QuotaExceeded", "InvalidObjectState"] {
+            assert_eq!(judge("PutObject", "", answered(status), &error(code, "")), Meaning::Gateway, "{status} {code}");
+        }
+    }
+    for body in ["", &error("SomethingNew", "corp")] {
         let meaning = judge("PutObject", "", answered(400), body);
         assert_eq!(told(&meaning).map(|(status, code, _)| (status, code)), Some((400, "InvalidRequest")), "{body}");
     }

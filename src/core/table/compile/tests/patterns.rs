@@ -106,6 +106,36 @@ fn k_2_4_a_broken_exact_route_is_not_served_by_the_pattern() {
     assert_eq!(at(&compiled, "team", "team-two", "k"), "team/all prod-team-two");
 }
 
+/// Nobody can tell on which hosts, and for whom, the unreadable route was meant to stand.
+#[test]
+fn k_2_4_nor_by_a_pattern_that_has_precedence_over_what_is_left_of_it() {
+    let mut snapshot = world(&["team", "other"]);
+    snapshot.process.base_hosts = vec!["h1".to_owned()];
+    for (scope, hosts) in
+        [(ClientScope::Any, vec!["h1".to_owned()]), (ClientScope::SameNamespace, vec![]), (ClientScope::Any, vec![])]
+    {
+        let mut all = pattern("team-*", "prod-{bucket}");
+        (all.matches.scope, all.matches.hosts) = (scope, hosts);
+        put(&mut snapshot, "team", "all", 1, all);
+        let on_host = |snapshot: &Snapshot| {
+            let asker = Asker { host: Some("h1"), namespace: "team" };
+            compile(snapshot).table.lookup(asker, &bucket("team-one"), "k")
+        };
+        let mut claimed = snapshot.clone();
+        let claim = || Claim::Bucket(bucket("team-one").into(), KeyPrefix::default());
+        let unreadable = || Object::from(Entry::Invalid { claim: claim(), problems: Vec::new() });
+        claimed.routes.insert(ObjectName::new("team", "one"), unreadable());
+        assert!(matches!(on_host(&claimed), Lookup::Broken), "{scope:?}");
+        // the positive twins: without it, and when it is somebody else's
+        let mut foreign = snapshot.clone();
+        let younger = Object { created: Some(Timestamp::from_unix_seconds(2)), ..unreadable() };
+        foreign.routes.insert(ObjectName::new("other", "one"), younger);
+        for served in [&snapshot, &foreign] {
+            assert!(matches!(on_host(served), Lookup::Served(_)), "{scope:?}");
+        }
+    }
+}
+
 #[test]
 fn k01_an_exact_name_inside_a_pattern_of_others_is_conflicted() {
     for (older, younger) in [("owner", "thief"), ("thief", "owner")] {
@@ -118,6 +148,14 @@ fn k01_an_exact_name_inside_a_pattern_of_others_is_conflicted() {
         assert_eq!(refused(&compiled), [format!("{loser} Conflicted")]);
         let served = if older == "owner" { "owner/all prod-team-one" } else { "thief/one team-one-real" };
         assert_eq!(at(&compiled, "owner", "team-one", "k"), served);
+        // a claim that was refused takes neither the configuration of the bucket from its owner nor its label
+        if older == "owner" {
+            let asker = Asker { host: None, namespace: "owner" };
+            let name = BucketName::parse("team-one").unwrap();
+            let Lookup::Served(found) = compiled.table.lookup(asker, &name, "k") else { panic!() };
+            assert!(found.alone);
+            assert_eq!(compiled.table.label(&name).unwrap().as_str(), "team-*");
+        }
     }
 }
 
