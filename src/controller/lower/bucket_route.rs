@@ -3,7 +3,7 @@
 use osp_core::model::{
     AccessEntry, Backend, ClientScope, CredentialOverride, DenyEntry, ObjectName, Route, RouteMatch,
 };
-use osp_core::s3::{BucketMatch, KeyPrefix, Permission, Permissions};
+use osp_core::s3::{BucketMatch, KeyPrefix, Permission, Permissions, templates_meet};
 
 use super::reader::{Fields, Node};
 use super::reference::{clients, reference};
@@ -27,6 +27,7 @@ pub(super) fn spec(fields: &Fields<'_>, name: &ObjectName) -> Option<Route> {
                 spec.or_default("access", |node| node.named_list(0..=MAX_ENTRIES, |node| access_entry(node, of)));
             let deny = spec.or_default("deny", |node| node.named_list(0..=MAX_ENTRIES, deny_entry));
             overrides_fit(spec, backends.as_deref(), access.as_deref())?;
+            templates_apart(spec, of, backends.as_deref())?;
             class?;
             Some(Route {
                 name: name.clone(),
@@ -55,6 +56,26 @@ pub(super) fn route_match(fields: &Fields<'_>) -> Option<RouteMatch> {
     hosts.sort_unstable();
     hosts.dedup();
     Some(RouteMatch { bucket: bucket?, hosts, prefix: prefix?, scope: scope? })
+}
+
+/// Two backends at one endpoint must never have one bucket for two names: whoever may use the one name would have the
+/// other's objects.
+fn templates_apart(spec: &Fields<'_>, of: Option<&BucketMatch>, backends: Option<&[Backend]>) -> Option<()> {
+    let (Some(BucketMatch::Pattern(pattern)), Some(backends)) = (of, backends) else { return Some(()) };
+    let local = |backend: &Backend| backend.bucket.rsplit(':').next().map(str::to_owned);
+    let mut apart = Some(());
+    for (index, backend) in backends.iter().enumerate() {
+        let meets = |earlier: &&Backend| {
+            earlier.endpoint == backend.endpoint
+                && local(earlier) != local(backend)
+                && templates_meet((pattern, &earlier.bucket), (pattern, &backend.bucket))
+        };
+        if backends.iter().take(index).any(|earlier| meets(&earlier)) {
+            let reason = "may be the bucket of another name at another backend of the same endpoint";
+            apart = spec.refuse(&format!("backends[{index}].bucket"), reason);
+        }
+    }
+    apart
 }
 
 /// Overrides name backends of the route.

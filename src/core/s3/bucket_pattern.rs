@@ -171,6 +171,20 @@ pub fn read_template(template: &str, listed: &str) -> Option<BucketName> {
     (fill_template(local, &bucket)? == listed).then_some(bucket)
 }
 
+/// True when two templates may make the same name of two buckets, each of its own pattern: their beginnings and ends fit
+/// together. Tenants count as the same, since a credential may stand for one.
+#[must_use]
+pub fn templates_meet(one: (&BucketPattern, &str), other: (&BucketPattern, &str)) -> bool {
+    let ends = |(pattern, template): (&BucketPattern, &str)| {
+        let local = template.rsplit_once(':').map_or(template, |(_, local)| local);
+        let (before, after) = local.split_once(PLACEHOLDER).unwrap_or((local, ""));
+        ([before, pattern.literal()].concat(), after.to_owned())
+    };
+    let ((begin, end), (other_begin, other_end)) = (ends(one), ends(other));
+    (begin.starts_with(&other_begin) || other_begin.starts_with(&begin))
+        && (end.ends_with(&other_end) || other_end.ends_with(&end))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

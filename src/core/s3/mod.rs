@@ -23,7 +23,7 @@ mod token;
 pub(crate) mod xml;
 
 pub use bucket::BucketName;
-pub use bucket_pattern::{BucketMatch, BucketPattern, PLACEHOLDER, fill_template, read_template};
+pub use bucket_pattern::{BucketMatch, BucketPattern, PLACEHOLDER, fill_template, read_template, templates_meet};
 pub use copy_source::CopySource;
 pub use create_bucket::{check_creation, creation_xml};
 pub use delete_xml::{DeleteEntry, DeleteOutcome, DeleteRequest, Marker};

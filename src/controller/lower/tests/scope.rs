@@ -103,6 +103,26 @@ fn k_2_4_a_pattern_has_a_template_at_each_backend() {
     ] {
         assert_eq!(said(&of_pattern(Some(bucket), &json!({}))), ["spec.backends[0].bucket Invalid"], "{bucket}");
     }
+    for (second, endpoint, expected) in [
+        ("{bucket}-replica", "http://127.0.0.1:9000", vec!["spec.backends[1].bucket Invalid"]),
+        ("x:{bucket}-replica", "http://127.0.0.1:9000", vec!["spec.backends[1].bucket Invalid"]),
+        ("replica-{bucket}", "http://127.0.0.1:9000", vec![]),
+        ("x:{bucket}", "http://127.0.0.1:9000", vec![]),
+        ("{bucket}-replica", "http://127.0.0.1:9001", vec![]),
+    ] {
+        let mut two = of_pattern(None, &json!({}));
+        let mut other = two["spec"]["backends"][0].clone();
+        other["name"] = json!("other");
+        other["endpoint"] = json!(endpoint);
+        other["bucket"] = json!(second);
+        two["spec"]["backends"].as_array_mut().unwrap().push(other);
+        two["spec"]["traffic"] = json!({"writes": "other"});
+        let told = match lowered(&two) {
+            Lowered::Document(_, Document::Route(Object { entry: Entry::Valid(_), .. })) => Vec::new(),
+            _ => said(&two),
+        };
+        assert_eq!(told, expected, "{second} at {endpoint}");
+    }
     let exact = with(route(), "/spec/backends/0/bucket", json!("prod-{bucket}"));
     assert_eq!(said(&exact), ["spec.backends[0].bucket Invalid"], "one bucket has one name");
 }

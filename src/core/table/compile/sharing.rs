@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::model::{Backend, Claim, Endpoint, Entry, ObjectName, Route, Snapshot};
-use crate::s3::{BucketMatch, BucketName, BucketPattern, PLACEHOLDER, read_template};
+use crate::s3::{BucketMatch, BucketName, BucketPattern, read_template, templates_meet};
 
 /// Who uses what. A route of another namespace counts when it uses the same credential: nobody takes a bucket's
 /// administration away from others by naming it.
@@ -40,22 +40,13 @@ struct Template<'a> {
 impl Template<'_> {
     /// True when it makes this name of some bucket.
     fn makes(&self, name: &str) -> bool {
-        // a tenant is a part of both names or of none
-        let tenant = |text: &str| text.rsplit_once(':').map(|(tenant, _)| tenant.to_owned());
+        // whatever the tenant: a credential may stand for one
         let local = name.rsplit_once(':').map_or(name, |(_, local)| local);
-        tenant(self.text) == tenant(name)
-            && read_template(self.text, local).is_some_and(|bucket: BucketName| self.pattern.covers(&bucket))
+        read_template(self.text, local).is_some_and(|bucket: BucketName| self.pattern.covers(&bucket))
     }
 
-    /// True when two templates may make the same name: their beginnings and ends fit together.
     fn meets(&self, other: &Self) -> bool {
-        let (one, two) = (self.ends(), other.ends());
-        (one.0.starts_with(&two.0) || two.0.starts_with(&one.0)) && (one.1.ends_with(two.1) || two.1.ends_with(one.1))
-    }
-
-    fn ends(&self) -> (String, &str) {
-        let (before, after) = self.text.split_once(PLACEHOLDER).unwrap_or((self.text, ""));
-        ([before, self.pattern.literal()].concat(), after)
+        templates_meet((self.pattern, self.text), (other.pattern, other.text))
     }
 }
 
