@@ -75,12 +75,11 @@ pub async fn failure(session: &mut Session, error: &Error, flight: &mut Flight, 
     });
     let status = denial.row().status;
     let answered = session.response_written().is_some_and(|head| !head.status.is_informational());
-    // pingora ends the connection, whatever this says (`FailToProxy`): the answer should say so, too
+    // pingora ends the connection, whatever this says (`FailToProxy`): the answer must say so, or the next request meets a
+    // reset
     session.set_keepalive(None);
     if !answered && denial != Denial::ClientGone {
         let body = render(&denial, flight);
-        // the connection ends after a failure, so the answer must say it, or the next request meets a reset
-        session.set_keepalive(None);
         let _ = write(session, flight, observer, Answer::new(status, body)).await;
     }
     if let Denial::Internal(what) = &denial {
