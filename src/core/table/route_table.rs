@@ -83,7 +83,7 @@ impl RouteTable {
     #[must_use]
     pub fn lookup(&self, asker: Asker<'_>, bucket: &BucketName, text: &str) -> Lookup {
         let exact = self.buckets.get(bucket);
-        let overlay = self.overlay(asker, bucket, exact.is_some_and(|exact| exact.is_placed()));
+        let overlay = self.overlay(asker, bucket);
         match self.view(asker, exact.map(|bucket| &**bucket), overlay.as_ref()).lookup(text) {
             Lookup::Absent => self.absent(),
             found => found,
@@ -97,10 +97,11 @@ impl RouteTable {
     }
 
     /// What patterns make of a bucket for this asker.
-    fn overlay(&self, asker: Asker<'_>, bucket: &BucketName, is_named: bool) -> Option<Overlay> {
+    fn overlay(&self, asker: Asker<'_>, bucket: &BucketName) -> Option<Overlay> {
         if self.patterns.is_empty() {
             return None;
         }
+        let is_named = self.buckets.get(bucket).is_some_and(|exact| exact.is_placed());
         self.patterns.of_bucket(bucket, (asker, self.is_reserved(asker.host)), is_named)
     }
 
@@ -109,7 +110,7 @@ impl RouteTable {
         let namespace = Arc::clone(&principal.identity().namespace);
         let asker = Asker { host: host.map(|host| &**host), namespace: &namespace };
         let exact = self.buckets.get(bucket).map(Arc::clone);
-        let overlay = self.overlay(asker, bucket, exact.as_ref().is_some_and(|exact| exact.is_placed()));
+        let overlay = self.overlay(asker, bucket);
         if exact.is_none() && overlay.is_none() {
             return None;
         }
@@ -173,7 +174,7 @@ impl RouteTable {
         let selected = self.visible.by_selection.iter().filter(|(who, _)| who.contains(principal));
         let candidates: BTreeSet<&BucketName> = named.chain(selected.map(|(_, buckets)| buckets)).flatten().collect();
         let shows = |bucket: &&BucketName| {
-            let overlay = self.overlay(asker, bucket, true);
+            let overlay = self.overlay(asker, bucket);
             self.view(asker, self.buckets.get(*bucket).map(|bucket| &**bucket), overlay.as_ref()).shows(principal)
         };
         candidates.into_iter().filter(shows).cloned().collect()
