@@ -33,8 +33,7 @@ fn sign(request: Request) -> Request {
 }
 
 fn request(world: &World, method: &str, path: &str, query: &str, body: &str) -> Request {
-    let request = world.request(method, path).query(query);
-    sign(if body.is_empty() { request } else { request.body(body) })
+    world.signed_by(ALICE, (method, path, query), body)
 }
 
 fn told(response: &Response) -> (u16, Option<String>, Option<String>) {

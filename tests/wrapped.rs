@@ -1,13 +1,6 @@
 //! Upload ids and list tokens are OSP's own words: they tell nothing of a backend, go on at the backend that is meant and
 //! nowhere else, on every replica, and survive what may change under them (s3-protocol.md 3.1, 3.2, 11; C15; D06).
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::string_slice,
-    clippy::too_many_arguments
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
 
 use std::sync::MutexGuard;
 
@@ -18,7 +11,7 @@ use osp_test_support::documents::{Route, credential};
 use osp_test_support::gateway::Launch;
 use osp_test_support::sigv4::uri_encode;
 use osp_test_support::{
-    ALICE, Answer, BACKEND, BOB, Backend, Connection, Fault, Key, Payload, Request, Response, Rule, Seen, Signer, World,
+    ALICE, Answer, BACKEND, BOB, Backend, Connection, Fault, Payload, Request, Response, Rule, Seen, Signer, World,
 };
 
 const EVERYTHING: &str = "Read, List, Write, Delete";
@@ -27,14 +20,8 @@ fn world() -> MutexGuard<'static, World> {
     World::shared(env!("CARGO_BIN_EXE_osp"))
 }
 
-fn by(key: Key, world: &World, method: &str, path: &str, query: &str, body: &str) -> Request {
-    let request = world.request(method, path).query(query);
-    let request = if body.is_empty() { request } else { request.body(body) };
-    Signer::new(key).sign(request, Payload::Sha256)
-}
-
 fn alice(world: &World, method: &str, path: &str, query: &str, body: &str) -> Request {
-    by(ALICE, world, method, path, query, body)
+    world.signed_by(ALICE, (method, path, query), body)
 }
 
 /// Begins an upload; its id.
@@ -181,7 +168,7 @@ fn d06_an_upload_id_is_good_for_its_key_and_for_nothing_else() {
         }
     }
     // who may not write learns nothing of ids
-    let stranger = |id: &str| by(BOB, &world, "DELETE", "/mapped/key", &format!("uploadId={id}"), "");
+    let stranger = |id: &str| world.signed_by(BOB, ("DELETE", "/mapped/key", &format!("uploadId={id}")), "");
     world.denied_by_head(&stranger(&id), 403, "AccessDenied");
     world.denied_by_head(&stranger("nonsense"), 403, "AccessDenied");
     for request in &goes_on(&world, "/mapped/key", &id)[..3] {

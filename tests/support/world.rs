@@ -182,6 +182,14 @@ impl World {
         Signer::new(ALICE).sign(self.request(method, path), Payload::Sha256)
     }
 
+    /// A request (method, path, query) of anybody, signed with its payload's hash; an empty body is none.
+    #[must_use]
+    pub fn signed_by(&self, key: Key, (method, path, query): (&str, &str, &str), body: &str) -> Request {
+        let request = self.request(method, path).query(query);
+        let request = if body.is_empty() { request } else { request.body(body) };
+        Signer::new(key).sign(request, Payload::Sha256)
+    }
+
     /// Sends a request over a connection of its own.
     #[must_use]
     pub fn send(&self, request: &Request) -> Response {
