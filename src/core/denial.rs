@@ -3,6 +3,7 @@
 //! Every stage returns `Err(Denial)`; only the data plane's `respond.rs` turns one into bytes.
 //! Source of codes and statuses: AWS "Error responses" (`ErrorResponses.html`), s3-protocol.md section 5.
 
+use self::Blame::{Client, Gateway, Operator, Upstream};
 use crate::Timestamp;
 
 /// Who has to act so that the request would succeed.
@@ -82,6 +83,15 @@ pub enum Denial {
     /// No identity has this access key.
     #[error("The AWS Access Key Id you provided does not exist in our records.")]
     UnknownAccessKey,
+    /// A form without this field before its file.
+    #[error("Bucket POST must contain a field named '{0}'.  If it is specified, please check the order of the fields.")]
+    MissingFormField(&'static str),
+    /// A form's policy that cannot be read.
+    #[error("Invalid Policy: {0}.")]
+    InvalidPolicyDocument(&'static str),
+    /// A form that its policy does not allow.
+    #[error("Invalid according to Policy: {0}")]
+    PolicyViolated(String),
     /// The signature differs from the one computed.
     #[error(
         "The request signature we calculated does not match the signature you provided. Check your key and signing method."
@@ -182,6 +192,28 @@ pub enum Denial {
     /// A chunk that is not the last is smaller than 8 KiB, or larger than allowed.
     #[error("Only the last chunk is allowed to have a size less than 8192 bytes")]
     InvalidChunkSize,
+    /// The body of a form cannot be read.
+    #[error("The body of your POST request is not well-formed multipart/form-data: {0}.")]
+    MalformedForm(&'static str),
+    /// More than 20 KiB before a form's file, or too many fields.
+    #[error("Your POST request fields preceding the upload file were too large.")]
+    FormTooLarge,
+    /// A form's file is smaller than its policy wants.
+    #[error("Your proposed upload is smaller than the minimum allowed size")]
+    FileTooSmall {
+        /// Bytes of the file.
+        proposed: u64,
+        /// Bytes that it must have.
+        least: u64,
+    },
+    /// A form's file is larger than its policy allows.
+    #[error("Your proposed upload exceeds the maximum allowed size")]
+    FileTooLarge {
+        /// Bytes of the file.
+        proposed: u64,
+        /// Bytes that it may have.
+        most: u64,
+    },
     /// The aws-chunked framing is broken.
     #[error("The aws-chunked body is malformed: {0}")]
     MalformedChunk(&'static str),
@@ -256,6 +288,8 @@ pub struct Row {
     pub reason: &'static str,
 }
 
+const MALFORMED_QUERY: &str = "AuthorizationQueryParametersError";
+
 const fn row(status: u16, code: &'static str, blame: Blame, reason: &'static str) -> Row {
     Row { status, code, blame, reason }
 }
@@ -264,7 +298,6 @@ impl Denial {
     /// Status, code, blame and reason of this denial: the only such table in OSP.
     #[must_use]
     pub fn row(&self) -> Row {
-        use Blame::{Client, Gateway, Operator, Upstream};
         match self {
             Self::MalformedHead(_) => row(400, "InvalidRequest", Client, "malformed_head"),
             Self::HeadTooLarge => row(400, "RequestHeaderSectionTooLarge", Client, "head_too_large"),
@@ -277,10 +310,11 @@ impl Denial {
             Self::UnsupportedAuthentication => row(400, "InvalidRequest", Client, "unsupported_auth"),
             Self::MultipleAuthentication => row(400, "InvalidArgument", Client, "multiple_auth"),
             Self::AuthorizationMalformed(_) => row(400, "AuthorizationHeaderMalformed", Client, "malformed_auth"),
-            Self::QueryAuthorizationMalformed(_) => {
-                row(400, "AuthorizationQueryParametersError", Client, "malformed_auth")
-            }
+            Self::QueryAuthorizationMalformed(_) => row(400, MALFORMED_QUERY, Client, "malformed_auth"),
             Self::UnknownAccessKey => row(403, "InvalidAccessKeyId", Client, "unknown_key"),
+            Self::MissingFormField(_) => row(400, "InvalidArgument", Client, "malformed_auth"),
+            Self::InvalidPolicyDocument(_) => row(400, "InvalidPolicyDocument", Client, "malformed_auth"),
+            Self::PolicyViolated(_) => row(403, "AccessDenied", Client, "form_policy"),
             Self::SignatureMismatch => row(403, "SignatureDoesNotMatch", Client, "bad_signature"),
             Self::MissingDate => row(403, "AccessDenied", Client, "missing_date"),
             Self::ClockSkew { .. } => row(403, "RequestTimeTooSkewed", Client, "skew"),
@@ -304,10 +338,13 @@ impl Denial {
             Self::InvalidDigest(_) => row(400, "InvalidDigest", Client, "invalid_digest"),
             Self::ChunkSignatureMismatch => row(403, "SignatureDoesNotMatch", Client, "bad_chunk"),
             Self::IncompleteBody => row(400, "IncompleteBody", Client, "incomplete_body"),
+            Self::MalformedForm(_) => row(400, "MalformedPOSTRequest", Client, "malformed_form"),
+            Self::FormTooLarge => row(400, "MaxPostPreDataLengthExceededError", Client, "too_large"),
+            Self::FileTooSmall { .. } => row(400, "EntityTooSmall", Client, "too_small"),
             Self::InvalidChunkSize => row(400, "InvalidChunkSizeError", Client, "bad_chunk"),
             Self::MalformedChunk(_) => row(400, "InvalidRequest", Client, "bad_chunk"),
             Self::MalformedTrailer => row(400, "MalformedTrailerError", Client, "bad_trailer"),
-            Self::EntityTooLarge => row(400, "EntityTooLarge", Client, "too_large"),
+            Self::EntityTooLarge | Self::FileTooLarge { .. } => row(400, "EntityTooLarge", Client, "too_large"),
             Self::MalformedXml => row(400, "MalformedXML", Client, "malformed_xml"),
             Self::MessageTooLong => row(400, "MaxMessageLengthExceeded", Client, "too_large"),
             Self::ClientGone => row(400, "RequestTimeout", Client, "client_gone"),
@@ -338,6 +375,13 @@ impl Denial {
             Self::HeadersNotSigned(names) => vec![("HeadersNotSigned", names.join(", "))],
             Self::PayloadHashMismatch { client, computed } => {
                 vec![("ClientComputedContentSHA256", client.clone()), ("S3ComputedContentSHA256", computed.clone())]
+            }
+            Self::MissingFormField(name) => vec![("ArgumentName", (*name).to_owned())],
+            Self::FileTooSmall { proposed, least } => {
+                vec![("ProposedSize", proposed.to_string()), ("MinSizeAllowed", least.to_string())]
+            }
+            Self::FileTooLarge { proposed, most } => {
+                vec![("ProposedSize", proposed.to_string()), ("MaxSizeAllowed", most.to_string())]
             }
             Self::NoSuchBucket(bucket) => vec![("BucketName", bucket.clone())],
             _ => Vec::new(),
