@@ -30,7 +30,15 @@ check:  ## format, lints, dependencies, documentation, scripts
 bench:  ## OSP beside nginx and a bare pingora proxy
 	e2e/bench/run.sh
 
+fuzz:  ## every fuzz target for a minute each (SECONDS_EACH=60), one after the other
+	.ci/install
+	@tests/fuzz/run.sh
+
+mutants:  ## changes the code of sigv4, access and the classifier in every way that a test should notice (hours)
+	.ci/install
+	@tests/mutants/run.sh
+
 fmt:  ## formats all Rust
 	cargo fmt --all
 
-.PHONY: help run demo test e2e check bench fmt
+.PHONY: help run demo test e2e check bench fuzz mutants fmt

@@ -17,6 +17,7 @@ for _variable in CA_VARIABLES:
 os.environ["BOTO_DISABLE_CRT"] = "true"
 
 from backends import BACKENDS, Backend, Keys  # noqa: E402
+from canary import BACKEND_HOST  # noqa: E402
 from clients import BOTO_CLIENTS, AwsCli, Boto, BotoProcess, cli_program  # noqa: E402
 from gateway import (  # noqa: E402
     ALL_PERMISSIONS,
@@ -30,7 +31,16 @@ from gateway import (  # noqa: E402
     grant,
     route_document,
 )
-from matrix import ROUTE_PREFIX, SCHEMES, VIRTUAL_BUCKET, half_of, naming_of, places_of, versioned  # noqa: E402
+from matrix import (  # noqa: E402
+    ROUTE_PREFIX,
+    SCHEMES,
+    VIRTUAL_BUCKET,
+    half_of,
+    naming_of,
+    needles_of,
+    places_of,
+    versioned,
+)
 from seeding import create_bucket, seed_many  # noqa: E402
 
 
@@ -38,6 +48,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the choice of backends and of depth."""
     parser.addoption("--backends", default="ceph,seaweedfs", help="comma-separated: " + ",".join(BACKENDS))
     parser.addoption("--full", action="store_true", help="also the tests that are marked `full`")
+    parser.addoption("--write-compatibility", action="store_true", help="write docs/compatibility.md from this run")
 
 
 def chosen_backends(config: pytest.Config) -> list[str]:
@@ -145,18 +156,21 @@ def osp(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Osp:
     """OSP in front of every server: two path-style routes each, and a virtual-host one where the server can."""
-    osp = Osp(tmp_path_factory.mktemp("osp"), certificates, host_names=[f"{VIRTUAL_BUCKET}.localhost"])
+    host_names = [BACKEND_HOST, f"{VIRTUAL_BUCKET}.{BACKEND_HOST}"]
+    osp = Osp(tmp_path_factory.mktemp("osp"), certificates, host_names=host_names)
     gateways.append(osp)
     osp.write("clients.yaml", client_documents("tester", client_keys) + client_documents("reader", reader_keys))
     access = [grant("tester", (*ALL_PERMISSIONS, "Admin")), grant("reader", ["Read", "List"], ["public/"])]
     for server in servers.values():
         places = [each for place in places_of(server) for each in (place, versioned(place))]
-        routes = [route_document(place.bucket, backend_entry(place), access) for place in places]
+        named = server.named_endpoint
+        routes = [route_document(place.bucket, backend_entry(place, endpoint=named), access) for place in places]
         if server.virtual_hosts:
             virtual = Place(f"{server.name}-virtual", server, VIRTUAL_BUCKET, ROUTE_PREFIX)
             routes.append(route_document(virtual.bucket, backend_entry(virtual, virtual_host=True), access))
         osp.write(f"{server.name}.yaml", credential_documents(server.name, server.keys) + routes)
     osp.start()
+    osp.record(needles_of(servers, [client_keys, reader_keys]))
     return osp
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
+import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +21,8 @@ from processes import Child, free_ports, listens
 
 API_VERSION = "osp.flexworks.eu/v1alpha1"
 ALL_PERMISSIONS = ("Read", "List", "Write", "Delete")
+LISTENERS = ("http", "https", "admin")
+ADMIN_PAGES = ("/metrics", "/config")
 REPOSITORY = Path(__file__).resolve().parent.parent
 # In force within a second, says the issue; a start reads everything before it says that it is ready.
 READY_DEADLINE_S = 20.0
@@ -63,12 +67,12 @@ def credential_documents(backend_name: str, keys: Keys) -> list[dict[str, Any]]:
     return [secret(f"backend-{backend_name}", keys), document("CredentialSource", backend_name, spec=spec)]
 
 
-def backend_entry(place: Place, virtual_host: bool = False) -> dict[str, Any]:
+def backend_entry(place: Place, virtual_host: bool = False, endpoint: str | None = None) -> dict[str, Any]:
     """Return the `backends` entry of a route for a place."""
     backend = place.backend
     entry = {
         "name": backend.name,
-        "endpoint": backend.virtual_endpoint if virtual_host else backend.endpoint,
+        "endpoint": endpoint or (backend.named_endpoint if virtual_host else backend.endpoint),
         "region": "us-east-1",
         "addressingStyle": "VirtualHost" if virtual_host else "Path",
         "bucket": place.backend_bucket,
@@ -93,6 +97,52 @@ def route_document(
 
 
 @dataclass
+class Recorder:
+    """A relay that searches what clients are sent (recorder.py), and keeps the signatures that they send."""
+
+    folder: Path
+    target: int
+    needles: Sequence[str]
+    name: str = "recorder"
+    port: int = 0
+    child: Child | None = None
+
+    def file(self, kind: str) -> Path:
+        """One of the recorder's files."""
+        return self.folder / f"{self.name}.{kind}"
+
+    def start(self) -> None:
+        """Start it."""
+        (self.port,) = free_ports(1)
+        self.file("needles").write_text(json.dumps(list(self.needles)))
+        files = [self.file(kind) for kind in ("needles", "hits", "signatures", "totals")]
+        script = Path(__file__).with_name("recorder.py")
+        self.child = Child(self.name, [sys.executable, script, str(self.port), str(self.target), *files], self.folder)
+        self.child.wait_ready(lambda: listens(self.port))
+
+    def hits(self) -> list[str]:
+        """What clients were sent and should not have been, with its surroundings."""
+        return [json.loads(line) for line in self.lines("hits")]
+
+    def signatures(self) -> set[str]:
+        """The signatures that clients sent."""
+        return set(self.lines("signatures"))
+
+    def searched_bytes(self) -> int:
+        """How much was searched on the connections that have ended."""
+        return sum(map(int, self.lines("totals")))
+
+    def lines(self, kind: str) -> list[str]:
+        """Return the lines of one of its files, which is there from the first line on."""
+        return self.file(kind).read_text().splitlines() if self.file(kind).exists() else []
+
+    def stop(self) -> None:
+        """End it."""
+        if self.child is not None:
+            self.child.stop()
+
+
+@dataclass
 class Osp:
     """One `osp serve` process on free ports, with its own directory of documents."""
 
@@ -102,6 +152,10 @@ class Osp:
     host_names: Sequence[str] = ()
     child: Child | None = None
     addresses: dict[str, str] = field(default_factory=dict)
+    # What stands before the HTTP listener and reads along, where a test wants that.
+    recorder: Recorder | None = None
+    # What the admin listener said at the end, for the search for secrets.
+    pages: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def documents(self) -> Path:
@@ -134,11 +188,14 @@ class Osp:
         settings = self.folder / "osp.yaml"
         settings.write_text(yaml.safe_dump(self.process_settings()))
         command: list[str | Path] = [
-            osp_binary(), "serve", *self.source_flags(), "--config", settings,
-            "--http-listen", "127.0.0.1:0", "--https-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0",
+            osp_binary(), "serve", *self.source_flags(), "--config", settings, *self.listen_flags(),
             "--tls-cert", self.certificates.cert, "--tls-key", self.certificates.key,
         ]  # fmt: skip
         return [*self.with_private_hosts(), *command] if self.host_names else command
+
+    def listen_flags(self) -> list[str]:
+        """Where it listens: wherever there is room."""
+        return [word for name in LISTENERS for word in (f"--{name}-listen", "127.0.0.1:0")]
 
     def source_flags(self) -> list[str | Path]:
         """Where the documents come from."""
@@ -171,17 +228,45 @@ class Osp:
         self.addresses = {name: told[name] for name in ("http", "https", "admin") if name in told}
         return True
 
+    def record(self, needles: Sequence[str]) -> None:
+        """Put a recorder before the HTTP listener; from now on `endpoint` leads through it."""
+        self.recorder = Recorder(self.folder, int(self.addresses["http"].rpartition(":")[2]), needles)
+        self.recorder.start()
+
+    def port(self, scheme: str) -> int:
+        """Return the port of a listener, or of the recorder before it."""
+        if scheme == "http" and self.recorder is not None:
+            return self.recorder.port
+        return int(self.addresses[scheme].rpartition(":")[2])
+
     def endpoint(self, scheme: str, keys: Keys) -> Endpoint:
         """Return the path-style endpoint of a listener."""
+        return Endpoint(f"{scheme}://127.0.0.1:{self.port(scheme)}", keys, self.certificates.ca)
+
+    def own_endpoint(self, scheme: str, keys: Keys) -> Endpoint:
+        """Return the same with nothing in between: for tests of what happens to the connection itself."""
         return Endpoint(f"{scheme}://{self.addresses[scheme]}", keys, self.certificates.ca)
 
     def virtual_endpoint(self, scheme: str, keys: Keys) -> Endpoint:
         """Return the virtual-host style endpoint of a listener."""
-        port = self.addresses[scheme].rpartition(":")[2]
-        return Endpoint(f"{scheme}://localhost:{port}", keys, self.certificates.ca, virtual_host=True)
+        return Endpoint(f"{scheme}://localhost:{self.port(scheme)}", keys, self.certificates.ca, virtual_host=True)
+
+    def tell(self) -> dict[str, bytes]:
+        """Return everything that this process writes or tells: logs, metrics, configuration."""
+        if self.child is None:
+            return {}
+        if self.child.process.poll() is None and "admin" in self.addresses:
+            for page in ADMIN_PAGES:
+                with urllib.request.urlopen(f"http://{self.addresses['admin']}{page}", timeout=10) as answer:
+                    self.pages[page] = answer.read()
+        return {"log": self.child.log.read_bytes(), "stdout": self.child.stdout.read_bytes(), **self.pages}
 
     def stop(self) -> None:
-        """End the process."""
+        """Keep what it tells, and end the process."""
+        with contextlib.suppress(OSError):  # tests also end it while it starts, or stop it from answering
+            self.tell()
+        if self.recorder is not None:
+            self.recorder.stop()
         if self.child is not None:
             self.child.stop()
 

@@ -54,6 +54,13 @@ def answer_of(response: http.client.HTTPResponse) -> Answer:
     return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, body)
 
 
+def read_answer(sock: socket.socket, method: str) -> Answer:
+    """Read the one response to a request with this method from a socket."""
+    response = http.client.HTTPResponse(sock, method=method)
+    response.begin()
+    return answer_of(response)
+
+
 def open_socket(url: str, ca: Path | None) -> socket.socket:
     """Connect to a URL's host, with TLS for https; the certificate must verify against `ca`."""
     parts = urlsplit(url)
@@ -99,6 +106,4 @@ def send_blindly(endpoint: Endpoint, head: bytes, body: bytes) -> Answer:
     with open_socket(endpoint.url, endpoint.ca) as sock:
         sock.sendall(head)
         sock.sendall(body)
-        response = http.client.HTTPResponse(sock)
-        response.begin()
-        return answer_of(response)
+        return read_answer(sock, head.partition(b" ")[0].decode())

@@ -1,7 +1,8 @@
 #!/bin/bash
 # The e2e suite: real S3 servers, real clients, a real kube-apiserver, OSP between them.
 #   e2e/run.sh quick [pytest arguments]    Ceph RGW and SeaweedFS; the core of the Kubernetes tests
-#   e2e/run.sh all   [pytest arguments]    and MinIO and Garage, which are built once into the cache folder; everything
+#   e2e/run.sh all   [pytest arguments]    and MinIO, Garage and the clients in Go, Java and Rust, which are built once
+#                                          into the cache folder; everything
 #   e2e/run.sh prepare                     only installs and builds what `quick` needs beside OSP
 # Installs what is missing and says what. OSP_BIN names another binary; OSP_E2E_DIRECT=1 leaves OSP out, so that the
 # tests and the servers themselves are tried. Ends with pytest's closing line and its exit code.
@@ -30,7 +31,9 @@ esac
 
 install_packages() {
   local package missing=() as_root=()
-  for package in ceph-mon ceph-osd ceph-mgr radosgw ceph-common etcd-server awscli openssl python3-venv; do
+  local wanted=(ceph-mon ceph-osd ceph-mgr radosgw ceph-common etcd-server awscli nginx-light openssl python3-venv squid)
+  [[ $mode != all ]] || wanted+=(openjdk-17-jdk-headless maven)
+  for package in "${wanted[@]}"; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' || missing+=("$package")
   done
   ((${#missing[@]})) || return 0
@@ -43,16 +46,17 @@ install_packages() {
     { tail -20 "$cache/apt.log" >&2; die "apt-get failed"; }
 }
 
+# make_venv FILE: the environment for a file of requirements, in $venv.
 make_venv() {
   local python=python3 hash
   "$python" -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || python=/usr/bin/python3
-  hash=$(sha256sum "$here/requirements.txt" | cut -c1-16)
+  hash=$(sha256sum "$1" | cut -c1-16)
   venv=$cache/venv-$hash
   [[ -e $venv/complete ]] && return
   say "making the Python environment $venv"
   rm -rf "$venv"
   "$python" -m venv "$venv"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$here/requirements.txt"
+  "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$1"
   touch "$venv/complete"
 }
 
@@ -82,6 +86,14 @@ build_garage() {
   (cd / && env -u CARGO_TARGET_DIR -u RUSTFLAGS cargo install --quiet --locked --root "$garage_folder" "garage@$garage_version")
 }
 
+build_clients() {
+  local language folder
+  for language in go java rust; do
+    folder=$("$here/clients/build.sh" "$language") || die "the clients in $language are missing"
+    export "OSP_E2E_${language^^}_CLIENTS=$folder"
+  done
+}
+
 build_osp() {
   [[ ${OSP_E2E_DIRECT:-} != 1 ]] || return 0
   if [[ -n ${OSP_BIN:-} ]]; then
@@ -97,13 +109,16 @@ mkdir -p "$cache"
 exec 9>"$cache/.lock"
 flock 9 # two runs at once install it once
 install_packages
-make_venv
+make_venv "$here/requirements-s3fs.txt" # wants another botocore than boto3
+export OSP_E2E_S3FS_PYTHON=$venv/bin/python
+make_venv "$here/requirements.txt"
 build_kubernetes
 exec 9>&-
 [[ $mode != prepare ]] || exit 0
 if [[ $mode == all ]]; then
   build_minio
   build_garage
+  build_clients
 fi
 build_osp
 if [[ -n ${OSP_BIN:-} ]]; then

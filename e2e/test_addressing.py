@@ -12,7 +12,7 @@ from clients import BotoProcess, Endpoint
 from corpus import KEYS, body_of, key_named
 from gateway import Osp, Place, direct_mode
 from matrix import ROUTE_PREFIX, VIRTUAL_BUCKET, places_of
-from raw_http import Answer, open_socket, signed_head
+from raw_http import open_socket, read_answer, signed_head
 from seeding import read
 
 PART = 5 * 1024 * 1024
@@ -46,7 +46,7 @@ def style_out(server: Backend) -> Iterator[bool]:
 def client_endpoint(request: pytest.FixtureRequest, server: Backend, scheme: str, virtual: bool) -> Endpoint:
     """Return the endpoint of a style; in direct mode the server's own, over HTTP only."""
     if direct_mode():
-        url = server.virtual_endpoint if virtual else server.endpoint
+        url = server.named_endpoint if virtual else server.endpoint
         return Endpoint(url, server.keys, virtual_host=virtual)
     osp: Osp = request.getfixturevalue("osp")
     keys: Keys = request.getfixturevalue("client_keys")
@@ -113,16 +113,5 @@ def test_bucket_of_the_host_wins(osp: Osp, client_keys: Keys, backend: str, serv
     head = signed_head(named, "GET", f"/{renamed.bucket}/many/0000")
     with open_socket(endpoint.url, endpoint.ca) as sock:
         sock.sendall(head)
-        answer = read_answer(sock)
+        answer = read_answer(sock, "GET")
     assert (answer.status, answer.code) == (404, "NoSuchKey")
-
-
-def read_answer(sock: object) -> Answer:
-    """Read one response from a socket."""
-    import http.client
-
-    from raw_http import answer_of
-
-    response = http.client.HTTPResponse(sock)  # type: ignore[arg-type]
-    response.begin()
-    return answer_of(response)

@@ -48,7 +48,7 @@ def put_blindly(endpoint: Endpoint, bucket: str, size: int, key: str = KEY) -> t
 @every_size
 def test_wrong_secret(osp: Osp, front: str, bucket: str, client_keys: Keys, size: int) -> None:
     """A signature of another secret is refused on the head, and the client reads why."""
-    endpoint = osp.endpoint(front, Keys(client_keys.access_key, "0" * 40))
+    endpoint = osp.own_endpoint(front, Keys(client_keys.access_key, "0" * 40))
     assert put_blindly(endpoint, bucket, size) == (403, "SignatureDoesNotMatch")
 
 
@@ -56,21 +56,21 @@ def test_wrong_secret(osp: Osp, front: str, bucket: str, client_keys: Keys, size
 @every_size
 def test_unknown_key(osp: Osp, front: str, bucket: str, size: int) -> None:
     """An access key that nobody has is refused the same way."""
-    assert put_blindly(osp.endpoint(front, Keys.random("XX")), bucket, size) == (403, "InvalidAccessKeyId")
+    assert put_blindly(osp.own_endpoint(front, Keys.random("XX")), bucket, size) == (403, "InvalidAccessKeyId")
 
 
 @every_scheme
 @every_size
 def test_not_granted(osp: Osp, front: str, bucket: str, reader_keys: Keys, size: int) -> None:
     """A reader may not write."""
-    assert put_blindly(osp.endpoint(front, reader_keys), bucket, size) == (403, "AccessDenied")
+    assert put_blindly(osp.own_endpoint(front, reader_keys), bucket, size) == (403, "AccessDenied")
 
 
 @every_scheme
 @every_size
 def test_no_such_bucket(osp: Osp, front: str, client_keys: Keys, size: int) -> None:
     """A bucket that no route serves."""
-    assert put_blindly(osp.endpoint(front, client_keys), "no-such-bucket", size) == (404, "NoSuchBucket")
+    assert put_blindly(osp.own_endpoint(front, client_keys), "no-such-bucket", size) == (404, "NoSuchBucket")
 
 
 @every_scheme
@@ -79,7 +79,7 @@ def test_granted(osp: Osp, front: str, servers: dict[str, Backend], client_keys:
     """The positive twin: the same request by the right client is stored, byte for byte."""
     place = places_of(next(iter(servers.values())))[1]
     key = f"granted-{size}"
-    assert put_blindly(osp.endpoint(front, client_keys), place.bucket, size, key) == (200, None)
+    assert put_blindly(osp.own_endpoint(front, client_keys), place.bucket, size, key) == (200, None)
     target = {"Bucket": place.backend_bucket, "Key": place.prefix + key}
     assert at_backend(place.backend).get_object(**target)["Body"].read() == body_of("refused", size)
     at_backend(place.backend).delete_object(**target)
@@ -89,7 +89,7 @@ def test_granted(osp: Osp, front: str, servers: dict[str, Backend], client_keys:
 def test_larger_body_may_see_a_reset(osp: Osp, front: str, bucket: str, reader_keys: Keys) -> None:
     """Beyond what is drained the client gets the code or a broken connection, at once and never a success."""
     try:
-        outcome = put_blindly(osp.endpoint(front, reader_keys), bucket, 32 * DRAINED_BYTES)
+        outcome = put_blindly(osp.own_endpoint(front, reader_keys), bucket, 32 * DRAINED_BYTES)
     except (OSError, http.client.HTTPException):
         return
     assert outcome == (403, "AccessDenied")
@@ -98,7 +98,7 @@ def test_larger_body_may_see_a_reset(osp: Osp, front: str, bucket: str, reader_k
 @every_scheme
 def test_expect_is_refused_without_continue(osp: Osp, front: str, bucket: str, reader_keys: Keys) -> None:
     """A client that waits for `100 Continue` gets the refusal instead, and sends no body (trap 15)."""
-    endpoint = osp.endpoint(front, reader_keys)
+    endpoint = osp.own_endpoint(front, reader_keys)
     head = signed_head(endpoint, "PUT", f"/{bucket}/{KEY}", 10, extra={"Expect": "100-continue"})
     with open_socket(endpoint.url, endpoint.ca) as sock:
         sock.sendall(head)

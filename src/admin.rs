@@ -146,7 +146,7 @@ fn metrics(admin: &Admin) -> Response<Full<Bytes>> {
 /// here is secret, but where the gateway's parts are is nobody else's business.
 fn configuration(admin: &Admin) -> Response<Full<Bytes>> {
     let table = admin.table.pin().map(|table| {
-        let mut broken: Vec<_> = table.broken().map(|bucket| bucket.as_str()).collect();
+        let mut broken: Vec<_> = table.broken().collect();
         broken.sort_unstable();
         json!({
             "hash": format!("{:016x}", table.fingerprint()),

@@ -5,6 +5,7 @@
 //! process: they are documents, read by the controller.
 
 mod kubernetes;
+mod proxies;
 mod settings;
 mod tenancy;
 #[cfg(test)]
@@ -17,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
-use osp_core::model::{DEFAULT_CLASS, HostPort, HostRule, ProcessRules};
+use osp_core::model::{DEFAULT_CLASS, HostPort, HostRule, PatternRule, ProcessProxies, ProcessRules};
 use serde_json::json;
 
 pub use self::kubernetes::{Documents, Kubernetes, Mode};
@@ -40,6 +41,12 @@ const DEFAULT_SERVER_NAME: &str = "osp";
 const DEFAULT_DRAIN_DELAY: Duration = Duration::from_secs(5);
 /// Uploads are long; with the delay and a margin it fits a pod grace of 330 s.
 const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(315);
+/// For a whole request head: clients send it at once.
+const CLIENT_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Of silence in a body. Half of what a backend's silence is borne (120 s), so that it is never blamed for its client.
+const CLIENT_STALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// SDKs give up idle connections earlier.
+const CLIENT_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// One retry: a connection that the backend had just closed is replaced, a broken backend is not hammered.
 const DEFAULT_MAX_ATTEMPTS: usize = 2;
 /// Beyond this a retry helps nobody and multiplies the load on a backend in trouble.
@@ -66,8 +73,13 @@ pub struct Config {
     pub base_hosts: Vec<String>,
     /// `tenancy.hosts`: which namespaces may claim which base host.
     pub host_rules: Vec<HostRule>,
+    /// `tenancy.bucketPatterns`: which namespaces may make routes of patterns; `None` = all of them.
+    pub pattern_rules: Option<Vec<PatternRule>>,
     /// Where backends may be; empty = everywhere that is not forbidden anyway.
     pub allowed_endpoints: Vec<HostPort>,
+    /// `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` of the environment; no settings of the file, because they may hold a
+    /// password.
+    pub proxies: ProcessProxies,
     /// Peers whose `X-Forwarded-For` is believed, in the access log only.
     pub trusted_proxies: Vec<IpNet>,
     /// Worker threads of the data plane; at least 1.
@@ -76,6 +88,12 @@ pub struct Config {
     pub drain_delay: Duration,
     /// How long running requests may take after that.
     pub drain_timeout: Duration,
+    /// How long a client may take for a request head.
+    pub client_head_timeout: Duration,
+    /// How long a client may be silent in the middle of a body, and not take an answer.
+    pub client_stall_timeout: Duration,
+    /// How long a client may keep a connection without a request.
+    pub client_idle_timeout: Duration,
     /// The `Server` header of every answer, and the name in the log; a backend's own `Server` is hidden.
     pub server_name: String,
     /// Attempts at the backend per request, the first one included; at least 1.
@@ -109,7 +127,7 @@ impl fmt::Display for ConfigError {
 }
 
 impl Config {
-    /// Reads the file of `--config`, when there is one, and resolves.
+    /// Reads the file of `--config`, when there is one, and the proxies of the environment, and resolves.
     ///
     /// # Errors
     /// Everything that is wrong, at once; a file that is not YAML leaves nothing else to be said of it.
@@ -118,7 +136,11 @@ impl Config {
             None => File::default(),
             Some(path) => read_file(path).map_err(|error| vec![error])?,
         };
-        Self::resolve(typed, file)
+        match (Self::resolve(typed, file), proxies::read(|name| std::env::var(name).ok())) {
+            (Ok(config), Ok(proxies)) => Ok(Self { proxies, ..config }),
+            (Ok(_), Err(errors)) | (Err(errors), Ok(_)) => Err(errors),
+            (Err(first), Err(then)) => Err(first.into_iter().chain(then).collect()),
+        }
     }
 
     /// Gives every setting its meaning: the flag, else the file, else the default. Touches no file and no clock.
@@ -130,6 +152,7 @@ impl Config {
         let base_hosts = settings.list("baseHosts", value::host_name);
         let class = settings
             .flag_or_parsed(("class", "--class"), typed.class.as_deref(), value::label, || DEFAULT_CLASS.to_owned());
+        let tenancy = settings.structured("tenancy", |value, problems| tenancy::read(value, &base_hosts, problems));
         let mut config = Self {
             documents: Documents::read(&mut settings, typed, &class),
             class,
@@ -142,16 +165,25 @@ impl Config {
                 Some(DEFAULT_ADMIN),
             ),
             region: settings.parsed("region", value::region, || DEFAULT_REGION.to_owned()),
-            host_rules: settings.structured("tenancy", |value, problems| tenancy::hosts(value, &base_hosts, problems)),
+            host_rules: tenancy.hosts,
+            pattern_rules: tenancy.patterns,
             base_hosts,
             allowed_endpoints: settings.list("allowedEndpoints", value::endpoint),
+            proxies: ProcessProxies::default(),
             trusted_proxies: settings.list("trustedProxies", value::network),
             threads: settings.count("threads", LARGEST_THREADS, available_threads),
             drain_delay: settings.parsed("drainDelay", parse_duration, || DEFAULT_DRAIN_DELAY),
             drain_timeout: settings.parsed("drainTimeout", parse_duration, || DEFAULT_DRAIN_TIMEOUT),
+            client_head_timeout: client_timeout(&mut settings, "clientHeadTimeout", CLIENT_HEAD_TIMEOUT),
+            client_stall_timeout: client_timeout(&mut settings, "clientStallTimeout", CLIENT_STALL_TIMEOUT),
+            client_idle_timeout: client_timeout(&mut settings, "clientIdleTimeout", CLIENT_IDLE_TIMEOUT),
             server_name: settings.parsed("serverName", value::server_name, || DEFAULT_SERVER_NAME.to_owned()),
             max_attempts: settings.count("maxAttempts", LARGEST_MAX_ATTEMPTS, || DEFAULT_MAX_ATTEMPTS),
         };
+        if matches!(config.documents, Documents::Kubernetes(_)) {
+            // a pattern takes names from everybody: nobody makes one until the operator says who
+            config.pattern_rules.get_or_insert_default();
+        }
         let errors = settings.finish();
         if !errors.is_empty() {
             return Err(errors);
@@ -171,7 +203,9 @@ impl Config {
             class: self.class.clone(),
             base_hosts: self.base_hosts.clone(),
             hosts: self.host_rules.clone(),
+            patterns: self.pattern_rules.clone(),
             allowed_endpoints: self.allowed_endpoints.clone(),
+            proxies: self.proxies.clone(),
         }
     }
 
@@ -189,15 +223,24 @@ impl Config {
             "adminListen": listen(self.admin),
             "region": self.region,
             "baseHosts": self.base_hosts,
-            "tenancy": {"hosts": self.host_rules.iter().map(|rule| json!({
-                "host": rule.host,
-                "namespaceSelector": {"matchLabels": rule.namespaces.match_labels},
-            })).collect::<Vec<_>>()},
+            "tenancy": {
+                "hosts": self.host_rules.iter().map(|rule| json!({
+                    "host": rule.host,
+                    "namespaceSelector": {"matchLabels": rule.namespaces.match_labels},
+                })).collect::<Vec<_>>(),
+                "bucketPatterns": self.pattern_rules.as_ref().map(|rules| rules.iter().map(|rule| json!({
+                    "pattern": rule.pattern.as_str(),
+                    "namespaceSelector": {"matchLabels": rule.namespaces.match_labels},
+                })).collect::<Vec<_>>()),
+            },
             "allowedEndpoints": self.allowed_endpoints.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "trustedProxies": self.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "threads": self.threads,
             "drainDelay": format_duration(self.drain_delay),
             "drainTimeout": format_duration(self.drain_timeout),
+            "clientHeadTimeout": format_duration(self.client_head_timeout),
+            "clientStallTimeout": format_duration(self.client_stall_timeout),
+            "clientIdleTimeout": format_duration(self.client_idle_timeout),
             "serverName": self.server_name,
             "maxAttempts": self.max_attempts,
         });
@@ -234,6 +277,12 @@ fn https(settings: &mut Settings, typed: &Serve) -> Option<Https> {
             None
         }
     }
+}
+
+/// A limit on what clients may take. The default is also the most that it can be: an operator under attack may shorten
+/// it, and the other deadlines were chosen for no longer one.
+fn client_timeout(settings: &mut Settings, key: &str, most: Duration) -> Duration {
+    settings.parsed(key, |text| value::duration(text, value::SHORTEST_CLIENT_TIMEOUT, most), || most)
 }
 
 fn read_file(path: &Path) -> Result<File, ConfigError> {

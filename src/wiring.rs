@@ -14,8 +14,8 @@ use osp_core::model::ProcessRules;
 use osp_core::s3::BaseHosts;
 use osp_core::table;
 use osp_dataplane::{
-    AccessLog, CertificateFiles, CertificateStore, Clock, Drain, Front, Gateway, LogFormat, Observer, PreBound, Proxy,
-    RequestIds, Settings, SystemClock, SystemResolver, server_conf,
+    AccessLog, CertificateFiles, CertificateStore, ClientTimeouts, Clock, Drain, Front, Gateway, LogFormat, Observer,
+    PreBound, Proxy, RequestIds, Settings, SystemClock, SystemResolver, server_conf,
 };
 use pingora_core::server::{RunArgs, Server, ShutdownWatch};
 use pingora_core::services::background::{BackgroundService, background_service};
@@ -43,6 +43,7 @@ pub(crate) fn serve(config: Config) -> Result<(), Failure> {
     let active = observer.metrics.active_connections.clone();
     let (drain, watch) = Drain::new(config.drain_delay, config.drain_timeout, active);
     let settings = settings(&config);
+    let client = settings.client;
     let mut server = Server::new_with_opt_and_conf(None, server_conf(&settings));
     server.bootstrap();
     let admin = Admin {
@@ -57,7 +58,7 @@ pub(crate) fn serve(config: Config) -> Result<(), Failure> {
     let gateway = Gateway::new(settings, reader, Arc::clone(&observer), resolver, watch.draining.clone());
     metrics.registry().register(Box::new(gateway.backend_health())).map_err(failure)?;
     let proxy = http_proxy(&server.configuration, Proxy(gateway));
-    let front = Front::new(proxy, Arc::clone(&observer), watch);
+    let front = Front::new(proxy, Arc::clone(&observer), watch, client);
     let announcement = sockets.announcement();
     sockets.start(&mut server, front, admin)?;
     let (released, release) = watch::channel(false);
@@ -220,6 +221,11 @@ fn settings(config: &Config) -> Settings {
         server_name: config.server_name.clone(),
         max_attempts: config.max_attempts,
         threads: config.threads,
+        client: ClientTimeouts {
+            head: config.client_head_timeout,
+            stall: config.client_stall_timeout,
+            idle: config.client_idle_timeout,
+        },
     }
 }
 

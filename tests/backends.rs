@@ -64,6 +64,9 @@ fn k_api_2_4_reads_fail_over_and_nothing_else_does() {
     }
     assert_eq!((count(&main), count(&second)), (2, 0));
 
+    let begin = Signer::new(ALICE).sign(world.request("POST", "/failover/k").query("uploads"), Payload::Sha256);
+    let upload = world.send(&begin).element("UploadId").unwrap();
+
     main.misbehave(Rule::new("/", Fault::CloseUnanswered));
     let from = world.gateway.log.len();
     assert_eq!(get(&world, "failover"), (200, "at-second".to_owned()));
@@ -80,7 +83,8 @@ fn k_api_2_4_reads_fail_over_and_nothing_else_does() {
     second.forget();
     let put = Signer::new(ALICE).sign(world.request("PUT", "/failover/k").body("new"), Payload::Sha256);
     let list = Signer::new(ALICE).sign(world.request("GET", "/failover").query("list-type=2"), Payload::Sha256);
-    let parts = Signer::new(ALICE).sign(world.request("GET", "/failover/k").query("uploadId=u"), Payload::Sha256);
+    let parts = world.request("GET", "/failover/k").query(&format!("uploadId={upload}"));
+    let parts = Signer::new(ALICE).sign(parts, Payload::Sha256);
     let copy = world.request("PUT", "/failover/copy").header("x-amz-copy-source", "failover/k");
     let copy = Signer::new(ALICE).sign(copy, Payload::Sha256);
     for request in [put, list, parts, copy, world.signed("DELETE", "/failover/k")] {

@@ -2,86 +2,49 @@
 //! process that follows that cluster does.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::path::PathBuf;
+mod cluster;
+
 use std::process::Command;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use osp_fake_apiserver::{ApiServer, Fault, Listening, Rule, Verb, custom, secret};
+use cluster::Cluster;
+use osp_fake_apiserver::{Fault, Rule, Verb};
 use osp_test_support::gateway::Launch;
-use osp_test_support::{ALICE, BACKEND, Backend, Connection, Key, Payload, Request, STRANGER, Signer};
+use osp_test_support::{ALICE, Connection, Key, Payload, Request, STRANGER, Signer};
 use serde_json::json;
-use tempfile::TempDir;
-use tokio::runtime::Runtime;
 
 const OSP: &str = env!("CARGO_BIN_EXE_osp");
 
-/// A cluster with two routes for Alice in `team-a`: `alpha`, without `secret/`, and `broken`, whose credential is missing.
-struct Cluster {
-    server: ApiServer,
-    backend: Backend,
-    dir: TempDir,
-    _listening: Listening,
-    _runtime: Runtime,
+/// Two routes for Alice in `team-a`: `alpha`, without `secret/`, and `broken`, whose credential is missing.
+fn with_a_broken_route() -> Cluster {
+    let cluster = Cluster::start();
+    for (bucket, credential) in [("alpha", "backend"), ("broken", "gone")] {
+        let mut route = cluster.route(bucket, &["Read", "List"]);
+        route["spec"]["backends"][0]["credentialRef"]["name"] = json!(credential);
+        route["spec"]["deny"] = json!([{"name": "no-secrets", "prefixes": ["secret/"]}]);
+        cluster.server.apply(route);
+    }
+    cluster
 }
 
-impl Cluster {
-    fn start() -> Self {
-        let runtime = Runtime::new().unwrap();
-        let server = ApiServer::default();
-        let listening = runtime.block_on(server.listen());
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("kubeconfig"), listening.kubeconfig()).unwrap();
-        let backend = Backend::start(BACKEND);
-        backend.seed("b", "k", b"content");
-        for (name, key) in [("alice", ALICE), ("backend", BACKEND)] {
-            let (id, text) = (STANDARD.encode(key.id), STANDARD.encode(key.secret));
-            server.apply(secret("team-a", name, &[("AWS_ACCESS_KEY_ID", &id), ("AWS_SECRET_ACCESS_KEY", &text)]));
-        }
-        let source = json!({"className": "osp", "secret": {"name": "backend"}});
-        server.apply(custom("CredentialSource", "team-a", "backend", source));
-        let client = json!({"className": "osp", "accessKey": {"secretRefs": [{"name": "alice"}]}});
-        server.apply(custom("ClientIdentity", "team-a", "alice", client));
-        for (bucket, credential) in [("alpha", "backend"), ("broken", "gone")] {
-            let spec = json!({
-                "className": "osp",
-                "match": {"bucket": bucket},
-                "backends": [{
-                    "name": "main", "endpoint": backend.endpoint(), "bucket": "b", "region": "eu-test-1",
-                    "credentialRef": {"name": credential},
-                }],
-                "access": [{"name": "alice", "clientRef": {"name": "alice"}, "permissions": ["Read", "List"]}],
-                "deny": [{"name": "no-secrets", "prefixes": ["secret/"]}],
-            });
-            server.apply(custom("BucketRoute", "team-a", bucket, spec));
-        }
-        Self { server, backend, dir, _listening: listening, _runtime: runtime }
-    }
-
-    fn kubeconfig(&self) -> PathBuf {
-        self.dir.path().join("kubeconfig")
-    }
-
-    /// Exit code, standard output and standard error of a question about an object.
-    fn explain(&self, flags: &[&str], client: &str, bucket: &str, key: &str) -> (Option<i32>, String, String) {
-        let kubeconfig = self.kubeconfig();
-        let done = Command::new(OSP)
-            .args(["explain", "--kubernetes", "--kubeconfig", kubeconfig.to_str().unwrap()])
-            .args(flags)
-            .args(["--client", client, "--operation", "GetObject", "--bucket", bucket, "--key", key])
-            .env_clear()
-            .output()
-            .unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        (done.status.code(), text(done.stdout), text(done.stderr))
-    }
+/// Exit code, standard output and standard error of a question about an object.
+fn explain(cluster: &Cluster, flags: &[&str], client: &str, bucket: &str, key: &str) -> (Option<i32>, String, String) {
+    let kubeconfig = cluster.kubeconfig();
+    let done = Command::new(OSP)
+        .args(["explain", "--kubernetes", "--kubeconfig", kubeconfig.to_str().unwrap()])
+        .args(flags)
+        .args(["--client", client, "--operation", "GetObject", "--bucket", bucket, "--key", key])
+        .env_clear()
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (done.status.code(), text(done.stdout), text(done.stderr))
 }
 
 const NAMESPACES: [&str; 2] = ["--watch-namespaces", "team-a"];
 
 #[test]
 fn what_one_look_at_the_cluster_says_is_what_a_request_gets() {
-    let cluster = Cluster::start();
+    let cluster = with_a_broken_route();
     let kubeconfig = cluster.kubeconfig();
     let gateway =
         Launch::kubernetes(OSP, &kubeconfig).http().arguments(&NAMESPACES).arguments(&["--mode", "proxy"]).ready();
@@ -96,7 +59,7 @@ fn what_one_look_at_the_cluster_says_is_what_a_request_gets() {
         ("team-a/alice", ALICE, "absent", "k", 404),
         ("team-a/stranger", STRANGER, "alpha", "k", 403),
     ] {
-        let (code, told, complaint) = cluster.explain(&NAMESPACES, client, bucket, key);
+        let (code, told, complaint) = explain(&cluster, &NAMESPACES, client, bucket, key);
         assert_eq!((code, complaint.as_str()), (Some(0), ""), "{told}");
         let answer = get(signer, &format!("/{bucket}/{key}"));
         assert_eq!(answer.status, status, "{told}");
@@ -115,15 +78,16 @@ fn what_one_look_at_the_cluster_says_is_what_a_request_gets() {
 
 #[test]
 fn k_ctl_5_an_explanation_only_reads_and_sees_its_class_and_mode() {
-    let cluster = Cluster::start();
+    let cluster = with_a_broken_route();
     for flags in [&["--watch-mode", "Cluster"][..], &["--watch-mode", "Named", "--watch-namespaces", "team-a"]] {
-        let (code, told, complaint) = cluster.explain(flags, "team-a/alice", "alpha", "k");
+        let (code, told, complaint) = explain(&cluster, flags, "team-a/alice", "alpha", "k");
         assert_eq!((code, complaint.as_str()), (Some(0), ""), "{told}");
         assert!(told.starts_with("decision: allow\n"), "{told}");
     }
-    let (_, told, _) = cluster.explain(&[&NAMESPACES[..], &["--class", "blue"]].concat(), "team-a/alice", "alpha", "k");
+    let (_, told, _) =
+        explain(&cluster, &[&NAMESPACES[..], &["--class", "blue"]].concat(), "team-a/alice", "alpha", "k");
     assert!(told.contains("code: InvalidAccessKeyId\n"), "{told}");
-    let (_, told, _) = cluster.explain(&["--watch-namespaces", "team-b"], "team-a/alice", "alpha", "k");
+    let (_, told, _) = explain(&cluster, &["--watch-namespaces", "team-b"], "team-a/alice", "alpha", "k");
     assert!(told.contains("code: InvalidAccessKeyId\n"), "{told}");
     let reads = |verb| matches!(verb, Verb::List | Verb::Watch);
     assert!(cluster.server.seen().iter().all(|seen| reads(seen.verb)), "{:?}", cluster.server.seen());
@@ -132,9 +96,9 @@ fn k_ctl_5_an_explanation_only_reads_and_sees_its_class_and_mode() {
 
 #[test]
 fn what_may_not_be_read_is_said_and_nothing_is_decided_without_it() {
-    let cluster = Cluster::start();
+    let cluster = with_a_broken_route();
     cluster.server.spoil(Rule::new(Fault::Status(403)).of("secrets"));
-    let (code, told, complaint) = cluster.explain(&NAMESPACES, "team-a/alice", "alpha", "k");
+    let (code, told, complaint) = explain(&cluster, &NAMESPACES, "team-a/alice", "alpha", "k");
     assert_eq!((code, told.as_str()), (Some(1), ""));
     assert!(
         complaint.starts_with("osp: Secret in team-a: the fake says 403\nosp: all of it must be readable"),
@@ -142,11 +106,11 @@ fn what_may_not_be_read_is_said_and_nothing_is_decided_without_it() {
     );
     assert_eq!(complaint.lines().count(), 2, "{complaint}");
     cluster.server.heal();
-    assert_eq!(cluster.explain(&NAMESPACES, "team-a/alice", "alpha", "k").0, Some(0));
+    assert_eq!(explain(&cluster, &NAMESPACES, "team-a/alice", "alpha", "k").0, Some(0));
 
-    let (code, _, complaint) = cluster.explain(&[], "team-a/alice", "alpha", "k");
+    let (code, _, complaint) = explain(&cluster, &[], "team-a/alice", "alpha", "k");
     assert!(code == Some(1) && complaint.contains("--watch-namespaces: one namespace at least"), "{complaint}");
     std::fs::remove_file(cluster.kubeconfig()).unwrap();
-    let (code, _, complaint) = cluster.explain(&NAMESPACES, "team-a/alice", "alpha", "k");
+    let (code, _, complaint) = explain(&cluster, &NAMESPACES, "team-a/alice", "alpha", "k");
     assert!(code == Some(1) && complaint.starts_with("osp: kubeconfig: "), "{complaint}");
 }

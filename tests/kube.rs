@@ -1,81 +1,25 @@
 //! The whole binary with a cluster as its source: the fake API server of `tests/apiserver` over TCP.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod cluster;
 #[path = "kube/rollout.rs"]
 mod rollout;
 #[path = "kube/scale.rs"]
 mod scale;
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use osp_fake_apiserver::{ApiServer, Fault, Listening, Rule, Verb, custom, secret};
+use cluster::Cluster;
+use osp_fake_apiserver::{Fault, Rule, Verb};
 use osp_test_support::gateway::{Gateway, Launch};
-use osp_test_support::{ALICE, BACKEND, Backend, Connection, Payload, Request, Signer, wait_until};
+use osp_test_support::{ALICE, BACKEND, Connection, Payload, Request, Signer, wait_until};
 use serde_json::{Value, json};
-use tempfile::TempDir;
-use tokio::runtime::Runtime;
 
 const OSP: &str = env!("CARGO_BIN_EXE_osp");
-
-/// A cluster with one route `alpha` for Alice in `team-a`, and the backend that it leads to.
-struct Cluster {
-    server: ApiServer,
-    backend: Backend,
-    dir: TempDir,
-    listening: Listening,
-    _runtime: Runtime,
-}
-
-impl Cluster {
-    fn start() -> Self {
-        let runtime = Runtime::new().unwrap();
-        let server = ApiServer::default();
-        let listening = runtime.block_on(server.listen());
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("kubeconfig"), listening.kubeconfig()).unwrap();
-        let backend = Backend::start(BACKEND);
-        backend.seed("b", "k", b"content");
-        let cluster = Self { server, backend, dir, listening, _runtime: runtime };
-        for (name, key) in [("alice", ALICE), ("backend", BACKEND)] {
-            let (id, text) = (STANDARD.encode(key.id), STANDARD.encode(key.secret));
-            let data = [("AWS_ACCESS_KEY_ID", &*id), ("AWS_SECRET_ACCESS_KEY", &*text)];
-            cluster.server.apply(secret("team-a", name, &data));
-        }
-        let source = json!({"className": "osp", "secret": {"name": "backend"}});
-        cluster.server.apply(custom("CredentialSource", "team-a", "backend", source));
-        let client = json!({"className": "osp", "accessKey": {"secretRefs": [{"name": "alice"}]}});
-        cluster.server.apply(custom("ClientIdentity", "team-a", "alice", client));
-        cluster.server.apply(cluster.route("alpha", &["Read", "List"]));
-        cluster
-    }
-
-    fn route(&self, bucket: &str, permissions: &[&str]) -> Value {
-        let access = json!([{"name": "alice", "clientRef": {"name": "alice"}, "permissions": permissions}]);
-        custom(
-            "BucketRoute",
-            "team-a",
-            bucket,
-            json!({
-                "className": "osp",
-                "match": {"bucket": bucket},
-                "backends": [{
-                    "name": "main", "endpoint": self.backend.endpoint(), "bucket": "b", "region": "eu-test-1",
-                    "credentialRef": {"name": "backend"},
-                }],
-                "access": if permissions.is_empty() { json!([]) } else { access },
-            }),
-        )
-    }
-
-    fn kubeconfig(&self) -> PathBuf {
-        self.dir.path().join("kubeconfig")
-    }
-}
 
 fn launch(kubeconfig: &std::path::Path) -> Launch<'_> {
     Launch::kubernetes(OSP, kubeconfig).http().arguments(&["--watch-namespaces", "team-a"])
@@ -217,10 +161,11 @@ fn k_ctl_3_a_server_that_compresses_whatever_it_may_is_understood() {
 #[test]
 fn k_ctl_1_a_process_that_follows_its_documents_no_longer_ends_with_code_70() {
     let cluster = Cluster::start();
-    let mut config: Value = serde_json::from_str(&cluster.listening.kubeconfig()).unwrap();
+    let text = std::fs::read_to_string(cluster.kubeconfig()).unwrap();
+    let mut config: Value = serde_json::from_str(&text).unwrap();
     // Found when the first connection is prepared, by the part that follows the documents.
     config["users"][0]["user"] = json!({"client-certificate-data": STANDARD.encode("no certificate"), "client-key-data": STANDARD.encode("no key")});
-    let kubeconfig = cluster.dir.path().join("unusable");
+    let kubeconfig = cluster.kubeconfig().with_file_name("unusable");
     std::fs::write(&kubeconfig, config.to_string()).unwrap();
     let (status, log) = launch(&kubeconfig).fails();
     assert_eq!(status.code(), Some(70), "{log}");

@@ -59,7 +59,7 @@ fn world() -> std::sync::MutexGuard<'static, World> {
 }
 
 fn signed(world: &World, key: Key, method: &str, path: &str, query: &str) -> Request {
-    Signer::new(key).sign(world.request(method, path).query(query), Payload::Sha256)
+    world.signed_by(key, (method, path, query), "")
 }
 
 fn path(bucket: &str, key: &str) -> String {
@@ -118,7 +118,9 @@ fn nasty_keys_can_be_copied_listed_and_deleted_in_a_batch() {
         assert_eq!(world.backend.object("alpha-at-backend", "copied").as_deref(), Some(key.as_bytes()), "{key:?}");
     }
     let keys: Vec<&str> = NASTY.into_iter().filter(|key| !key.contains(['\u{1}'])).collect();
-    let (deleted, _) = world.forwarded(&delete_batch(&world, ALICE, "mapped", &keys));
+    let (deleted, seen) = world.forwarded(&delete_batch(&world, ALICE, "mapped", &keys));
+    // OSP writes that body anew and says so once: a second Content-Type breaks the signature at Ceph RGW (RN-1).
+    assert_eq!(seen.head.header("content-type"), Some("application/xml"));
     assert_eq!(deleted.text().matches("<Deleted>").count(), keys.len());
     assert!(!deleted.text().contains("tenants"), "{}", deleted.text());
     for key in keys {
@@ -138,6 +140,7 @@ fn delete_batch(world: &World, key: Key, bucket: &str, keys: &[&str]) -> Request
     let body = format!("<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{objects}</Delete>");
     let md5 = osp_test_support::checksum::md5_base64(body.as_bytes());
     let request = world.request("POST", &format!("/{bucket}")).query("delete").header("Content-MD5", &md5);
+    let request = request.header("Content-Type", "text/xml");
     Signer::new(key).sign(request.body(body), Payload::Sha256)
 }
 

@@ -294,6 +294,41 @@ fn s16_checksum_headers_are_verified() {
     world.denied_by_head(&Signer::new(ALICE).sign(two, Payload::Sha256), 400, "InvalidRequest");
 }
 
+/// The values of `123456789`: from the CRC catalogue, coreutils, and `aws-checksums` for xxHash.
+#[test]
+fn ch7_every_algorithm_of_s3_is_verified_and_passed_on() {
+    let world = world();
+    for (name, value) in [
+        ("crc32", "y/Q5Jg=="),
+        ("crc32c", "4waSgw=="),
+        ("crc64nvme", "rosUhgp5mIg="),
+        ("sha1", "98O8HYCOBHMq32eZZczDTKeuNEE="),
+        ("sha256", "FeKw08M4keuw8e9gnsQZQgwg4yDOlMZfvIwzEkSOsiU="),
+        ("sha512", "2eZ2LdHI6vbWGzxhkvxAjU1tXxF20MKRabwk5xw/J0rSf81YEbMT1oH35V7ALXPUmclUVba1u1A6z1dPuo/+hQ=="),
+        ("md5", "JfnnlDI7RTiF9RgfG2JNCw=="),
+        ("xxhash64", "jLhB20DmroM="),
+        ("xxhash3", "ctyxi2ehff8="),
+        ("xxhash128", "MxGUd+3l3NXpcWQnaB1YYA=="),
+    ] {
+        let header = format!("x-amz-checksum-{name}");
+        let with = |body: &[u8]| {
+            let request = put(&world, body.to_vec()).header(&header, value);
+            request.header("x-amz-sdk-checksum-algorithm", &name.to_uppercase())
+        };
+        for payload in [Payload::Sha256, Payload::Unsigned] {
+            let (_, seen) = world.forwarded(&Signer::new(ALICE).sign(with(b"123456789"), payload));
+            assert_eq!(seen.head.header(&header), Some(value));
+            world.backend.seed("alpha-at-backend", "k", b"before");
+            world.denied_by_body(&Signer::new(ALICE).sign(with(b"123456780"), payload), 400, "BadDigest");
+        }
+        let begin = world.request("POST", "/alpha/k").query("uploads").header("x-amz-checksum-algorithm", name);
+        let (_, seen) = world.forwarded(&Signer::new(ALICE).sign(begin, Payload::Sha256));
+        assert_eq!(seen.head.header("x-amz-checksum-algorithm"), Some(name));
+    }
+    let unknown = put(&world, bytes(9)).header("x-amz-checksum-xxhash32", "AAAAAA==");
+    world.refused_by_head(&Signer::new(ALICE).sign(unknown, Payload::Sha256), &[400, 501]);
+}
+
 #[test]
 fn a_truncated_body_changes_nothing() {
     let world = world();

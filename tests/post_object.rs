@@ -14,6 +14,7 @@ use std::time::{Duration, SystemTime};
 use osp_test_support::checksum::{crc32_base64, md5_base64};
 use osp_test_support::documents::Route;
 use osp_test_support::form::BOUNDARY;
+use osp_test_support::http2::Session;
 use osp_test_support::{
     ALICE, Answer, BASE_HOST, BOB, Connection, Fault, Payload, Request, Response, Rule, STRANGER, Signer, UploadForm,
     World,
@@ -244,6 +245,36 @@ fn r_the_fields_are_bounded_and_must_be_a_form() {
     let body = format!("{}--{BOUNDARY}--\r\n", &cut[..at]);
     let none = Request { pieces: vec![body.clone().into_bytes()], ..request.clone() };
     world.denied_by_head(&none.replacing("content-length", &body.len().to_string()), 400, "InvalidArgument");
+}
+
+#[test]
+fn h_1_forms_over_http_2_are_the_same_forms() {
+    let world = world();
+    let authority = format!("localhost:{}", world.gateway.https().port());
+    let mut session = Session::connect(world.gateway.https(), world.authority.client(&[b"h2"])).unwrap();
+    let mut send = |request: &Request| session.exchange(&authority, request, false).answer();
+    let good = form("alpha").signed().file(vec![b'x'; 100_000]);
+    let request = |form: &UploadForm| form.request(&authority, "/alpha");
+    let response = send(&request(&good));
+    let location = format!("https://{authority}/alpha/dir/k%201");
+    assert_eq!((response.status, response.header("location")), (204, Some(location.as_str())), "{}", response.text());
+    assert_eq!(world.backend.object("alpha-at-backend", "dir/k 1").as_ref(), Some(&good.file));
+    let before = world.backend.contents();
+    world.backend.forget();
+    let mut behind = good.clone();
+    behind.end.push_str("epilogue");
+    for (form, status, code) in [
+        (good.clone().replacing("key", "other"), 403, "AccessDenied"),
+        (good.clone().replacing("X-Amz-Signature", &"0".repeat(64)), 403, "SignatureDoesNotMatch"),
+        (behind, 400, "MalformedPOSTRequest"),
+    ] {
+        let response = send(&request(&form));
+        assert_eq!((response.status, response.code().as_deref()), (status, Some(code)), "{}", response.text());
+    }
+    let response = send(&request(&good).without("content-length"));
+    assert_eq!((response.status, response.code().as_deref()), (411, Some("MissingContentLength")));
+    assert!(world.backend.settled().iter().all(|one| !one.complete), "a refused form was stored");
+    assert_eq!(world.backend.contents(), before);
 }
 
 #[test]

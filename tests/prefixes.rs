@@ -33,7 +33,7 @@ fn world() -> World {
 }
 
 fn signed(world: &World, key: Key, method: &str, path: &str, query: &str) -> Request {
-    Signer::new(key).sign(world.request(method, path).query(query), Payload::Sha256)
+    world.signed_by(key, (method, path, query), "")
 }
 
 fn batch(world: &World, keys: &[&str]) -> Request {

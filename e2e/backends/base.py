@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+from canary import BACKEND_HOST, WORD
 from processes import Child
 
 REGION = "us-east-1"
@@ -28,6 +29,11 @@ class Keys:
     def random(prefix: str) -> Keys:
         """Make a pair that every server of the suite accepts."""
         return Keys(prefix + secrets.token_hex(8).upper(), secrets.token_hex(20))
+
+    @staticmethod
+    def marked(prefix: str) -> Keys:
+        """Make the same with the run's canary in both: no client may ever see a part of them."""
+        return Keys(f"{prefix}{WORD}{secrets.token_hex(2)}".upper(), WORD + secrets.token_hex(14))
 
 
 @dataclass(frozen=True)
@@ -65,13 +71,15 @@ class Backend(ABC):
     """A real S3 server on loopback with an account of its own. `start` returns when it answers S3 requests."""
 
     folder: Path
-    keys: Keys = field(default_factory=lambda: Keys.random("BK"))
+    keys: Keys = field(default_factory=lambda: Keys.marked("BK"))
     port: int = 0
     children: list[Child] = field(default_factory=list)
 
     name: ClassVar[str]
     limitations: ClassVar[Sequence[Limitation]] = ()
-    # Whether `http://localhost:PORT` also takes the bucket as the first label of the host name.
+    # What else in its answers tells who it is.
+    telltales: ClassVar[Sequence[str]] = ()
+    # Whether the named endpoint also takes the bucket as the first label of the host name.
     virtual_hosts: ClassVar[bool] = False
     # How OSP must send a trailing checksum: `Drop` for servers that do not know them.
     trailing_checksums: ClassVar[str] = "Forward"
@@ -82,9 +90,9 @@ class Backend(ABC):
         return f"http://127.0.0.1:{self.port}"
 
     @property
-    def virtual_endpoint(self) -> str:
-        """The base of the virtual-host style endpoint."""
-        return f"http://localhost:{self.port}"
+    def named_endpoint(self) -> str:
+        """The same by a name that only OSP can resolve, and that no client may see; the base of virtual-host style."""
+        return f"http://{BACKEND_HOST}:{self.port}"
 
     @abstractmethod
     def start(self) -> None:

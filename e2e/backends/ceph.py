@@ -6,6 +6,7 @@ import uuid
 from pathlib import Path
 
 from backends.base import Backend, Limitation
+from canary import BACKEND_HOST, marked
 from processes import Child, free_ports, listens, run_checked
 
 NO_TRAILERS = "no trailing checksums before 19.2"
@@ -14,7 +15,7 @@ CAPS = [word for service in ("mon", "osd", "mgr", "mds") for word in ("--cap", s
 
 
 class Ceph(Backend):
-    """mon, osd (memstore), mgr and radosgw; `localhost` is its base host for virtual-host style."""
+    """mon, osd (memstore), mgr and radosgw; it knows its name for virtual-host style."""
 
     name = "ceph"
     virtual_hosts = True
@@ -107,7 +108,8 @@ class Ceph(Backend):
         self.spawn("mgr", ["ceph-mgr", "-c", conf, "-f", "-i", "x"])
         self.spawn("rgw", ["radosgw", "-c", conf, "-f", "-n", "client.rgw"]).wait_ready(lambda: listens(self.port))
         run_checked(
-            ["radosgw-admin", "-c", conf, "-n", "client.rgw", "user", "create", "--uid=e2e", "--display-name=e2e",
+            ["radosgw-admin", "-c", conf, "-n", "client.rgw", "user", "create", f"--uid={marked('owner')}",
+             f"--display-name={marked('Owner')}",
              f"--access-key={self.keys.access_key}", f"--secret-key={self.keys.secret_key}"], self.folder,
         )  # fmt: skip
 
@@ -142,5 +144,5 @@ osd data = {self.folder}/osd
 mgr data = {self.folder}/mgr
 [client.rgw]
 rgw frontends = beast endpoint=127.0.0.1:{self.port}
-rgw dns name = localhost
+rgw dns name = {BACKEND_HOST}
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 
 from backends.base import REGION, Backend, Keys, Limitation
+from canary import WORD, marked
 from processes import Child, free_ports, listens, run_checked
 from tools import cached_tool
 
@@ -49,7 +50,7 @@ class Garage(Backend):
 
     def start(self) -> None:
         """Start the node, wait for its layout and import the suite's key."""
-        self.keys = Keys("GK" + secrets.token_hex(12), secrets.token_hex(32))
+        self.keys = Keys(f"GK{WORD}{secrets.token_hex(6)}", WORD + secrets.token_hex(26))
         self.port, rpc, admin = free_ports(3)
         program = cached_tool("garage", f"garage-{VERSION}/bin/garage")
         configuration = self.folder / "garage.toml"
@@ -64,6 +65,6 @@ class Garage(Backend):
         child = Child("garage", [*command, "server", "--single-node"], self.folder)
         self.children.append(child)
         child.wait_ready(lambda: listens(self.port))
-        importing = ["key", "import", "--yes", "-n", "e2e", self.keys.access_key, self.keys.secret_key]
+        importing = ["key", "import", "--yes", "-n", marked("owner"), self.keys.access_key, self.keys.secret_key]
         run_checked([*command, *importing], self.folder)
         run_checked([*command, "key", "allow", "--create-bucket", self.keys.access_key], self.folder)

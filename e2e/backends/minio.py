@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from backends.base import KEY_TESTS, Backend, Limitation
+from canary import BACKEND_HOST
 from processes import Child, free_ports, listens
 from tools import cached_tool
 
@@ -14,10 +15,15 @@ VERSION = "20250907161309"
 
 
 class MinIO(Backend):
-    """One `minio server` on a temporary folder; `localhost` is its base host for virtual-host style."""
+    """One `minio server` on a temporary folder; it knows its name for virtual-host style."""
 
     name = "minio"
     virtual_hosts = True
+    # The id and the name of every owner, and the host of every error.
+    telltales = (
+        "02d6176db174dc93cb1b899f7c6078f08654445fe8cf1b6ce98d8855f66bdbf4",
+        "dd9025bab4ad464b049177c95eb6ebf374d3b3fd1af9251148b658df7ac2e3e8",
+    )
 
     limitations = (
         *(
@@ -49,7 +55,7 @@ class MinIO(Backend):
         environment = {
             "MINIO_ROOT_USER": self.keys.access_key,
             "MINIO_ROOT_PASSWORD": self.keys.secret_key,
-            "MINIO_DOMAIN": "localhost",
+            "MINIO_DOMAIN": BACKEND_HOST,
             "MINIO_UPDATE": "off",
         }
         data = self.folder / "data"

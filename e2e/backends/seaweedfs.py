@@ -6,6 +6,7 @@ import json
 import shutil
 
 from backends.base import KEY_TESTS, Backend, Limitation
+from canary import marked
 from processes import Child, free_port_pairs, listens
 
 DIRECTORIES = "https://github.com/seaweedfs/seaweedfs/issues/3086"
@@ -51,14 +52,15 @@ class SeaweedFS(Backend):
         identities = self.folder / "identities.json"
         credential = {"accessKey": self.keys.access_key, "secretKey": self.keys.secret_key}
         identities.write_text(
-            json.dumps({"identities": [{"name": "e2e", "credentials": [credential], "actions": ["Admin"]}]})
+            json.dumps({"identities": [{"name": marked("owner"), "credentials": [credential], "actions": ["Admin"]}]})
         )
         data = self.folder / "data"
         data.mkdir()
         command = [weed, "-v=0", "server", "-s3", "-ip=127.0.0.1", f"-dir={data}", f"-s3.config={identities}",
                    f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}", f"-s3.port={self.port}",
-                   "-s3.port.iceberg=0", "-s3.port.lance=0", "-volume.max=200",
+                   "-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.allowDeleteBucketNotEmpty=false", "-volume.max=500",
                    "-master.volumeSizeLimitMB=128"]  # fmt: skip
-        child = Child("weed", command, self.folder)
+        # Every bucket is a collection with volumes of its own, seven at a time unless told otherwise.
+        child = Child("weed", command, self.folder, env={"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"})
         self.children.append(child)
         child.wait_ready(lambda: all(listens(port) for port in (master, volume, filer, self.port)))

@@ -118,6 +118,44 @@ def test_k01_no_claim_takes_traffic_from_the_owner(siege: Siege) -> None:
     assert siege.osp.fetch(siege.owner, "data") == "A"
 
 
+def test_k01_nobody_gets_into_a_pattern_of_others(site: Site, stores: tuple[Place, Place]) -> None:
+    """An exact name inside a pattern is Conflicted, and only who was given a pattern may make one (kubernetes.md 2.4)."""
+    victim, attacker = site.namespace("a"), site.namespace("b")
+    site.allow()
+    owner, thief = site.keys(), site.keys()
+    site.tenant(victim, stores[0], owner)
+    selector = {"matchLabels": {"kubernetes.io/metadata.name": victim}}
+    rule = {"pattern": "inside-*", "namespaceSelector": selector}
+    osp = site.osp(settings={"tenancy": {"bucketPatterns": [rule]}})
+    site.wait_served(osp, owner, "data", "A")
+
+    def apply(namespace: str, place: Place, name: str, bucket: str) -> None:
+        template = {"bucket": "{bucket}"} if bucket.endswith("*") else {}
+        backends = [backend_entry(place) | template]
+        site.api.apply(
+            site.route(namespace, place, [grant("app")], name=name, match={"bucket": bucket}, backends=backends)
+        )
+
+    apply(victim, stores[0], "pattern", "inside-*")
+    site.wait_condition("BucketRoute", victim, "pattern", "Ready", "True")
+    place = stores[1]
+    site.api.apply_all(
+        [*site.client(attacker, "app", thief), *site.credential(attacker, place.backend.name, place.backend.keys)]
+    )
+    site.wait_condition("ClientIdentity", attacker, "app", "Ready", "True")
+    apply(attacker, place, "exact", "inside-one")
+    told = site.wait_condition("BucketRoute", attacker, "exact", "Accepted", "False", "Conflicted")
+    assert victim not in told["message"], "no foreign names"
+    for name, bucket in (("narrower", "inside-one-*"), ("wider", "in*"), ("all", "*")):
+        apply(attacker, place, name, bucket)
+        site.wait_condition("BucketRoute", attacker, name, "Accepted", "False", "PatternNotAllowed")
+    assert osp.fetch(thief, "inside-one") == "403 AccessDenied"
+    assert osp.fetch(owner, "nobodys") == "404 NoSuchBucket", "a refused pattern changes nothing for others"
+    # The twin: a name beside the pattern is nobody's.
+    apply(attacker, place, "beside", "insider")
+    site.wait_condition("BucketRoute", attacker, "beside", "Ready", "True")
+
+
 def test_k01_a_copied_access_key_id_is_somebody_else(siege: Siege) -> None:
     """The id of the owner with another secret: a warning in status; the owner works on, the copy is nobody there."""
     site = siege.site

@@ -31,6 +31,8 @@ MANY_ROUTES = 10_000
 SWAPS = 20
 # Issue 4, K-CTL-4: what the configuration adds to the resident memory of a process.
 MEMORY_BOUND_BYTES = 200 << 20
+# The same: from the start of a process to its first table.
+READY_BOUND_S = 5.0
 EDITS = 200
 # Issue 4: p99 of 200 edits on two replicas.
 P99_BOUND_S = 1.0
@@ -123,8 +125,8 @@ def test_k_ctl_4_ten_thousand_routes(make_site: MakeSite, stores: tuple[Place, P
         f" {statistics.median(took) * 1000:.0f} ms (median), {max(took) * 1000:.0f} ms (worst); they take"
         f" {grown >> 20} MiB, {peak >> 20} MiB at the peak; {control.requests} requests, slowest {control.slowest_s:.2f} s"
     )
-    # The issue says 5 s and 50 ms; those are for a machine with nothing else to do. The memory is not.
-    assert ready <= 15
+    assert ready <= READY_BOUND_S
+    # The issue says 50 ms, for a machine with nothing else to do.
     assert rebuild <= 0.25
     assert grown <= MEMORY_BOUND_BYTES
 

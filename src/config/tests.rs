@@ -31,6 +31,8 @@ fn nothing_but_a_directory_gives_the_documented_defaults() {
     assert_eq!(config.server_name, "osp");
     assert_eq!((config.drain_delay, config.drain_timeout), (Duration::from_secs(5), Duration::from_secs(315)));
     assert_eq!(config.max_attempts, 2);
+    let client = [config.client_head_timeout, config.client_stall_timeout, config.client_idle_timeout];
+    assert_eq!(client, [10, 60, 60].map(Duration::from_secs));
     assert!(config.threads >= 1 && config.base_hosts.is_empty() && config.trusted_proxies.is_empty());
 }
 
@@ -39,7 +41,8 @@ fn every_setting_of_the_file_is_understood() {
     let config = resolve(
         "httpListen: '[::1]:80'\nhttpsListen: 127.0.0.1:443\ntlsCert: c.pem\ntlsKey: k.pem\nadminListen: off\n\
          region: eu-de\nbaseHosts: [S3.Example.COM, osp.osp-system.svc]\ntrustedProxies: [10.1.2.3/8, '::1']\n\
-         threads: 3\ndrainDelay: 0s\ndrainTimeout: 1m30s\nserverName: gateway-1\nmaxAttempts: 1\n",
+         threads: 3\ndrainDelay: 0s\ndrainTimeout: 1m30s\nserverName: gateway-1\nmaxAttempts: 1\n\
+         clientHeadTimeout: 1500ms\nclientStallTimeout: 2s\nclientIdleTimeout: 1m\n",
     )
     .unwrap();
     assert_eq!(config.http, Some("[::1]:80".parse().unwrap()));
@@ -52,21 +55,43 @@ fn every_setting_of_the_file_is_understood() {
     assert_eq!((config.threads, config.max_attempts), (3, 1));
     assert_eq!((config.drain_delay, config.drain_timeout), (Duration::ZERO, Duration::from_secs(90)));
     assert_eq!(config.server_name, "gateway-1");
+    let client = [config.client_head_timeout, config.client_stall_timeout, config.client_idle_timeout];
+    assert_eq!(client, [1500, 2000, 60_000].map(Duration::from_millis));
+}
+
+#[test]
+fn what_clients_may_take_can_be_shortened_and_not_lengthened() {
+    for key in ["clientHeadTimeout", "clientStallTimeout", "clientIdleTimeout"] {
+        assert!(resolve(&format!("{key}: 1s")).is_ok(), "{key}");
+        for wrong in ["999ms", "0s", "60001ms", "5", "soon"] {
+            assert_eq!(places(resolve(&format!("{key}: {wrong}"))), [format!("osp.yaml: {key}")], "{wrong}");
+        }
+    }
+    assert_eq!(places(resolve("clientHeadTimeout: 11s")), ["osp.yaml: clientHeadTimeout"]);
 }
 
 #[test]
 fn the_rules_for_documents_are_read() {
     let config = resolve(
         "class: blue\nbaseHosts: [S3.Example.com]\nallowedEndpoints: ['minio.svc:9000', '[::1]:80']\n\
-         tenancy: {hosts: [{host: s3.example.com, namespaceSelector: {matchLabels: {tenant: a}}}]}\n",
+         tenancy: {hosts: [{host: s3.example.com, namespaceSelector: {matchLabels: {tenant: a}}}], \
+         bucketPatterns: [{pattern: 'team-*', namespaceSelector: {matchLabels: {tenant: b}}}]}\n",
     )
     .unwrap();
     let rules = config.process_rules();
     assert_eq!((rules.class.as_str(), rules.base_hosts.as_slice()), ("blue", &["s3.example.com".to_owned()][..]));
     assert_eq!(rules.hosts[0].host, "s3.example.com");
     assert_eq!(rules.hosts[0].namespaces.match_labels["tenant"], "a");
+    let patterns = rules.patterns.unwrap();
+    assert_eq!((patterns[0].pattern.as_str(), patterns.len()), ("team-*", 1));
+    assert_eq!(patterns[0].namespaces.match_labels["tenant"], "b");
+    assert_eq!(config.effective()["tenancy"]["bucketPatterns"][0]["pattern"], "team-*");
     assert_eq!(config.effective()["allowedEndpoints"], serde_json::json!(["minio.svc:9000", "[::1]:80"]));
     assert_eq!(resolve("").unwrap().process_rules(), ProcessRules::default());
+    // k_2_4: in a cluster nobody makes a pattern unless the operator says so
+    let in_cluster = Serve { config_dir: None, kubernetes: true, ..typed() };
+    let config = Config::resolve(&in_cluster, file("watchMode: Cluster")).unwrap();
+    assert_eq!(config.process_rules().patterns, Some(Vec::new()));
     let typed = Serve { class: Some("green".to_owned()), ..typed() };
     assert_eq!(Config::resolve(&typed, file("class: blue")).unwrap().class, "green");
 }
@@ -85,6 +110,14 @@ fn law_2_mistakes_in_the_rules_for_documents_are_errors() {
         (
             "{baseHosts: [a.b], tenancy: {hosts: [{host: a.b, namespaceSelector: {matchLabels: {}}}]}}",
             "osp.yaml: tenancy.hosts[0].namespaceSelector.matchLabels",
+        ),
+        (
+            "tenancy: {bucketPatterns: [{pattern: team, namespaceSelector: {matchLabels: {a: b}}}]}",
+            "osp.yaml: tenancy.bucketPatterns[0].pattern",
+        ),
+        (
+            "tenancy: {bucketPatterns: [{pattern: 'team-*', namespaceSelector: {matchLabels: {}}}]}",
+            "osp.yaml: tenancy.bucketPatterns[0].namespaceSelector.matchLabels",
         ),
     ] {
         assert_eq!(places(resolve(text)), [place], "{text}");

@@ -1,7 +1,9 @@
 //! What single values may look like. Each function says in its error what would be right.
 
+use std::time::Duration;
+
 use ipnet::IpNet;
-use osp_core::model::HostPort;
+use osp_core::model::{HostPort, format_duration, parse_duration};
 
 /// Longer names do not fit a label or a header line that people read.
 const LONGEST_NAME: usize = 64;
@@ -9,6 +11,18 @@ const LONGEST_NAME: usize = 64;
 const LONGEST_HOST: usize = 253;
 /// Of one label of a host name (RFC 1035 2.3.4).
 const LONGEST_LABEL: usize = 63;
+
+/// A shorter one cuts off honest clients on slow networks.
+pub(super) const SHORTEST_CLIENT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A duration between `least` and `most`, both included.
+pub(super) fn duration(text: &str, least: Duration, most: Duration) -> Result<Duration, String> {
+    let duration = parse_duration(text)?;
+    (least..=most)
+        .contains(&duration)
+        .then_some(duration)
+        .ok_or_else(|| format!("{text:?} is not between {} and {}", format_duration(least), format_duration(most)))
+}
 
 /// A region: it becomes part of credential scopes and XML, so it is letters, digits and hyphens.
 pub(super) fn region(text: &str) -> Result<String, String> {

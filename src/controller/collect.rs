@@ -66,9 +66,9 @@ impl Loaded {
     #[must_use]
     pub fn compile(&self) -> Compiled {
         let compiled = compile(&self.snapshot);
-        let problems = Problems::sort(&self.snapshot, &compiled.rejections, |one| {
-            self.locate(one.kind, &one.name, &one.problem).iter().map(ToString::to_string).collect()
-        });
+        let lines =
+            |one: &Rejection| self.locate(one.kind, &one.name, &one.problem).iter().map(ToString::to_string).collect();
+        let problems = Problems::sort(&self.snapshot, compiled.rejections.iter().map(|one| (one, lines(one))));
         Compiled { table: compiled.table.with_problems(problems), ..compiled }
     }
 

@@ -3,7 +3,10 @@
 //! Every stage returns `Err(Denial)`; only the data plane's `respond.rs` turns one into bytes.
 //! Source of codes and statuses: AWS "Error responses" (`ErrorResponses.html`), s3-protocol.md section 5.
 
+mod form;
+
 use self::Blame::{Client, Gateway, Operator, Upstream};
+pub use self::form::FormFault;
 use crate::Timestamp;
 
 /// Who has to act so that the request would succeed.
@@ -83,15 +86,6 @@ pub enum Denial {
     /// No identity has this access key.
     #[error("The AWS Access Key Id you provided does not exist in our records.")]
     UnknownAccessKey,
-    /// A form without this field before its file.
-    #[error("Bucket POST must contain a field named '{0}'.  If it is specified, please check the order of the fields.")]
-    MissingFormField(&'static str),
-    /// A form's policy that cannot be read.
-    #[error("Invalid Policy: {0}.")]
-    InvalidPolicyDocument(&'static str),
-    /// A form that its policy does not allow.
-    #[error("Invalid according to Policy: {0}")]
-    PolicyViolated(String),
     /// The signature differs from the one computed.
     #[error(
         "The request signature we calculated does not match the signature you provided. Check your key and signing method."
@@ -153,6 +147,9 @@ pub enum Denial {
     /// The request contradicts itself.
     #[error("{0}")]
     InvalidRequest(String),
+    /// A new bucket is wanted elsewhere than its route makes it.
+    #[error("The specified location-constraint is not valid")]
+    InvalidLocationConstraint,
     /// A preflight for a bucket without CORS rules.
     #[error("CORSResponse: CORS is not enabled for this bucket.")]
     CorsRefused,
@@ -192,28 +189,9 @@ pub enum Denial {
     /// A chunk that is not the last is smaller than 8 KiB, or larger than allowed.
     #[error("Only the last chunk is allowed to have a size less than 8192 bytes")]
     InvalidChunkSize,
-    /// The body of a form cannot be read.
-    #[error("The body of your POST request is not well-formed multipart/form-data: {0}.")]
-    MalformedForm(&'static str),
-    /// More than 20 KiB before a form's file, or too many fields.
-    #[error("Your POST request fields preceding the upload file were too large.")]
-    FormTooLarge,
-    /// A form's file is smaller than its policy wants.
-    #[error("Your proposed upload is smaller than the minimum allowed size")]
-    FileTooSmall {
-        /// Bytes of the file.
-        proposed: u64,
-        /// Bytes that it must have.
-        least: u64,
-    },
-    /// A form's file is larger than its policy allows.
-    #[error("Your proposed upload exceeds the maximum allowed size")]
-    FileTooLarge {
-        /// Bytes of the file.
-        proposed: u64,
-        /// Bytes that it may have.
-        most: u64,
-    },
+    /// A form that uploads an object is no good.
+    #[error(transparent)]
+    Form(#[from] FormFault),
     /// The aws-chunked framing is broken.
     #[error("The aws-chunked body is malformed: {0}")]
     MalformedChunk(&'static str),
@@ -254,19 +232,35 @@ pub enum Denial {
     /// The backend refused OSP's own credentials, region or address (trap 11).
     #[error("The storage backend refused the gateway.")]
     UpstreamRefused,
+    /// Not every backend told which buckets it has, and a list without some of them would look like one.
+    #[error("The buckets cannot be listed at the moment.")]
+    BucketsUnknown,
+    /// The backend's bucket has just been found in another region than its route says, too late for this request: its
+    /// body cannot be sent again (RN-6).
+    #[error("Please reduce your request rate.")]
+    UpstreamElsewhere,
     /// The backend broke HTTP or S3: reset, wrong length, success before the body was proved, garbage XML.
     #[error("The storage backend answered in a way that cannot be passed on.")]
     UpstreamMisbehaved,
 
-    /// The backend answered with an error and no body: code and message of its status.
+    /// An upload that no backend of the route has: never begun, begun for another key, or begun at a backend that the
+    /// route has left.
+    #[error(
+        "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed."
+    )]
+    NoSuchUpload,
+
+    /// The backend answered with an error that is the client's business.
     #[error("{message}")]
     BackendError {
         /// The backend's status.
         status: u16,
-        /// S3 code of that status.
+        /// S3 code.
         code: &'static str,
         /// AWS's message for the code.
         message: &'static str,
+        /// Further elements of the body, in order; they name nothing of the backend.
+        details: Vec<(&'static str, String)>,
     },
 
     // --- ourselves
@@ -312,9 +306,6 @@ impl Denial {
             Self::AuthorizationMalformed(_) => row(400, "AuthorizationHeaderMalformed", Client, "malformed_auth"),
             Self::QueryAuthorizationMalformed(_) => row(400, MALFORMED_QUERY, Client, "malformed_auth"),
             Self::UnknownAccessKey => row(403, "InvalidAccessKeyId", Client, "unknown_key"),
-            Self::MissingFormField(_) => row(400, "InvalidArgument", Client, "malformed_auth"),
-            Self::InvalidPolicyDocument(_) => row(400, "InvalidPolicyDocument", Client, "malformed_auth"),
-            Self::PolicyViolated(_) => row(403, "AccessDenied", Client, "form_policy"),
             Self::SignatureMismatch => row(403, "SignatureDoesNotMatch", Client, "bad_signature"),
             Self::MissingDate => row(403, "AccessDenied", Client, "missing_date"),
             Self::ClockSkew { .. } => row(403, "RequestTimeTooSkewed", Client, "skew"),
@@ -330,6 +321,7 @@ impl Denial {
             Self::MethodNotAllowed => row(405, "MethodNotAllowed", Client, "method_not_allowed"),
             Self::InvalidArgument(_) => row(400, "InvalidArgument", Client, "invalid_argument"),
             Self::InvalidRequest(_) => row(400, "InvalidRequest", Client, "invalid_request"),
+            Self::InvalidLocationConstraint => row(400, "InvalidLocationConstraint", Client, "location_constraint"),
             Self::InsecureChannel => row(400, "InvalidRequest", Client, "insecure_channel"),
             Self::CorsRefused => row(403, "AccessForbidden", Client, "cors"),
             Self::MissingContentLength => row(411, "MissingContentLength", Client, "missing_length"),
@@ -338,22 +330,23 @@ impl Denial {
             Self::InvalidDigest(_) => row(400, "InvalidDigest", Client, "invalid_digest"),
             Self::ChunkSignatureMismatch => row(403, "SignatureDoesNotMatch", Client, "bad_chunk"),
             Self::IncompleteBody => row(400, "IncompleteBody", Client, "incomplete_body"),
-            Self::MalformedForm(_) => row(400, "MalformedPOSTRequest", Client, "malformed_form"),
-            Self::FormTooLarge => row(400, "MaxPostPreDataLengthExceededError", Client, "too_large"),
-            Self::FileTooSmall { .. } => row(400, "EntityTooSmall", Client, "too_small"),
             Self::InvalidChunkSize => row(400, "InvalidChunkSizeError", Client, "bad_chunk"),
             Self::MalformedChunk(_) => row(400, "InvalidRequest", Client, "bad_chunk"),
             Self::MalformedTrailer => row(400, "MalformedTrailerError", Client, "bad_trailer"),
-            Self::EntityTooLarge | Self::FileTooLarge { .. } => row(400, "EntityTooLarge", Client, "too_large"),
+            Self::EntityTooLarge => row(400, "EntityTooLarge", Client, "too_large"),
+            Self::Form(fault) => fault.row(),
             Self::MalformedXml => row(400, "MalformedXML", Client, "malformed_xml"),
             Self::MessageTooLong => row(400, "MaxMessageLengthExceeded", Client, "too_large"),
             Self::ClientGone => row(400, "RequestTimeout", Client, "client_gone"),
             Self::NoSuchBucket(_) => row(404, "NoSuchBucket", Client, "no_such_bucket"),
+            Self::NoSuchUpload => row(404, "NoSuchUpload", Client, "no_such_upload"),
             Self::RouteBroken => row(503, "ServiceUnavailable", Operator, "route_broken"),
             Self::NotReady => row(503, "ServiceUnavailable", Gateway, "not_ready"),
             Self::UpstreamUnreachable => row(503, "ServiceUnavailable", Upstream, "upstream_unreachable"),
             Self::UpstreamTimeout => row(503, "ServiceUnavailable", Upstream, "upstream_timeout"),
             Self::UpstreamRefused => row(503, "ServiceUnavailable", Operator, "upstream_refused"),
+            Self::BucketsUnknown => row(503, "ServiceUnavailable", Upstream, "buckets_unknown"),
+            Self::UpstreamElsewhere => row(503, "SlowDown", Operator, "upstream_region"),
             Self::UpstreamMisbehaved => row(502, "InternalError", Upstream, "upstream_misbehaved"),
             Self::BackendError { status, code, .. } => row(*status, code, Upstream, "backend"),
             Self::Internal(_) => row(500, "InternalError", Gateway, "internal"),
@@ -376,14 +369,9 @@ impl Denial {
             Self::PayloadHashMismatch { client, computed } => {
                 vec![("ClientComputedContentSHA256", client.clone()), ("S3ComputedContentSHA256", computed.clone())]
             }
-            Self::MissingFormField(name) => vec![("ArgumentName", (*name).to_owned())],
-            Self::FileTooSmall { proposed, least } => {
-                vec![("ProposedSize", proposed.to_string()), ("MinSizeAllowed", least.to_string())]
-            }
-            Self::FileTooLarge { proposed, most } => {
-                vec![("ProposedSize", proposed.to_string()), ("MaxSizeAllowed", most.to_string())]
-            }
+            Self::Form(fault) => fault.details(),
             Self::NoSuchBucket(bucket) => vec![("BucketName", bucket.clone())],
+            Self::BackendError { details, .. } => details.clone(),
             _ => Vec::new(),
         }
     }

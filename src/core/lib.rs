@@ -12,10 +12,12 @@ pub mod access;
 pub mod denial;
 pub mod model;
 pub mod payload;
+#[cfg(any(test, fuzzing))]
+pub mod properties;
 pub mod s3;
 pub mod sigv4;
 pub mod table;
 mod timestamp;
 
-pub use denial::{Blame, Denial};
+pub use denial::{Blame, Denial, FormFault};
 pub use timestamp::Timestamp;

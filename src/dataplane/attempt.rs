@@ -27,7 +27,9 @@ pub struct Attempts {
     /// How the running attempt came to its backend, until the attempt has told something.
     admission: Option<Admission>,
     /// The answer that just came is not passed on: the request is tried again.
-    again: bool,
+    pub(crate) again: bool,
+    /// The backend has named the region of its bucket: it may do so once.
+    pub(crate) moved: bool,
     /// The socket of the running attempt, when it has a time-out of its own for the first byte.
     pub socket: Option<Arc<std::net::TcpStream>>,
     /// The running time-out for the first byte.
@@ -70,7 +72,7 @@ impl Gateway {
             self.wait(flight).await;
         }
         let peer = match flight.permitted() {
-            Ok(permit) => route::peer(permit, &*self.resolver, &self.egress, previous).await,
+            Ok(permit) => route::peer(permit, &*self.resolver, &self.egress, &self.settings, previous).await,
             Err(denial) => Err(denial),
         };
         match peer {
@@ -118,6 +120,7 @@ impl Gateway {
                 permit.redirect(&backend)?;
             }
         }
+        self.regions.apply(permit);
         let name = Arc::clone(&permit.backend().name);
         flight.facts.backend = Some(name);
         flight.attempts.admission = admission;
@@ -147,7 +150,7 @@ impl Gateway {
         if may {
             let backend = Arc::clone(permit.backend());
             flight.attempts.tried.add(&backend);
-            self.observer.metrics.retried(flight.facts.bucket.as_ref());
+            self.observer.metrics.retried(flight.facts.label.as_ref());
         }
         may
     }
@@ -183,6 +186,13 @@ impl Gateway {
             self.learn(flight, Outcome::Unknown);
             return false;
         }
+        if *error.etype() == ErrorType::ReadTimedout && !flight.is_body_proved() {
+            // the backend still waits for the client: pingora has no time-out for silence in a body over HTTP/2, and
+            // a client that stalls must not make a backend look broken
+            self.learn(flight, Outcome::Unknown);
+            flight.denial = Some(Denial::RequestTimeout);
+            return false;
+        }
         let late = matches!(error.etype(), ErrorType::ReadTimedout | ErrorType::WriteTimedout);
         match late {
             true => self.failed(flight, Failure::Timeout),
@@ -196,7 +206,7 @@ impl Gateway {
     /// The backend did not do its part.
     pub(crate) fn failed(&self, flight: &mut Flight, failure: Failure) {
         if let Ok(permit) = flight.permitted() {
-            self.observer.metrics.failed(flight.facts.bucket.as_ref(), &permit.backend().name, failure);
+            self.observer.metrics.failed(flight.facts.label.as_ref(), &permit.backend().name, failure);
         }
         self.learn(flight, Outcome::Failed);
     }
@@ -211,7 +221,7 @@ impl Gateway {
         match self.health.record(permit.upstream().pool_group, admission, outcome, now) {
             Some(Change::Ejected(length)) => {
                 tracing::warn!(%route, %backend, %endpoint, ?length, "a backend fails and is left out of reads");
-                self.observer.metrics.ejected(flight.facts.bucket.as_ref(), backend);
+                self.observer.metrics.ejected(flight.facts.label.as_ref(), backend);
             }
             Some(Change::Restored) => tracing::info!(%route, %backend, %endpoint, "a backend is back"),
             None => {}

@@ -1,5 +1,5 @@
-//! Requests that OSP itself makes, on a connector and a pool of their own, each under a permit: `DeleteObjects`, and the
-//! connections of [`crate::post_object`].
+//! Requests that OSP itself makes, on a connector and a pool of their own, each under a permit: `DeleteObjects`,
+//! `CreateBucket`, the lists of buckets of patterns, and the connections of [`crate::post_object`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,21 +7,23 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderName, HeaderValue, header};
 use osp_core::Denial;
-use osp_core::access::{DecidedBatch, PendingBatch, Permit};
+use osp_core::access::{DecidedBatch, PendingBatch, PendingBuckets, PendingCreation, Permit};
 use osp_core::payload::{Gate, content_md5};
-use osp_core::s3::DeleteOutcome;
+use osp_core::s3::{DeleteOutcome, ErrorBody, ListedBucket, Meaning, ToldBuckets, is_ambiguous};
+use osp_core::table::RouteTable;
 use pingora_core::connectors::http::Connector;
 use pingora_core::protocols::http::client::HttpSession;
 use pingora_core::upstreams::peer::{HttpPeer, Peer};
 use pingora_error::{Error, ErrorType};
-use pingora_http::RequestHeader;
+use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::Session;
 
 use crate::flight::Flight;
 use crate::gateway::Gateway;
+use crate::refusal::Held;
 use crate::respond::Answer;
-use crate::settings::{CLIENT_STALL, EXCHANGE_ANSWER_BYTES, EXCHANGE_TIME};
-use crate::stage::{route, sign};
+use crate::settings::{EXCHANGE_ANSWER_BYTES, EXCHANGE_TIME};
+use crate::stage::{forward, route, sign};
 
 /// Proves the body of a `DeleteObjects`, decides each key, deletes the allowed ones at the backend and merges the answers
 /// (D03). All keys refused is still a 200 with errors, as at AWS.
@@ -34,32 +36,167 @@ pub async fn delete_objects(
     flight: &mut Flight,
     batch: PendingBatch,
 ) -> Result<Answer, Denial> {
-    let body = proved_body(session, batch.gate(), flight).await?;
+    let body = proved_body(gateway, session, batch.gate(), flight).await?;
     let DecidedBatch { permit, body, refused, quiet } = batch.decide(&body)?;
     flight.facts.allowed = true;
     let mut outcomes = refused;
-    if let Some(permit) = permit {
-        let (status, answer) = send(gateway, &permit, body.into(), flight).await?;
-        match status {
-            200 => outcomes.extend(DeleteOutcome::parse_result(&answer, &permit.backend().mapping)?),
-            404 => return Err(Denial::NoSuchBucket(permit.route().bucket.to_string())),
-            300..=499 => return Err(Denial::UpstreamRefused),
-            _ => return Err(Denial::UpstreamMisbehaved),
+    if let Some(mut permit) = permit {
+        gateway.regions.apply(&mut permit);
+        let body: Bytes = body.into();
+        let mut answered = send(gateway, &permit, body.clone(), flight).await?;
+        if let Some(Meaning::Elsewhere(region)) = answered.meaning(&permit)
+            && gateway.found(&mut permit, &region)
+        {
+            // refused for its region, it has deleted nothing yet
+            answered = send(gateway, &permit, body, flight).await?;
         }
+        outcomes.extend(answered.outcomes(&permit, flight)?);
     }
     Ok(Answer::new(200, DeleteOutcome::render_result(&outcomes, quiet)))
+}
+
+/// Most pages of one backend's list of buckets: ten thousand buckets each at AWS, and a million is AWS's largest quota.
+const MAX_PAGES: usize = 100;
+
+/// Proves the document of a `CreateBucket`, and makes the bucket at the backend with a document of OSP's own.
+///
+/// # Errors
+/// Those of the gate and of [`PendingCreation::decide`]; `Upstream*` when the backend fails.
+pub async fn create_bucket(
+    gateway: &Gateway,
+    session: &mut Session,
+    flight: &mut Flight,
+    creation: PendingCreation,
+) -> Result<Answer, Denial> {
+    let body = proved_body(gateway, session, creation.gate(), flight).await?;
+    let (permit, body) = creation.decide(&body, &gateway.settings.region)?;
+    flight.facts.allowed = true;
+    let answered = send(gateway, &permit, body.into(), flight).await?;
+    if answered.status() != 200 {
+        return Err(answered.error(&permit, flight));
+    }
+    let location = Some(format!("/{}", client_bucket(&permit)));
+    Ok(Answer { location, ..Answer::new(200, Vec::new()) })
+}
+
+fn client_bucket(permit: &Permit) -> String {
+    permit.operation().bucket().map(ToString::to_string).unwrap_or_default()
+}
+
+/// Asks every backend for its buckets, and merges what they say.
+///
+/// # Errors
+/// [`Denial::BucketsUnknown`] as soon as one of them fails: a list is complete or it is none.
+pub async fn list_buckets(
+    gateway: &Gateway,
+    flight: &mut Flight,
+    mut pending: PendingBuckets,
+    table: &RouteTable,
+) -> Result<Vec<ListedBucket>, Denial> {
+    flight.facts.allowed = true;
+    let mut told = Vec::with_capacity(pending.count());
+    for index in 0..pending.count() {
+        told.push(pages(gateway, flight, &mut pending, index).await.map_err(|denial| {
+            tracing::warn!(request_id = %flight.id, reason = denial.row().reason, "a backend does not list its buckets");
+            Denial::BucketsUnknown
+        })?);
+    }
+    Ok(pending.merge(&told, table))
+}
+
+/// Every page of one backend's list.
+async fn pages(
+    gateway: &Gateway,
+    flight: &mut Flight,
+    pending: &mut PendingBuckets,
+    index: usize,
+) -> Result<Vec<ToldBuckets>, Denial> {
+    let mut pages: Vec<ToldBuckets> = Vec::new();
+    while pages.len() < MAX_PAGES {
+        let token = pages.last().and_then(|page| page.continuation_token.as_deref());
+        let permit = pending.permit(index, token).ok_or(Denial::Internal("a list was asked for that is not needed"))?;
+        let answered = send(gateway, permit, Bytes::new(), flight).await?;
+        if answered.status() != 200 {
+            return Err(Denial::UpstreamRefused);
+        }
+        let page = ToldBuckets::parse(&answered.body)?;
+        let is_last = page.continuation_token.is_none();
+        pages.push(page);
+        if is_last {
+            return Ok(pages);
+        }
+    }
+    Err(Denial::UpstreamMisbehaved)
+}
+
+/// The answer of a backend, whole.
+struct Answered {
+    head: ResponseHeader,
+    body: Bytes,
+}
+
+impl Answered {
+    fn status(&self) -> u16 {
+        self.head.status.as_u16()
+    }
+
+    fn held(&self, permit: &Permit) -> Held {
+        let mut held = Held::new(&self.head, permit);
+        held.push(&self.body);
+        held
+    }
+
+    /// Whose business it is, where the status leaves that open.
+    fn meaning(&self, permit: &Permit) -> Option<Meaning> {
+        is_ambiguous(self.status()).then(|| self.held(permit).judge(permit))
+    }
+
+    /// What became of each key, in the client's names.
+    fn outcomes(&self, permit: &Permit, flight: &mut Flight) -> Result<Vec<DeleteOutcome>, Denial> {
+        if self.status() == 200 {
+            return DeleteOutcome::parse_result(&self.body, &permit.backend().mapping);
+        }
+        Err(self.error(permit, flight))
+    }
+
+    /// A refusal, in the client's names.
+    fn error(&self, permit: &Permit, flight: &mut Flight) -> Denial {
+        let mut error = ErrorBody::default();
+        error.push(&self.body);
+        flight.facts.backend_code = error.backend_code();
+        match (self.status(), self.meaning(permit)) {
+            (_, Some(Meaning::Client(denial))) => denial,
+            (_, Some(Meaning::Elsewhere(_) | Meaning::Gateway)) => Denial::UpstreamRefused,
+            (404, _) => Denial::NoSuchBucket(client_bucket(permit)),
+            (status @ 402..=599, _) => error.denial(status, permit.operation()),
+            _ => Denial::UpstreamMisbehaved,
+        }
+    }
 }
 
 /// Reads the client's whole body through a gate; the obligation has bounded its length.
 ///
 /// # Errors
-/// Those of the gate; [`Denial::IncompleteBody`] when the client does not send all of it.
-pub async fn proved_body(session: &mut Session, mut gate: Gate, flight: &mut Flight) -> Result<Bytes, Denial> {
+/// Those of the gate; [`Denial::IncompleteBody`] when the client does not send all of it, [`Denial::RequestTimeout`] when
+/// it pauses too long or sends too slowly.
+pub async fn proved_body(
+    gateway: &Gateway,
+    session: &mut Session,
+    mut gate: Gate,
+    flight: &mut Flight,
+) -> Result<Bytes, Denial> {
+    let stall = gateway.settings.client.stall;
     let mut body = BytesMut::new();
     loop {
-        match pingora_timeout::timeout(CLIENT_STALL, session.read_request_body()).await {
-            Ok(Ok(Some(piece))) => body.extend_from_slice(&gate.push(piece)?),
+        match pingora_timeout::timeout(stall, session.read_request_body()).await {
+            Ok(Ok(Some(piece))) => {
+                body.extend_from_slice(&gate.push(piece)?);
+                flight.facts.bytes_in = Some(gate.decoded_bytes());
+                forward::demand_rate(flight, gateway.observer.clock.monotonic(), stall)?;
+            }
             Ok(Ok(None)) => break,
+            // over HTTP/1 pingora's own time-out, as long as this one, may come first
+            Ok(Err(error)) if *error.etype() == ErrorType::ReadTimedout => return Err(Denial::RequestTimeout),
             Ok(Err(_)) => return Err(Denial::IncompleteBody),
             Err(_) => return Err(Denial::RequestTimeout),
         }
@@ -70,7 +207,7 @@ pub async fn proved_body(session: &mut Session, mut gate: Gate, flight: &mut Fli
 }
 
 /// Sends one small request under a permit; tries another connection when one could not be made.
-async fn send(gateway: &Gateway, permit: &Permit, body: Bytes, flight: &mut Flight) -> Result<(u16, Bytes), Denial> {
+async fn send(gateway: &Gateway, permit: &Permit, body: Bytes, flight: &mut Flight) -> Result<Answered, Denial> {
     flight.facts.backend = Some(Arc::clone(&permit.backend().name));
     let (connection, peer) = connect(gateway, permit, &flight.id, &mut flight.attempts.count).await?;
     // the body names keys to delete: once it may have left, it is not sent again
@@ -95,7 +232,7 @@ pub async fn connect(
         if let Some(retries) = retries.filter(|_| attempt > 0) {
             tokio::time::sleep(retries.delay(*count, gateway.observer.ids.random())).await;
         }
-        let peer = route::peer(permit, &*gateway.resolver, &gateway.egress, attempt).await?;
+        let peer = route::peer(permit, &*gateway.resolver, &gateway.egress, &gateway.settings, attempt).await?;
         match gateway.connector.get_http_session(&*peer).await {
             Ok((connection, _)) => return Ok((connection, peer)),
             Err(error) => tracing::warn!(request_id, endpoint = %permit.upstream().endpoint, %error, "no connection"),
@@ -106,6 +243,10 @@ pub async fn connect(
 
 /// Backends differ in which proof of a delete body they demand: all of them accept `Content-MD5` (RS-7).
 fn head_of(gateway: &Gateway, permit: &Permit, body: &[u8]) -> Result<RequestHeader, Denial> {
+    if body.is_empty() {
+        // a GET, or a PUT whose document says nothing
+        return sign::regenerate(permit, sign::Body::empty(permit), &gateway.keys, gateway.observer.clock.now());
+    }
     let digest =
         HeaderValue::from_str(&content_md5(body)).map_err(|_| Denial::Internal("an MD5 is no header value"))?;
     let headers = vec![
@@ -122,12 +263,14 @@ async fn converse(
     mut connection: HttpSession,
     (peer, first_byte): (&HttpPeer, Option<Duration>),
     (head, body): (RequestHeader, Bytes),
-) -> Result<(u16, Bytes), Denial> {
+) -> Result<Answered, Denial> {
     connection.set_read_timeout(first_byte.or(peer.options.read_timeout));
     connection.set_write_timeout(peer.options.write_timeout);
     let exchanged = async {
         connection.write_request_header(Box::new(head)).await?;
-        connection.write_request_body(body, true).await?;
+        if !body.is_empty() {
+            connection.write_request_body(body, true).await?;
+        }
         connection.finish_request_body().await?;
         loop {
             connection.read_response_header().await?;
@@ -154,11 +297,11 @@ async fn converse(
         }
         Err(_) => return Err(Denial::UpstreamTimeout),
     };
-    let status = connection.response_header().map_or(0, |head| head.status.as_u16());
+    let head = connection.response_header().cloned().ok_or(Denial::UpstreamMisbehaved)?;
     if let HttpSession::H1(http1) = &mut connection {
         // without it the connection is not reused
         http1.respect_keepalive();
     }
     connector.release_http_session(connection, peer, peer.idle_timeout()).await;
-    Ok((status, answer))
+    Ok(Answered { head, body: answer })
 }

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use osp_core::access::{Permit, Principal};
 use osp_core::payload::Gate;
-use osp_core::s3::{BucketName, ErrorBody, Framing, ObjectKey, RawHead, ResponseXml};
+use osp_core::s3::{BucketMatch, BucketName, ErrorBody, Framing, ObjectKey, RawHead, ResponseXml};
 use osp_core::{Blame, Denial};
 
 use crate::attempt::Attempts;
+use crate::refusal::Held;
 
 /// Per-request state. `Send + Sync`, made by `new_ctx` for every request.
 #[derive(Debug)]
@@ -49,8 +50,8 @@ pub struct Facts {
     pub key: Option<ObjectKey>,
     /// Bucket and key have been parsed (both may be absent).
     pub named: bool,
-    /// True when a route serves that bucket: only then may it become a metric label.
-    pub routed: bool,
+    /// What routes call it, a bucket or a pattern: the label of metrics. `None` = no route is about it.
+    pub label: Option<BucketMatch>,
     /// The URL was presigned.
     pub presigned: bool,
     /// The policy said yes.
@@ -96,6 +97,8 @@ pub enum AnswerBody {
     Xml(Box<ResponseXml>),
     /// Collected and written anew, with its status.
     Error(ErrorBody, u16),
+    /// Kept until it has told whose business it is.
+    Held(Box<Held>),
     /// Nothing more may be sent.
     Ended,
 }

@@ -25,7 +25,7 @@ use crate::front_io::FrontIo;
 use crate::gateway::Proxy;
 use crate::listen::h2_options;
 use crate::respond;
-use crate::settings::{CLIENT_IDLE, CLIENT_STALL, DRAIN_BYTES, DRAIN_TIME, HEAD_DEADLINE, REQUESTS_PER_CONNECTION};
+use crate::settings::{ClientTimeouts, DRAIN_BYTES, DRAIN_TIME, REQUESTS_PER_CONNECTION};
 use crate::stage::Observer;
 
 /// Largest head that is looked for; the parser has the exact limits.
@@ -42,6 +42,7 @@ pub struct Front {
     proxy: Arc<HttpProxy<Proxy>>,
     observer: Arc<Observer>,
     drain: DrainWatch,
+    timeouts: ClientTimeouts,
     active: IntGauge,
 }
 
@@ -67,13 +68,18 @@ impl Drop for Open {
 impl Front {
     /// A front before `proxy`.
     #[must_use]
-    pub fn new(mut proxy: HttpProxy<Proxy>, observer: Arc<Observer>, drain: DrainWatch) -> Self {
+    pub fn new(
+        mut proxy: HttpProxy<Proxy>,
+        observer: Arc<Observer>,
+        drain: DrainWatch,
+        timeouts: ClientTimeouts,
+    ) -> Self {
         proxy.h2_options = Some(h2_options());
         let mut options = HttpServerOptions::default();
-        options.h2_idle_timeout = Some(CLIENT_IDLE);
+        options.h2_idle_timeout = Some(timeouts.idle);
         proxy.server_options = Some(options);
         let active = observer.metrics.active_connections.clone();
-        Self { proxy: Arc::new(proxy), observer, drain, active }
+        Self { proxy: Arc::new(proxy), observer, drain, timeouts, active }
     }
 
     fn is_draining(&self) -> bool {
@@ -88,7 +94,7 @@ impl Front {
         let mut drained = pin!(drained(self.drain.draining.clone()));
         let mut alarm = Alarm::default();
         loop {
-            let (length, head, framing) = match read_head(&mut io, &mut alarm, drained.as_mut()).await {
+            let (length, head, framing) = match self.read_head(&mut io, &mut alarm, drained.as_mut()).await {
                 Head::Closed => return None,
                 Head::Refused(denial) => {
                     self.refuse(io, denial).await;
@@ -97,14 +103,48 @@ impl Front {
                 Head::Complete(length, head, framing) => (length, head, framing),
             };
             io.arm(length, &head, framing);
-            let answering = self
-                .proxy
-                .process_new_http(session(Box::new(io), settings.take(), (head, framing)), &self.drain.draining);
+            let answering = self.proxy.process_new_http(
+                session(Box::new(io), self.timeouts, settings.take(), (head, framing)),
+                &self.drain.draining,
+            );
             let (stream, persistent) = answering.await?.consume();
             settings = persistent;
             io = *stream.into_any().downcast::<FrontIo>().ok()?;
             if !io.is_message_done() {
                 return None;
+            }
+        }
+    }
+
+    /// Reads until a head is complete: one deadline until its first byte, another one from there on.
+    async fn read_head(
+        &self,
+        io: &mut FrontIo,
+        alarm: &mut Alarm,
+        mut drained: Pin<&mut impl Future<Output = ()>>,
+    ) -> Head {
+        let mut searched = 0;
+        let mut deadline = None;
+        let idle_until = Instant::now() + self.timeouts.idle;
+        loop {
+            if let Some(length) = end_of_head(&io.buffer, &mut searched) {
+                let raw = io.buffer.get(..length).unwrap_or_default();
+                return match RawHead::parse_http1(raw) {
+                    Ok((head, framing)) => Head::Complete(length, head, framing),
+                    Err(denial) => Head::Refused(denial),
+                };
+            }
+            if io.buffer.len() > MAX_HEAD {
+                return Head::Refused(Denial::HeadTooLarge);
+            }
+            if !io.buffer.is_empty() {
+                deadline.get_or_insert_with(|| Instant::now() + self.timeouts.head);
+            }
+            let end = alarm.wait(deadline.unwrap_or(idle_until));
+            match read_more(io, end, drained.as_mut(), deadline.is_none()).await {
+                Ok(Ok(count)) if count > 0 => {}
+                Err(TimedOut) if deadline.is_some() => return Head::Refused(Denial::RequestTimeout),
+                Ok(_) | Err(TimedOut) => return Head::Closed,
             }
         }
     }
@@ -122,7 +162,7 @@ impl Front {
             stream.write_all(&answer).await?;
             stream.flush().await
         };
-        let written = matches!(pingora_timeout::timeout(CLIENT_STALL, sent).await, Ok(Ok(())));
+        let written = matches!(pingora_timeout::timeout(self.timeouts.stall, sent).await, Ok(Ok(())));
         let _ = pingora_timeout::timeout(DRAIN_TIME, sink(&mut stream)).await;
         Shutdown::shutdown(&mut *stream).await;
         self.observer.record_refused(&flight, written, answer.len());
@@ -130,17 +170,22 @@ impl Front {
 }
 
 /// A session for one message. A plain function, because sessions are large and futures copy what they hold.
-fn session(io: Stream, settings: Option<HttpPersistentSettings>, received: (RawHead, Framing)) -> ServerSession {
+fn session(
+    io: Stream,
+    timeouts: ClientTimeouts,
+    settings: Option<HttpPersistentSettings>,
+    received: (RawHead, Framing),
+) -> ServerSession {
     let mut session = ServerSession::new_http1(io);
     match settings {
         Some(settings) => settings.apply_to_session(&mut session),
         None => {
-            session.set_keepalive(Some(CLIENT_IDLE.as_secs()));
+            session.set_keepalive(Some(timeouts.idle.as_secs()));
             session.set_keepalive_reuses_remaining(Some(REQUESTS_PER_CONNECTION));
         }
     }
-    session.set_read_timeout(Some(CLIENT_STALL));
-    session.set_write_timeout(Some(CLIENT_STALL));
+    session.set_read_timeout(Some(timeouts.stall));
+    session.set_write_timeout(Some(timeouts.stall));
     session.set_total_drain_timeout(Some(DRAIN_TIME));
     // reaches `on_connection_reuse` of this very request
     session.set_connection_user_context(Some(Box::new(received)));
@@ -164,7 +209,7 @@ impl ServerApp for Front {
         if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
             // a connection that begins while draining would get GOAWAY before its first request: give it the later watch
             let watch = if self.is_draining() { &self.drain.last_call } else { &self.drain.draining };
-            let stream = with_preface(stream).await?;
+            let stream = with_preface(stream, self.timeouts.head).await?;
             return self.proxy.process_new(stream, watch).await;
         }
         self.serve_http1(stream).await
@@ -172,34 +217,6 @@ impl ServerApp for Front {
 
     async fn cleanup(&self) {
         HttpServerApp::http_cleanup(&*self.proxy).await;
-    }
-}
-
-/// Reads until a head is complete: [`CLIENT_IDLE`] until its first byte, [`HEAD_DEADLINE`] from there on.
-async fn read_head(io: &mut FrontIo, alarm: &mut Alarm, mut drained: Pin<&mut impl Future<Output = ()>>) -> Head {
-    let mut searched = 0;
-    let mut deadline = None;
-    let idle_until = Instant::now() + CLIENT_IDLE;
-    loop {
-        if let Some(length) = end_of_head(&io.buffer, &mut searched) {
-            let raw = io.buffer.get(..length).unwrap_or_default();
-            return match RawHead::parse_http1(raw) {
-                Ok((head, framing)) => Head::Complete(length, head, framing),
-                Err(denial) => Head::Refused(denial),
-            };
-        }
-        if io.buffer.len() > MAX_HEAD {
-            return Head::Refused(Denial::HeadTooLarge);
-        }
-        if !io.buffer.is_empty() {
-            deadline.get_or_insert_with(|| Instant::now() + HEAD_DEADLINE);
-        }
-        let end = alarm.wait(deadline.unwrap_or(idle_until));
-        match read_more(io, end, drained.as_mut(), deadline.is_none()).await {
-            Ok(Ok(count)) if count > 0 => {}
-            Err(TimedOut) if deadline.is_some() => return Head::Refused(Denial::RequestTimeout),
-            Ok(_) | Err(TimedOut) => return Head::Closed,
-        }
     }
 }
 
@@ -219,9 +236,9 @@ async fn read_more(
     }
 }
 
-/// Waits for the first bytes of an HTTP/2 connection under [`HEAD_DEADLINE`]: pingora would wait for ever. From there on
-/// its idle time-out holds.
-async fn with_preface(mut stream: Stream) -> Option<Stream> {
+/// Waits for the first bytes of an HTTP/2 connection until the `deadline`: pingora would wait for ever. From there on its
+/// idle time-out holds.
+async fn with_preface(mut stream: Stream, deadline: Duration) -> Option<Stream> {
     let mut buffer = BytesMut::with_capacity(READ_SIZE);
     let reading = async {
         while buffer.len() < H2_PREFACE_BYTES {
@@ -231,7 +248,7 @@ async fn with_preface(mut stream: Stream) -> Option<Stream> {
         }
         true
     };
-    let in_time = pingora_timeout::timeout(HEAD_DEADLINE, reading).await.unwrap_or(false);
+    let in_time = pingora_timeout::timeout(deadline, reading).await.unwrap_or(false);
     in_time.then(|| Box::new(FrontIo::replay(stream, buffer)) as Stream)
 }
 

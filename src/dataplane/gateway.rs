@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::Method;
-use osp_core::access::{Decision, OwnAnswer, PendingBatch, Permit};
+use osp_core::access::{Decision, OwnAnswer, PendingBatch, PendingCreation, Permit};
 use osp_core::s3::{self, Addressing, BucketName, Framing, ListBucketsPage, RawHead, Target};
 use osp_core::table::{Outcome, Reader, RouteTable};
 use osp_core::{Denial, Timestamp};
@@ -27,9 +27,11 @@ use crate::exchange;
 use crate::flight::Flight;
 use crate::health::{BackendHealth, HealthBook};
 use crate::post_object::Posted;
+use crate::refusal;
+use crate::regions::Regions;
 use crate::resolver::Resolver;
 use crate::respond::{self, Answer};
-use crate::settings::{CLIENT_STALL, DRAIN_TIME, Settings};
+use crate::settings::{DRAIN_TIME, Settings};
 use crate::signing_keys::SigningKeys;
 use crate::stage::{Observer, authenticate, authorize, forward, listener, sign};
 
@@ -53,6 +55,7 @@ pub struct Gateway {
     pub(crate) keys: SigningKeys,
     pub(crate) egress: Egress,
     pub(crate) health: Arc<HealthBook>,
+    pub(crate) regions: Regions,
 }
 
 /// What `admit` decided.
@@ -60,6 +63,7 @@ enum Admitted {
     Forward(Permit),
     Batch(PendingBatch),
     Form(Posted),
+    Create(PendingCreation),
     Answer(Answer),
 }
 
@@ -86,6 +90,7 @@ impl Gateway {
             keys: SigningKeys::default(),
             egress: Egress::default(),
             health: Arc::default(),
+            regions: Regions::default(),
         }
     }
 
@@ -113,7 +118,7 @@ impl Gateway {
         let (verified, target) = authenticate::verify(&head, target, &table, now, &mut flight.facts)?;
         let asked = authorize::Asked { head: &head, target: &target, content_length, secure: is_tls(session) };
         let decision = authorize::decide(verified, asked, &table, &mut flight.facts)?;
-        if !matches!(decision, Decision::Answer(_)) && listener::expects_continue(&head) {
+        if !matches!(decision, Decision::Answer(_) | Decision::Buckets(_)) && listener::expects_continue(&head) {
             // boxed like everything else that few requests need: pingora moves this future by value
             Box::pin(invite_body(session)).await?;
         }
@@ -121,6 +126,11 @@ impl Gateway {
         match decision {
             Decision::Forward(permit) => Ok(Admitted::Forward(permit)),
             Decision::Batch(batch) => Ok(Admitted::Batch(batch)),
+            Decision::Create(creation) => Ok(Admitted::Create(creation)),
+            Decision::Buckets(pending) => {
+                let buckets = Box::pin(exchange::list_buckets(self, flight, pending, &table)).await?;
+                Ok(Admitted::Answer(self.own_answer(OwnAnswer::Buckets(buckets), &target, flight)?))
+            }
             Decision::Answer(own) => Ok(Admitted::Answer(self.own_answer(own, &target, flight)?)),
         }
     }
@@ -147,7 +157,7 @@ impl Gateway {
     /// before the proof.
     async fn forward(&self, session: &mut Session, flight: &mut Flight, permit: Permit) -> Result<bool> {
         let proved = if permit.proves_before_sending() {
-            Box::pin(exchange::proved_body(session, permit.gate(), flight)).await.map(|_| true)
+            Box::pin(exchange::proved_body(self, session, permit.gate(), flight)).await.map(|_| true)
         } else {
             Ok(false)
         };
@@ -169,6 +179,13 @@ impl Gateway {
 
     async fn post(&self, session: &mut Session, flight: &mut Flight, posted: Posted) -> Result<bool> {
         match self.post_object(session, flight, posted).await {
+            Ok(answer) => respond::answer(session, flight, answer, &self.observer).await,
+            Err(denial) => respond::deny(session, flight, denial, &self.observer).await,
+        }
+    }
+
+    async fn create(&self, session: &mut Session, flight: &mut Flight, creation: PendingCreation) -> Result<bool> {
+        match exchange::create_bucket(self, session, flight, creation).await {
             Ok(answer) => respond::answer(session, flight, answer, &self.observer).await,
             Err(denial) => respond::deny(session, flight, denial, &self.observer).await,
         }
@@ -207,13 +224,14 @@ impl ProxyHttp for Proxy {
         }
         if session.is_http2() {
             // the front sets them for HTTP/1
-            session.set_write_timeout(Some(CLIENT_STALL));
+            session.set_write_timeout(Some(gateway.settings.client.stall));
             session.set_total_drain_timeout(Some(DRAIN_TIME));
         }
         match gateway.admit(session, flight).await {
             Ok(Admitted::Forward(permit)) => gateway.forward(session, flight, permit).await,
             Ok(Admitted::Batch(batch)) => Box::pin(gateway.delete(session, flight, batch)).await,
             Ok(Admitted::Form(posted)) => Box::pin(gateway.post(session, flight, posted)).await,
+            Ok(Admitted::Create(creation)) => Box::pin(gateway.create(session, flight, creation)).await,
             Ok(Admitted::Answer(answer)) => Box::pin(respond::answer(session, flight, answer, &gateway.observer)).await,
             Err(denial) => Box::pin(respond::deny(session, flight, denial, &gateway.observer)).await,
         }
@@ -260,7 +278,10 @@ impl ProxyHttp for Proxy {
         flight: &mut Box<Flight>,
     ) -> Result<()> {
         let now = self.0.observer.clock.monotonic();
-        let released = forward::release(body, end, flight).and_then(|()| forward::demand_rate(flight, now));
+        let stall = self.0.settings.client.stall;
+        // whoever has sent everything is not slow, however long the backends took until now
+        let released = forward::release(body, end, flight);
+        let released = released.and_then(|()| if end { Ok(()) } else { forward::demand_rate(flight, now, stall) });
         released.map_err(|denial| stop(flight, denial))?;
         if end {
             self.0.request_sent(flight);
@@ -282,6 +303,9 @@ impl ProxyHttp for Proxy {
         if gateway.is_draining() {
             session.set_keepalive(None);
         }
+        if refusal::is_ambiguous(head.status.as_u16()) {
+            return gateway.hold(session, head, flight);
+        }
         let label = flight.facts.bucket.clone().filter(|_| flight.facts.virtual_host);
         let client_head = flight.head.take();
         let base_url = || base_url(session, client_head.as_ref(), label.as_ref());
@@ -290,11 +314,12 @@ impl ProxyHttp for Proxy {
 
     fn upstream_response_body_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         body: &mut Option<Bytes>,
         end: bool,
         flight: &mut Box<Flight>,
     ) -> Result<Option<Duration>> {
+        self.0.heard(session, body.as_deref().unwrap_or_default(), end, flight)?;
         forward::translate_body(body, end, flight).map_err(|denial| stop(flight, denial))?;
         Ok(None)
     }
@@ -368,7 +393,7 @@ pub(crate) fn stop(flight: &mut Flight, denial: Denial) -> Box<Error> {
 /// Remembers what was named, for the log and the error body.
 fn name(flight: &mut Flight, target: &Target, table: &RouteTable) {
     let facts = &mut flight.facts;
-    facts.routed = target.bucket.as_ref().is_some_and(|bucket| table.knows(bucket));
+    facts.label = target.bucket.as_ref().and_then(|bucket| table.label(bucket));
     facts.bucket.clone_from(&target.bucket);
     facts.key.clone_from(&target.key);
     facts.virtual_host = target.addressing == Addressing::VirtualHost;

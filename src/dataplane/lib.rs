@@ -2,7 +2,8 @@
 //!
 //! Read in this order: `gateway.rs` (one request, top to bottom; `admit` is the security of the product), `stage/`
 //! (one file a step), `respond.rs` (the only place where a denial becomes bytes), `front.rs` (raw heads, deadlines,
-//! drain), `exchange.rs` and `post_object.rs` (requests that OSP itself makes). This crate and the root's `wiring.rs` are the only users of
+//! drain), `exchange.rs` and `post_object.rs` (requests that OSP itself makes), `refusal.rs` (what backends say about OSP
+//! itself). This crate and the root's `wiring.rs` are the only users of
 //! pingora.
 
 mod access_log;
@@ -23,6 +24,8 @@ mod listen;
 mod metrics;
 mod outline;
 mod post_object;
+mod refusal;
+mod regions;
 mod request_id;
 mod resolver;
 mod respond;
@@ -44,7 +47,7 @@ pub use listen::PreBound;
 pub use metrics::Metrics;
 pub use request_id::RequestIds;
 pub use resolver::{Resolver, SystemResolver};
-pub use settings::{Settings, server_conf};
+pub use settings::{ClientTimeouts, Settings, server_conf};
 pub use signing_keys::SigningKeys;
 pub use stage::Observer;
 pub use tls::{CertificateFiles, CertificateStore};

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use osp_core::Denial;
-use osp_core::s3::BucketName;
+use osp_core::s3::BucketMatch;
 use parking_lot::RwLock;
 use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, exponential_buckets,
@@ -48,7 +48,7 @@ pub struct Metrics {
 pub struct Finished<'a> {
     /// HTTP method, `OTHER` for unknown ones.
     pub method: &'static str,
-    /// The route's bucket, or [`UNROUTED`].
+    /// The route's bucket or pattern, or [`UNROUTED`].
     pub bucket: &'a str,
     /// Status that the client got; 0 when it got none.
     pub status: u16,
@@ -172,17 +172,17 @@ impl Metrics {
     }
 
     /// An attempt at a backend failed.
-    pub fn failed(&self, bucket: Option<&BucketName>, backend: &str, failure: Failure) {
+    pub fn failed(&self, bucket: Option<&BucketMatch>, backend: &str, failure: Failure) {
         self.backend_failures.with_label_values(&[routed(bucket), backend, failure.label()]).inc();
     }
 
     /// A backend is left out.
-    pub fn ejected(&self, bucket: Option<&BucketName>, backend: &str) {
+    pub fn ejected(&self, bucket: Option<&BucketMatch>, backend: &str) {
         self.backend_ejections.with_label_values(&[routed(bucket), backend]).inc();
     }
 
     /// A request is tried again.
-    pub fn retried(&self, bucket: Option<&BucketName>) {
+    pub fn retried(&self, bucket: Option<&BucketMatch>) {
         self.retries.with_label_values(&[routed(bucket)]).inc();
     }
 
@@ -203,8 +203,8 @@ impl Metrics {
 }
 
 /// The label of a bucket whose request has a permit, and so a route.
-fn routed(bucket: Option<&BucketName>) -> &str {
-    bucket.map_or(UNROUTED, BucketName::as_str)
+fn routed(bucket: Option<&BucketMatch>) -> &str {
+    bucket.map_or(UNROUTED, BucketMatch::as_str)
 }
 
 pub const fn blame_label(blame: osp_core::Blame) -> &'static str {

@@ -9,7 +9,7 @@ use pingora_http::ResponseHeader;
 use pingora_proxy::{FailToProxy, Session};
 
 use crate::flight::Flight;
-use crate::settings::{CLIENT_STALL, DRAIN_BYTES, DRAIN_TIME};
+use crate::settings::{DRAIN_BYTES, DRAIN_TIME};
 use crate::stage::Observer;
 
 /// Seconds that clients are asked to wait before they repeat a request that got 503.
@@ -24,6 +24,8 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// `x-amz-bucket-region`, of `HeadBucket`.
     pub bucket_region: Option<String>,
+    /// `Location`, of `CreateBucket` (a path) and of `PostObject` (a URL).
+    pub location: Option<String>,
     /// Headers about a new object.
     pub headers: Vec<(HeaderName, HeaderValue)>,
 }
@@ -32,7 +34,7 @@ impl Answer {
     /// Status and body.
     #[must_use]
     pub const fn new(status: u16, body: Vec<u8>) -> Self {
-        Self { status, body, bucket_region: None, headers: Vec::new() }
+        Self { status, body, bucket_region: None, location: None, headers: Vec::new() }
     }
 }
 
@@ -75,6 +77,9 @@ pub async fn failure(session: &mut Session, error: &Error, flight: &mut Flight, 
     });
     let status = denial.row().status;
     let answered = session.response_written().is_some_and(|head| !head.status.is_informational());
+    // pingora ends the connection, whatever this says (`FailToProxy`): the answer must say so, or the next request meets a
+    // reset
+    session.set_keepalive(None);
     if !answered && denial != Denial::ClientGone {
         let body = render(&denial, flight);
         let _ = write(session, flight, observer, Answer::new(status, body)).await;
@@ -82,7 +87,8 @@ pub async fn failure(session: &mut Session, error: &Error, flight: &mut Flight, 
     if let Denial::Internal(what) = &denial {
         tracing::error!(request_id = %flight.id, what, "internal error");
     }
-    flight.denial = Some(denial);
+    // what the backend refused is in `backend_code`: OSP did not stop it
+    flight.denial = Some(denial).filter(|denial| !matches!(denial, Denial::BackendError { .. }));
     FailToProxy { error_code: status, can_reuse_downstream: false }
 }
 
@@ -131,6 +137,9 @@ async fn write(
     if let Some(region) = &answer.bucket_region {
         head.insert_header(HeaderName::from_static("x-amz-bucket-region"), region.as_str())?;
     }
+    if let Some(location) = &answer.location {
+        head.insert_header(header::LOCATION, location.as_str())?;
+    }
     if answer.status == 503 {
         head.insert_header(header::RETRY_AFTER, RETRY_AFTER)?;
     }
@@ -144,12 +153,13 @@ async fn write(
     if !is_head && answer.status != 204 {
         head.insert_header(header::CONTENT_LENGTH, answer.body.len())?;
     }
+    // neither HTTP/2 nor answers to HEAD apply it by themselves
+    let limit = session.get_write_timeout().unwrap_or(DRAIN_TIME);
     let sending = async {
         session.write_response_header(Box::new(head), is_head).await?;
         if is_head { Ok(()) } else { session.write_response_body(Some(Bytes::from(answer.body)), true).await }
     };
-    // neither HTTP/2 nor answers to HEAD have a time-out of their own
-    let in_time = pingora_timeout::timeout(CLIENT_STALL, sending).await;
+    let in_time = pingora_timeout::timeout(limit, sending).await;
     in_time.map_err(|_| Error::new_down(ErrorType::WriteTimedout))??;
     if unread && !waits_for_continue(session) {
         drain(session).await;

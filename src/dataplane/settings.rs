@@ -6,13 +6,7 @@ use std::time::Duration;
 use osp_core::s3::BaseHosts;
 use pingora_core::server::configuration::ServerConf;
 
-/// A request head must be complete this long after its first byte: pingora itself has no whole-head deadline.
-pub const HEAD_DEADLINE: Duration = Duration::from_secs(10);
-/// A kept-alive client connection is closed after this long without a request; SDKs give up idle ones earlier.
-pub const CLIENT_IDLE: Duration = Duration::from_secs(60);
-/// Longest silence in the middle of a client's body, and longest wait for a client to take bytes of the answer.
-pub const CLIENT_STALL: Duration = Duration::from_secs(60);
-/// Bytes a second that a client's body must have on average once [`CLIENT_STALL`] is over.
+/// Bytes a second that a client's body must have on average once [`ClientTimeouts::stall`] is over.
 pub const MIN_BODY_RATE: u64 = 1024;
 /// Requests on one client connection before it is closed, so that new replicas get their share of load.
 pub const REQUESTS_PER_CONNECTION: u32 = 10_000;
@@ -45,6 +39,26 @@ const MOST_ATTEMPTS: usize = 5;
 /// Access-log lines waiting for the writer; what does not fit is dropped and counted.
 pub const LOG_QUEUE: usize = 8192;
 
+/// How long clients may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientTimeouts {
+    /// For a whole request head, from its first byte on: pingora itself has no whole-head deadline.
+    pub head: Duration,
+    /// Of silence in the middle of a body, and for taking bytes of the answer.
+    pub stall: Duration,
+    /// Between two requests on a connection.
+    pub idle: Duration,
+}
+
+impl ClientTimeouts {
+    /// How long a backend may be silent while it is sent a body: it has nothing to say until it has all of it, so its
+    /// silence must outlast the client's.
+    #[must_use]
+    pub fn silence_of_backends(&self) -> Duration {
+        self.stall.saturating_mul(2)
+    }
+}
+
 /// What requests are served with; everything that changes at run time is in the routing table instead.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -60,6 +74,8 @@ pub struct Settings {
     pub max_attempts: usize,
     /// Worker threads.
     pub threads: usize,
+    /// How long clients may take.
+    pub client: ClientTimeouts,
 }
 
 impl Settings {
@@ -76,8 +92,9 @@ pub fn server_conf(settings: &Settings) -> ServerConf {
     ServerConf {
         threads: settings.threads.max(1),
         upstream_keepalive_pool_size: BACKEND_POOL,
-        // total attempts; 0 would answer nothing at all. The gateway decides about each of them
-        max_retries: settings.max_attempts.max(MOST_ATTEMPTS),
+        // total attempts, and one more for a bucket that turns out to be in another region; 0 would answer nothing at all.
+        // The gateway decides about each of them
+        max_retries: settings.max_attempts.max(MOST_ATTEMPTS) + 1,
         max_blocking_threads: Some(32),
         // our own drain has ended by the time pingora is told to stop
         grace_period_seconds: Some(1),

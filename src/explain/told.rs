@@ -50,6 +50,9 @@ pub(crate) fn told(asked: &Asked, table: &RouteTable) -> String {
     for bucket in &explanation.buckets {
         line("shows", bucket.as_str());
     }
+    for (pattern, route) in &explanation.patterns {
+        line("asks", &format!("{pattern} of {route}"));
+    }
     for problem in problems(asked, explanation.denial.as_ref(), table) {
         line("problem", problem);
     }

@@ -29,7 +29,7 @@ fn work(endpoints: &Endpoints, stop: &AtomicBool, done: &AtomicUsize) {
 fn k_ctl_6_a_rolling_update_and_a_scale_down_under_load_lose_nothing() {
     let cluster = Cluster::start();
     let kubeconfig = cluster.kubeconfig();
-    let settings = cluster.dir.path().join("settings.yaml");
+    let settings = kubeconfig.with_file_name("settings.yaml");
     std::fs::write(&settings, "drainDelay: 1s\ndrainTimeout: 20s\n").unwrap();
     let begin = || launch(&kubeconfig).arguments(&["--config", settings.to_str().unwrap()]).ready();
     let mut replicas = vec![begin(), begin()];

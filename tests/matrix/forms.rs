@@ -2,7 +2,7 @@
 
 use osp_test_support::{BASE_HOST, Request, World};
 
-use crate::model::{BUCKET, PREFIX, Principal};
+use crate::model::{BUCKET, MADE_BUCKET, PREFIX, Principal};
 use crate::operations::{Body, Level, Operation};
 use crate::signing::Signing;
 
@@ -111,16 +111,17 @@ pub const OWN_KEY: &str = "team-a/copied";
 /// The request before it is signed.
 pub fn draft(world: &World, operation: &Operation, (site, front): (Site, Front), upload: &str) -> Request {
     let key = match operation.level {
-        Level::Service | Level::Bucket => String::new(),
+        Level::Service | Level::Bucket | Level::Made => String::new(),
         Level::Object => format!("/{}", site.encoded_key()),
         Level::OwnObject => format!("/{OWN_KEY}"),
     };
     let base = front.host(world);
+    let bucket = if operation.level == Level::Made { MADE_BUCKET } else { BUCKET };
     let (host, path) = match (operation.level, front.is_virtual_host()) {
         (Level::Service, _) => (base, "/".to_owned()),
-        (_, false) => (base, format!("/{BUCKET}{key}")),
-        (_, true) if key.is_empty() => (format!("{BUCKET}.{base}"), "/".to_owned()),
-        (_, true) => (format!("{BUCKET}.{base}"), key),
+        (_, false) => (base, format!("/{bucket}{key}")),
+        (_, true) if key.is_empty() => (format!("{bucket}.{base}"), "/".to_owned()),
+        (_, true) => (format!("{bucket}.{base}"), key),
     };
     let prefix = site.prefix().replace('/', "%2F");
     let query = operation.query.replace("{prefix}", &prefix).replace("{upload}", upload);

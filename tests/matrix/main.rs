@@ -14,14 +14,14 @@ mod report;
 mod run;
 mod signing;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io::Write as _;
 use std::time::Instant;
 
 use attacks::{Act, Attack, Effect, Target};
-use forms::{Auth, Front, Site};
+use forms::{Auth, Front, OWN_KEY, Site};
 use model::{DENIED, Principal, Verdict, verdict};
-use operations::Operation;
+use operations::{Level, Operation};
 use report::{Place, Report};
 use run::{Case, Runner, forwarded_line, stored};
 use signing::Signing;
@@ -70,6 +70,28 @@ fn a_grant_too_many_is_found() {
     assert!(mismatches.iter().all(|text| by_reader(text) || of_batch(text)), "{mismatches:?}");
 }
 
+/// Nothing that OSP knows of is left out: the page and the matrix name the same operations with the same methods.
+#[test]
+fn every_row_of_the_page_of_operations_is_in_the_matrix() {
+    let page = include_str!("../../docs/operations.md");
+    let row = |line: &str| {
+        let mut columns = line.strip_prefix("| ")?.split(" | ");
+        let (name, request) = (columns.next()?, columns.next()?.strip_prefix('`')?);
+        Some((name.to_owned(), request.split(' ').next()?.to_owned()))
+    };
+    let named: BTreeSet<(String, String)> = page.lines().filter_map(row).collect();
+    assert!(named.len() > 100, "the page cannot be read: {named:?}");
+    // a variant of an operation has its name and what is special about it behind
+    let plain = |name: &str| match named.iter().any(|(known, _)| known == name) {
+        true => name.to_owned(),
+        false => name.split(" (").next().unwrap().to_owned(),
+    };
+    let tried: BTreeSet<(String, String)> =
+        operations::all().iter().map(|one| (plain(one.name), one.method.to_owned())).collect();
+    assert_eq!(named.difference(&tried).collect::<Vec<_>>(), [] as [&(String, String); 0], "not in the matrix");
+    assert_eq!(tried.difference(&named).collect::<Vec<_>>(), [] as [&(String, String); 0], "not on the page");
+}
+
 /// Everything that comes by one protocol.
 fn half(http2: bool) -> Report {
     let mut runner = Runner::new(model::documents);
@@ -107,7 +129,8 @@ fn upload_for(runner: &mut Runner, operation: &Operation, site: Site, passes: bo
     if passes && matches!(operation.name, "CompleteMultipartUpload" | "AbortMultipartUpload") {
         return runner.begin_upload(&site.encoded_key());
     }
-    runner.upload.clone()
+    let key = if operation.level == Level::OwnObject { OWN_KEY.to_owned() } else { site.encoded_key() };
+    runner.upload(&key)
 }
 
 /// One operation, one form: every principal.
@@ -150,7 +173,7 @@ fn tampered(runner: &mut Runner, attack: &Attack, target: Target<'_>) {
         if !untouched.passes() {
             continue;
         }
-        let upload = runner.upload.clone();
+        let upload = upload_for(runner, operation, site, false);
         let Some((mut request, effect)) = attacked(runner, attack, (target, principal), &upload) else { continue };
         if matches!(effect, Effect::Harmless) {
             let upload = upload_for(runner, operation, site, true);

@@ -10,6 +10,9 @@ use crate::operations::{Need, Operation};
 /// The client's bucket of the matrix, and what it is called at the backend.
 pub const BUCKET: &str = "vault";
 pub const BACKEND_BUCKET: &str = "vault-at-backend";
+/// A bucket that no route names: one of a pattern of theirs.
+pub const MADE_BUCKET: &str = "vaults-made";
+pub const MADE_BACKEND_BUCKET: &str = "vaults-made-at-backend";
 /// What the prefix-granted principal may touch.
 pub const PREFIX: &str = "team-a/";
 
@@ -33,7 +36,7 @@ pub enum Principal {
     Prefixed,
     /// Read, List, Write and Delete on all of the bucket.
     Full,
-    /// The same and Admin.
+    /// The same and Admin; and the only one that may make and delete buckets of the pattern.
     Administrator,
 }
 
@@ -43,6 +46,7 @@ pub enum Permission {
     List,
     Write,
     Delete,
+    ManageBuckets,
     Admin,
 }
 
@@ -110,16 +114,26 @@ impl Principal {
         }
     }
 
+    /// True for those with a grant on the pattern.
+    pub fn has_pattern(self) -> bool {
+        matches!(self, Self::Prefixed | Self::Full | Self::Administrator)
+    }
+
     /// The grants. `key` is the object or the listed prefix; `None` asks about the bucket itself.
     fn may(self, permission: Permission, key: Option<&str>) -> bool {
         match self {
             Self::Nobody | Self::Unknown | Self::Ungranted => false,
             Self::Reader => matches!(permission, Permission::Read | Permission::List),
-            Self::Prefixed => permission != Permission::Admin && key.is_none_or(|key| key.starts_with(PREFIX)),
-            Self::Full => permission != Permission::Admin,
+            Self::Prefixed => !is_managing(permission) && key.is_none_or(|key| key.starts_with(PREFIX)),
+            Self::Full => !is_managing(permission),
             Self::Administrator => true,
         }
     }
+}
+
+/// Neither is in "everything" that somebody does with data.
+fn is_managing(permission: Permission) -> bool {
+    matches!(permission, Permission::Admin | Permission::ManageBuckets)
 }
 
 /// The same grants as documents.
@@ -132,6 +146,10 @@ pub fn documents(endpoint: &str) -> String {
         .allow("administrator", "Read, List, Write, Delete, Admin", &[]);
     // Somebody else's bucket, for confused deputies: it is there, and nobody of the matrix may touch it.
     let foreign = Route::new("foreign", endpoint, "foreign-at-backend").allow("alice", everything, &[]);
+    let made = Route::new("vaults*", endpoint, "{bucket}-at-backend")
+        .allow("prefixed", everything, &[PREFIX])
+        .allow("full", everything, &[])
+        .allow("administrator", "Read, List, Write, Delete, ManageBuckets, Admin", &[]);
     let clients = [
         client("ungranted", UNGRANTED),
         client("reader", READER),
@@ -139,7 +157,7 @@ pub fn documents(endpoint: &str) -> String {
         client("full", FULL),
         client("administrator", ADMINISTRATOR),
     ];
-    [clients.join("---\n"), vault.yaml(), foreign.yaml()].join("---\n")
+    [clients.join("---\n"), vault.yaml(), made.yaml(), foreign.yaml()].join("---\n")
 }
 
 /// Every secret that must be nowhere.
@@ -180,6 +198,7 @@ pub fn verdict(operation: &Operation, principal: Principal, key: &str, auth: Aut
         Need::Object(permission) => principal.may(permission, Some(key)),
         Need::Copy => principal.may(Permission::Read, Some(key)) && principal.may(Permission::Write, Some(PREFIX)),
         Need::EachKey => principal.may(Permission::Delete, None),
+        Need::ManageBuckets => principal.may(Permission::ManageBuckets, None),
         Need::Admin => principal.may(Permission::Admin, None),
         Need::WithAdmin(permission) => {
             principal.may(permission, Some(key)) && principal.may(Permission::Admin, Some(key))

@@ -10,6 +10,8 @@ pub enum Level {
     Object,
     /// An object that every principal with a grant on a prefix may write: the target of a copy.
     OwnObject,
+    /// A bucket of a pattern.
+    Made,
 }
 
 /// What the request carries.
@@ -43,6 +45,8 @@ pub enum Need {
     Copy,
     /// Delete, key by key.
     EachKey,
+    /// ManageBuckets on all of the bucket.
+    ManageBuckets,
     /// Admin on all of the bucket, or on the key.
     Admin,
     /// This permission and Admin on the key.
@@ -113,7 +117,7 @@ const SOURCE: &str = "x-amz-copy-source";
 /// The operations that somebody may do.
 #[rustfmt::skip]
 fn served() -> Vec<Operation> {
-    use Level::{Bucket, Object, OwnObject, Service};
+    use Level::{Bucket, Made, Object, OwnObject, Service};
     use Permission::{Delete, List, Read, Write};
     let row = Operation::new;
     vec![
@@ -144,6 +148,8 @@ fn served() -> Vec<Operation> {
         row("UploadPartCopy", "PUT", OwnObject, "partNumber=2&uploadId={upload}", Need::Copy).header(SOURCE, "vault/{key}"),
         row("CompleteMultipartUpload", "POST", Object, "uploadId={upload}", Need::Object(Write)).body(Body::Parts),
         row("AbortMultipartUpload", "DELETE", Object, "uploadId={upload}", Need::Object(Write)),
+        row("CreateBucket (pattern)", "PUT", Made, "", Need::ManageBuckets),
+        row("DeleteBucket (pattern)", "DELETE", Made, "", Need::ManageBuckets),
         row("ListParts", "GET", Object, "max-parts=5&uploadId={upload}", Need::Object(Write)),
     ]
 }
@@ -180,6 +186,10 @@ fn administrative() -> Vec<Operation> {
         put("PutBucketRequestPayment", Bucket, "requestPayment=", "RequestPaymentConfiguration"),
         row("GetBucketRequestPayment", "GET", Bucket, "requestPayment="),
         row("GetBucketAccelerateConfiguration", "GET", Bucket, "accelerate="),
+        row("GetBucketIntelligentTieringConfiguration", "GET", Bucket, "id=a&intelligent-tiering="),
+        row("ListBucketIntelligentTieringConfigurations", "GET", Bucket, "intelligent-tiering="),
+        row("GetBucketOwnershipControls", "GET", Bucket, "ownershipControls="),
+        row("GetBucketPolicyStatus", "GET", Bucket, "policyStatus="),
         row("DeleteBucketPolicy", "DELETE", Bucket, "policy="),
         put("PutObjectAcl", Object, "acl=", "AccessControlPolicy"),
         put("PutObjectRetention", Object, "retention=", "Retention"),
@@ -194,7 +204,7 @@ fn administrative() -> Vec<Operation> {
 /// The operations that nobody of the matrix may do (D08, D10): not served, or not for a bucket with another name.
 #[rustfmt::skip]
 fn refused() -> Vec<Operation> {
-    use Level::{Bucket, Object};
+    use Level::{Bucket, Object, Service};
     let row = |name, method, level, query| Operation::new(name, method, level, query, REFUSED);
     vec![
         Operation::new("Preflight (bucket)", "OPTIONS", Bucket, "", Need::Preflight).header("origin", "https://a.test").header("access-control-request-method", "PUT"),
@@ -205,8 +215,8 @@ fn refused() -> Vec<Operation> {
         row("PutBucketPolicy", "PUT", Bucket, "policy=").body(Body::Document),
         row("GetBucketReplication", "GET", Bucket, "replication="),
         row("PutBucketReplication", "PUT", Bucket, "replication=").body(Body::Document),
-        row("GetBucketNotification", "GET", Bucket, "notification="),
-        row("PutBucketNotification", "PUT", Bucket, "notification=").body(Body::Document),
+        row("GetBucketNotificationConfiguration", "GET", Bucket, "notification="),
+        row("PutBucketNotificationConfiguration", "PUT", Bucket, "notification=").body(Body::Document),
         row("PutBucketLogging", "PUT", Bucket, "logging=").body(Body::Document),
         row("GetBucketInventoryConfiguration", "GET", Bucket, "id=a&inventory="),
         row("GetBucketLogging", "GET", Bucket, "logging="),
@@ -219,11 +229,39 @@ fn refused() -> Vec<Operation> {
         row("DeletePublicAccessBlock", "DELETE", Bucket, "publicAccessBlock="),
         row("DeleteBucketOwnershipControls", "DELETE", Bucket, "ownershipControls="),
         row("DeleteBucketIntelligentTieringConfiguration", "DELETE", Bucket, "id=a&intelligent-tiering="),
-        row("PutInventory", "PUT", Bucket, "id=a&inventory=").body(Body::Document),
+        row("PutBucketInventoryConfiguration", "PUT", Bucket, "id=a&inventory=").body(Body::Document),
+        row("ListBucketInventoryConfigurations", "GET", Bucket, "inventory="),
+        row("DeleteBucketInventoryConfiguration", "DELETE", Bucket, "id=a&inventory="),
+        row("GetBucketAnalyticsConfiguration", "GET", Bucket, "analytics=&id=a"),
+        row("ListBucketAnalyticsConfigurations", "GET", Bucket, "analytics="),
+        row("PutBucketAnalyticsConfiguration", "PUT", Bucket, "analytics=&id=a").body(Body::Document),
+        row("DeleteBucketAnalyticsConfiguration", "DELETE", Bucket, "analytics=&id=a"),
+        row("GetBucketMetricsConfiguration", "GET", Bucket, "id=a&metrics="),
+        row("ListBucketMetricsConfigurations", "GET", Bucket, "metrics="),
+        row("PutBucketMetricsConfiguration", "PUT", Bucket, "id=a&metrics=").body(Body::Document),
+        row("DeleteBucketMetricsConfiguration", "DELETE", Bucket, "id=a&metrics="),
+        row("DeleteBucketReplication", "DELETE", Bucket, "replication="),
+        row("PutBucketAbac", "PUT", Bucket, "abac=").body(Body::Document),
+        row("GetBucketMetadataConfiguration", "GET", Bucket, "metadataConfiguration="),
+        row("CreateBucketMetadataConfiguration", "POST", Bucket, "metadataConfiguration=").body(Body::Document),
+        row("DeleteBucketMetadataConfiguration", "DELETE", Bucket, "metadataConfiguration="),
+        row("GetBucketMetadataTableConfiguration", "GET", Bucket, "metadataTable="),
+        row("CreateBucketMetadataTableConfiguration", "POST", Bucket, "metadataTable=").body(Body::Document),
+        row("DeleteBucketMetadataTableConfiguration", "DELETE", Bucket, "metadataTable="),
+        row("UpdateBucketMetadataInventoryTableConfiguration", "PUT", Bucket, "metadataInventoryTable=").body(Body::Document),
+        row("UpdateBucketMetadataJournalTableConfiguration", "PUT", Bucket, "metadataJournalTable=").body(Body::Document),
+        row("UpdateBucketMetadataAnnotationTableConfiguration", "PUT", Bucket, "metadataAnnotationTable=").body(Body::Document),
+        row("ListDirectoryBuckets", "GET", Service, "x-id=ListDirectoryBuckets"),
         row("CreateSession", "GET", Bucket, "session="),
         row("GetObjectTorrent", "GET", Object, "torrent="),
         row("SelectObjectContent", "POST", Object, "select=&select-type=2").body(Body::Document),
         row("RenameObject", "PUT", Object, "renameObject="),
+        row("PutObject (append)", "PUT", Object, "").header("x-amz-write-offset-bytes", "1").body(Body::Object),
+        row("UpdateObjectEncryption", "PUT", Object, "encryption=").body(Body::Document),
+        row("GetObjectAnnotation", "GET", Object, "annotation="),
+        row("PutObjectAnnotation", "PUT", Object, "annotation=").body(Body::Document),
+        row("DeleteObjectAnnotation", "DELETE", Object, "annotation="),
+        row("WriteGetObjectResponse", "POST", Object, "").header("x-amz-request-route", "r").body(Body::Document),
     ]
 }
 

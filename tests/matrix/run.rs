@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::client::Client;
 use crate::forms::{Auth, Front, OWN_KEY, Site, draft, signed};
-use crate::model::{BACKEND_BUCKET, BUCKET, Code, Principal, Verdict, secrets};
+use crate::model::{BACKEND_BUCKET, BUCKET, Code, MADE_BACKEND_BUCKET, Principal, Verdict, secrets};
 use crate::operations::{Body, Level, Operation};
 use crate::report::{Place, Report};
 
@@ -43,8 +43,10 @@ struct Answered {
 pub struct Runner {
     pub world: World,
     pub report: Report,
-    /// An upload that is never completed.
-    pub upload: String,
+    /// Uploads that are never completed, by key.
+    uploads: HashMap<String, String>,
+    /// What the backend calls an upload, by what clients call it.
+    at_backend: HashMap<String, String>,
     client: Client,
     passing: Vec<Case>,
     by_head: Vec<Case>,
@@ -58,18 +60,27 @@ impl Runner {
         world.backend.create_bucket(BACKEND_BUCKET);
         world.backend.seed("foreign-at-backend", "secret", b"foreign");
         let _ = world.apply("matrix.yaml", &documents(&world.backend.endpoint()));
-        let mut runner = Self {
+        Self {
             world,
             report: Report::default(),
-            upload: String::new(),
+            uploads: HashMap::new(),
+            at_backend: HashMap::new(),
             client: Client::default(),
             passing: Vec::new(),
             by_head: Vec::new(),
             by_body: Vec::new(),
             answered: HashMap::new(),
-        };
-        runner.upload = runner.begin_upload("team-a/upload");
-        runner
+        }
+    }
+
+    /// The upload of this key, as it stands in a path, that no case ends.
+    pub fn upload(&mut self, key: &str) -> String {
+        if let Some(id) = self.uploads.get(key) {
+            return id.clone();
+        }
+        let id = self.begin_upload(key);
+        self.uploads.insert(key.to_owned(), id.clone());
+        id
     }
 
     /// A fresh upload with one part.
@@ -82,6 +93,10 @@ impl Runner {
         let part = Request::new("PUT", &host, &path).query(&format!("partNumber=1&uploadId={id}")).body("part");
         let part = self.own(part);
         assert_eq!(part.status, 200, "{part:?}");
+        let seen = self.world.backend.settled().pop().unwrap_or_else(|| panic!("the part is not at the backend"));
+        let found = seen.head.query().split('&').find_map(|pair| pair.strip_prefix("uploadId=")).unwrap_or_default();
+        assert!(!found.is_empty() && found != id, "clients have ids of the gateway's: {id} became {found}");
+        self.at_backend.insert(id.clone(), found.to_owned());
         id
     }
 
@@ -127,6 +142,7 @@ impl Runner {
         for key in [Site::Inside.key(), Site::Outside.key()] {
             self.world.backend.seed(BACKEND_BUCKET, &key, b"content");
         }
+        self.world.backend.create_bucket(MADE_BACKEND_BUCKET);
     }
 
     fn run_passing(&mut self, cases: &[Case]) {
@@ -143,14 +159,27 @@ impl Runner {
                 Err(why) => self.mismatch(&case.place, format!("no answer: {why}")),
             }
         }
-        let seen = self.world.backend.settled();
+        // whoever has grants on a pattern is shown what its backend lists: as many pages as there are, and no other request
+        let (lists, seen): (Vec<Seen>, Vec<Seen>) = self
+            .world
+            .backend
+            .settled()
+            .into_iter()
+            .partition(|seen| seen.head.method == "GET" && seen.head.path() == "/");
+        let asks = |case: &&Case| case.place.operation == "ListBuckets" && case.place.principal.has_pattern();
+        let asked = cases.iter().filter(asks).count();
+        let wrong = lists.len() < asked || (asked == 0 && !lists.is_empty());
+        if wrong || lists.iter().any(|seen| seen.refused.is_some()) {
+            let first = cases.first().map(|case| case.place.to_string());
+            self.report.mismatches.push(format!("{asked} lists asked for, from {first:?} on: {lists:?}"));
+        }
         if seen.len() != expected.len() {
             let (first, count) = (cases.first().map(|case| case.place.to_string()), seen.len());
             let text = format!("{count} requests at the backend, {} expected, from {first:?} on", expected.len());
             self.report.mismatches.push(text);
         }
         for ((case, line), seen) in expected.into_iter().zip(&seen) {
-            if let Some(wrong) = wrong_at_backend(case, line, seen) {
+            if let Some(wrong) = wrong_at_backend(case, (line, &self.at_backend), seen) {
                 self.mismatch(&case.place, wrong);
             }
         }
@@ -315,7 +344,7 @@ fn is_one_of(response: &Response, codes: &[Code], to_head: bool) -> bool {
 }
 
 /// What is wrong with a forwarded request.
-fn wrong_at_backend(case: &Case, line: &str, seen: &Seen) -> Option<String> {
+fn wrong_at_backend(case: &Case, (line, uploads): (&str, &HashMap<String, String>), seen: &Seen) -> Option<String> {
     let found = format!("{} {}", seen.head.method, seen.head.path());
     if found != line || seen.refused.is_some() || !seen.complete {
         return Some(format!("{line} expected at the backend: {seen:?}"));
@@ -324,7 +353,10 @@ fn wrong_at_backend(case: &Case, line: &str, seen: &Seen) -> Option<String> {
         let mut pairs: Vec<String> = query
             .split('&')
             .filter(|pair| !pair.is_empty() && !pair.starts_with("X-Amz-") && !pair.starts_with("x-id="))
-            .map(|pair| pair.trim_end_matches('=').to_owned())
+            .map(|pair| match pair.strip_prefix("uploadId=").and_then(|id| uploads.get(id)) {
+                Some(found) => format!("uploadId={found}"),
+                None => pair.trim_end_matches('=').to_owned(),
+            })
             .collect();
         pairs.sort();
         pairs
@@ -343,11 +375,12 @@ pub fn forwarded_line(operation: &Operation, site: Site) -> String {
         return format!("PUT /{BACKEND_BUCKET}/{}", site.encoded_key());
     }
     let key = match operation.level {
-        Level::Service | Level::Bucket => String::new(),
+        Level::Service | Level::Bucket | Level::Made => String::new(),
         Level::Object => format!("/{}", site.encoded_key()),
         Level::OwnObject => format!("/{OWN_KEY}"),
     };
-    format!("{} /{BACKEND_BUCKET}{key}", operation.method)
+    let bucket = if operation.level == Level::Made { MADE_BACKEND_BUCKET } else { BACKEND_BUCKET };
+    format!("{} /{bucket}{key}", operation.method)
 }
 
 /// The bytes that a passing upload leaves.

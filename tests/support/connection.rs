@@ -124,9 +124,41 @@ impl Connection {
         stream.set_read_timeout(Some(patience)).unwrap();
     }
 
-    /// True when the peer has ended the connection and nothing unread is left.
+    /// True when the peer has ended the connection and nothing unread is left. Silence is no end.
     pub fn is_closed(&mut self) -> bool {
-        self.unread.is_empty() && matches!(self.fill(), Ok(0) | Err(_))
+        self.read_to_end().is_ok_and(|rest| rest.is_empty())
+    }
+
+    /// Everything until the peer ends the connection, cleanly or with a reset.
+    ///
+    /// # Errors
+    /// When it does not end within the patience of this connection.
+    pub fn read_to_end(&mut self) -> io::Result<Vec<u8>> {
+        loop {
+            match self.fill() {
+                Ok(1..) => {}
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                    return Err(error);
+                }
+                Ok(0) | Err(_) => return Ok(std::mem::take(&mut self.unread)),
+            }
+        }
+    }
+
+    /// Exactly `count` bytes, for protocols that this type does not know; `None` when the peer ended before.
+    pub fn read_exact(&mut self, count: usize) -> Option<Vec<u8>> {
+        self.fill_to(count).then(|| self.unread.drain(..count).collect())
+    }
+
+    /// True when bytes arrive, or the end, within `patience`.
+    pub fn hears_within(&mut self, patience: Duration) -> bool {
+        self.set_patience(patience);
+        let heard = !self.unread.is_empty()
+            || !self
+                .fill()
+                .is_err_and(|error| matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut));
+        self.set_patience(PATIENCE);
+        heard
     }
 
     /// The certificate that the peer showed (DER).

@@ -111,6 +111,16 @@ impl Route {
         self
     }
 
+    /// Grants `permissions` on these buckets of a pattern.
+    #[must_use]
+    pub fn allow_buckets(mut self, client: &str, permissions: &str, buckets: &[&str]) -> Self {
+        self = self.allow(client, permissions, &[]);
+        if let Some(entry) = self.access.last_mut() {
+            entry.push_str(&format!("    buckets: {buckets:?}\n"));
+        }
+        self
+    }
+
     /// Denies `permissions` on `prefixes` to `client`.
     #[must_use]
     pub fn deny(mut self, client: &str, permissions: &str, prefixes: &[&str]) -> Self {
@@ -122,8 +132,12 @@ impl Route {
     /// The document.
     #[must_use]
     pub fn yaml(&self) -> String {
-        let mut text = head("BucketRoute", &self.bucket);
-        text.push_str(&format!("spec:\n  match: {{bucket: {}}}\n  backends:\n", self.bucket));
+        // a pattern is no name of an object
+        let name = self.bucket.replace('*', "any");
+        let mut text = head("BucketRoute", &name);
+        // and a star is no text without quotes
+        let bucket = if self.bucket.contains('*') { format!("{:?}", self.bucket) } else { self.bucket.clone() };
+        text.push_str(&format!("spec:\n  match: {{bucket: {bucket}}}\n  backends:\n"));
         for backend in &self.backends {
             text.push_str(&format!("  - {}\n", backend.join("\n    ")));
         }

@@ -63,6 +63,12 @@ impl World {
     /// A world of one's own.
     #[must_use]
     pub fn start(binary: &str) -> Self {
+        Self::start_with(binary, "")
+    }
+
+    /// The same with more lines in `osp.yaml`.
+    #[must_use]
+    pub fn start_with(binary: &str, more_settings: &str) -> Self {
         let backend = Backend::start(BACKEND);
         let config = ConfigDir::default();
         let endpoint = backend.endpoint();
@@ -91,7 +97,7 @@ impl World {
         let tls = tempfile::tempdir().unwrap();
         authority.issue().write(tls.path());
         let settings = tls.path().join("osp.yaml");
-        std::fs::write(&settings, format!("baseHosts: [{BASE_HOST}]\n")).unwrap();
+        std::fs::write(&settings, format!("baseHosts: [{BASE_HOST}]\n{more_settings}")).unwrap();
         let gateway = Launch::new(binary, config.path())
             .http()
             .https(tls.path())
@@ -174,6 +180,14 @@ impl World {
     #[must_use]
     pub fn signed(&self, method: &str, path: &str) -> Request {
         Signer::new(ALICE).sign(self.request(method, path), Payload::Sha256)
+    }
+
+    /// A request (method, path, query) of anybody, signed with its payload's hash; an empty body is none.
+    #[must_use]
+    pub fn signed_by(&self, key: Key, (method, path, query): (&str, &str, &str), body: &str) -> Request {
+        let request = self.request(method, path).query(query);
+        let request = if body.is_empty() { request } else { request.body(body) };
+        Signer::new(key).sign(request, Payload::Sha256)
     }
 
     /// Sends a request over a connection of its own.

@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::common::{
-    AnyPrefix, CertificateName, Condition, ConsentedRef, DataKey, Duration, HostName, Label, LocalRef, ObjectName,
-    Prefix, Selector,
+    AnyPrefix, BucketPattern, CertificateName, Condition, ConsentedRef, DataKey, Duration, HostName, Label, LocalRef,
+    ObjectName, Prefix, Selector,
 };
 
 /// What clients see, and where it goes.
@@ -56,9 +56,18 @@ use super::common::{
     .message("access[].credentials[].backend must be the name of one of the backends")
     .field_path(".access"))]
 #[x_kube(validation = Rule::new("self.backends.all(b, b.addressingStyle != 'VirtualHost' \
-    || !b.endpoint.startsWith('https://') || !(has(b.bucket) ? b.bucket : self.match.bucket).contains('.'))")
+    || !b.endpoint.startsWith('https://') || !(!has(b.bucket) ? self.match.bucket \
+    : self.match.bucket.endsWith('*') ? b.bucket + self.match.bucket : b.bucket).contains('.'))")
     .message("VirtualHost over https cannot serve a bucket with a dot: no wildcard certificate covers it; use Path")
     .field_path(".backends"))]
+#[x_kube(validation = Rule::new("self.backends.all(b, !has(b.bucket) \
+    || b.bucket.contains('{bucket}') == self.match.bucket.endsWith('*'))")
+    .message("a backend's bucket has {bucket} in it when match.bucket is a pattern, and only then")
+    .field_path(".backends"))]
+#[x_kube(validation = Rule::new("!has(self.access) || self.match.bucket.endsWith('*') \
+    || self.access.all(a, !has(a.buckets) && !a.permissions.exists(p, p == 'ManageBuckets'))")
+    .message("buckets and ManageBuckets are for routes whose match.bucket is a pattern")
+    .field_path(".access"))]
 pub struct BucketRouteSpec {
     /// The installation of OSP that serves this route. Cannot be changed afterwards.
     #[schemars(extend("default" = "osp"))]
@@ -85,9 +94,20 @@ pub struct BucketRouteSpec {
 /// The requests that a route is for.
 #[derive(Debug, Clone, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!self.bucket.endsWith('*') || !has(self.prefix) || self.prefix == ''")
+    .message("a pattern is for whole buckets: leave prefix out")
+    .field_path(".prefix"))]
 pub struct Match {
-    /// Name of the bucket, as clients use it.
-    #[schemars(length(min = 3, max = 63), regex(pattern = r"^[a-z0-9](([a-z0-9-]|\.[a-z0-9-])*\.?[a-z0-9])?$"))]
+    /// Name of the bucket, as clients use it; or with a * at its end a pattern of names, such as team-*. The buckets of a
+    /// pattern are those that its backend has; which namespaces may make one is a setting of the gateway.
+    #[schemars(
+        length(min = 1, max = 63),
+        regex(
+            pattern = r"^([a-z0-9](([a-z0-9-]|\.[a-z0-9-])*\.?[a-z0-9])?|([a-z0-9]([a-z0-9-]|\.[a-z0-9-])*\.?)?\*)$"
+        )
+    )]
+    #[x_kube(validation = Rule::new("self.endsWith('*') || size(self) >= 3")
+        .message("bucket must have at least 3 characters"))]
     #[x_kube(validation = Rule::new("!isIP(self)").message("bucket must not be shaped like an address"))]
     #[x_kube(validation = Rule::new("!['xn--', 'sthree-', 'amzn-s3-demo-'].exists(p, self.startsWith(p)) \
         && !['-s3alias', '--ol-s3', '.mrap', '--x-s3', '--table-s3'].exists(s, self.endsWith(s))")
@@ -124,7 +144,7 @@ pub enum ClientScope {
     .message("VirtualHost needs an endpoint with a host name, not an address")
     .field_path(".addressingStyle"))]
 #[x_kube(validation = Rule::new("self.addressingStyle != 'VirtualHost' || !has(self.bucket) \
-    || self.bucket.matches('^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$')")
+    || self.bucket.matches('^([a-z0-9][a-z0-9.-]{1,61}[a-z0-9]|[a-z0-9.-]*[{]bucket[}][a-z0-9.-]*)$')")
     .message("VirtualHost needs a bucket that can be part of a host name")
     .field_path(".addressingStyle"))]
 pub struct Backend {
@@ -142,8 +162,14 @@ pub struct Backend {
     /// Where the name of the bucket stands in requests: Path (host/bucket/key) or VirtualHost (bucket.host/key).
     #[schemars(extend("default" = "Path"))]
     pub addressing_style: Option<AddressingStyle>,
-    /// Name of the bucket at this backend. Default: the name that clients use.
-    #[schemars(length(min = 1, max = 255), regex(pattern = r"^(\.*[A-Za-z0-9_:-][A-Za-z0-9._:-]*|\.{3,})$"))]
+    /// Name of the bucket at this backend. With a pattern: how its buckets are called there, with {bucket} for the name that
+    /// clients use, such as prod-{bucket}. Default: the name that clients use.
+    #[schemars(
+        length(min = 1, max = 255),
+        regex(
+            pattern = r"^(\.*[A-Za-z0-9_:-][A-Za-z0-9._:-]*|\.{3,}|([A-Za-z0-9_-]+:)?[a-z0-9.-]*\{bucket\}[a-z0-9.-]*)$"
+        )
+    )]
     pub bucket: Option<String>,
     /// What keys begin with at this backend, in place of match.prefix; clients do not see it. Default: match.prefix.
     pub prefix: Option<AnyPrefix>,
@@ -311,13 +337,17 @@ pub struct Access {
     /// The ClientIdentities of the namespace of this route that this entry is for.
     pub client_selector: Option<Selector>,
     /// What they may do.
-    #[schemars(length(min = 1, max = 5))]
+    #[schemars(length(min = 1, max = 6))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub permissions: Vec<Permission>,
     /// Only with keys that begin with one of these, as clients see them. Default: all keys.
     #[schemars(length(min = 1, max = 64))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub prefixes: Option<Vec<Prefix>>,
+    /// Only these buckets of the pattern: names, or narrower patterns. Default: all of them. Only with a pattern.
+    #[schemars(length(min = 1, max = 64))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub buckets: Option<Vec<BucketPattern>>,
     /// Other credentials for the requests of these clients, by backend.
     #[schemars(length(min = 1, max = 8))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["backend".into()]))]
@@ -347,7 +377,7 @@ pub struct Deny {
     /// The ClientIdentities of the namespace of this route that this entry is for.
     pub client_selector: Option<Selector>,
     /// What they may not do. Default: anything.
-    #[schemars(length(min = 1, max = 5))]
+    #[schemars(length(min = 1, max = 6))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub permissions: Option<Vec<Permission>>,
     /// Only with keys that begin with one of these, as clients see them. Default: all keys.
@@ -356,7 +386,7 @@ pub struct Deny {
     pub prefixes: Option<Vec<Prefix>>,
 }
 
-/// What can be permitted. Admin: access control lists, retention, legal hold, configuration of the bucket; it contains
+/// What can be permitted. ManageBuckets: making and deleting buckets, only with a pattern. Admin: access control lists, retention, legal hold, configuration of the bucket; it contains
 /// none of the others.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub enum Permission {
@@ -364,6 +394,7 @@ pub enum Permission {
     List,
     Write,
     Delete,
+    ManageBuckets,
     Admin,
 }
 

@@ -42,6 +42,17 @@ pub struct HostName(
 #[serde(transparent)]
 pub struct CertificateName(#[schemars(length(min = 1, max = 253), regex(pattern = r"^[A-Za-z0-9_.:-]+$"))] String);
 
+/// The name of a bucket, or a pattern of names: a beginning and a `*`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct BucketPattern(
+    #[schemars(
+        length(min = 1, max = 63),
+        regex(pattern = r"^([a-z0-9](([a-z0-9-]|\.[a-z0-9-])*\.?[a-z0-9])|([a-z0-9]([a-z0-9-]|\.[a-z0-9-])*\.?)?\*)$")
+    )]
+    String,
+);
+
 /// The key of an entry in a Secret or ConfigMap.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]

@@ -79,9 +79,10 @@ pub fn build(store: &Store, publisher: &Publisher, settings: &Settings) -> Built
     let served: BTreeSet<ObjectName> = compiled.table.routes().map(|route| route.name.clone()).collect();
     let fingerprint = compiled.table.fingerprint();
     let broken = compiled.table.broken().count();
+    let lines: Vec<String> = compiled.rejections.iter().map(|one| line(one.kind, &one.name, &one.problem)).collect();
+    let told = compiled.rejections.iter().zip(&lines).map(|(one, line)| (one, vec![line.clone()]));
+    let told = Problems::sort(store.snapshot(), told);
     // Before anybody may say that it is programmed.
-    let told =
-        Problems::sort(store.snapshot(), &compiled.rejections, |one| vec![line(one.kind, &one.name, &one.problem)]);
     publisher.publish(compiled.table.with_problems(told));
     let named = matches!(settings.watch, WatchMode::Named(_));
     let (rejections, notices) = (by_object(&compiled.rejections), by_object(&compiled.notices));
@@ -116,7 +117,7 @@ pub fn build(store: &Store, publisher: &Publisher, settings: &Settings) -> Built
         served: served.len(),
         broken,
         desired,
-        problems: problems(store, &compiled.rejections),
+        problems: lines.into_iter().chain(unplaced(store)).collect(),
         rejected,
         took: began.elapsed(),
     }
@@ -169,10 +170,9 @@ fn fields((kind, name): &Key, snapshot: &Snapshot) -> BTreeMap<&'static str, Str
     found.into_iter().collect()
 }
 
-fn problems(store: &Store, rejections: &[Rejection]) -> BTreeSet<String> {
-    let compiled = rejections.iter().map(|one| line(one.kind, &one.name, &one.problem));
-    let lowered = store.problems().map(|(key, problem)| line(key.0.as_str(), &key.1, problem));
-    compiled.chain(lowered).collect()
+/// What is wrong with objects that have no place in the snapshot.
+fn unplaced(store: &Store) -> impl Iterator<Item = String> {
+    store.problems().map(|(key, problem)| line(key.0.as_str(), &key.1, problem))
 }
 
 /// For people: `BucketRoute team-a/data spec.match.bucket: Conflicted: ...`.

@@ -40,7 +40,10 @@ where
 {
     let begin = move || watcher(api.clone(), config.clone()).boxed();
     unfold(Attempt { stream: begin(), begin, pace: Pace::default() }, |mut attempt| async move {
-        sleep(std::mem::take(&mut attempt.pace.pause)).await;
+        // Not even for no time: a timer takes a millisecond, and that for each of ten thousand objects.
+        if let Some(pause) = attempt.pace.pause.take() {
+            sleep(pause).await;
+        }
         let event = attempt.stream.next().await?;
         if let Err(error) = &event {
             let lost = status_code(error) == Some(410) || is_unreadable(error);
@@ -62,7 +65,8 @@ struct Attempt<K, F> {
 /// How long to wait: a value of (error, now, jitter).
 #[derive(Debug, Default)]
 struct Pace {
-    pause: Duration,
+    /// Due before whatever comes next.
+    pause: Option<Duration>,
     errors: u32,
     last: Option<Instant>,
     last_loss: Option<Instant>,
@@ -77,11 +81,11 @@ impl Pace {
         }
         self.last = Some(now);
         self.pause = if lost && !within(self.last_loss, SECOND_LOSS) {
-            Duration::ZERO
+            None
         } else {
             let pause = FIRST_PAUSE.saturating_mul(1 << self.errors.min(3)).min(LONGEST_PAUSE);
             self.errors += 1;
-            pause + pause.mul_f64(jitter / 2.0)
+            Some(pause + pause.mul_f64(jitter / 2.0))
         };
         if lost {
             self.last_loss = Some(now);
@@ -140,7 +144,7 @@ mod tests {
             .map(|_| {
                 pace.failed(lost, now, 0.0);
                 now += every;
-                u64::try_from(pace.pause.as_millis()).unwrap()
+                u64::try_from(pace.pause.unwrap_or_default().as_millis()).unwrap()
             })
             .collect()
     }
@@ -165,7 +169,7 @@ mod tests {
     fn jitter_adds_at_most_half() {
         let mut pace = Pace::default();
         pace.failed(false, Instant::now(), 0.999);
-        assert!(pace.pause > FIRST_PAUSE && pace.pause < FIRST_PAUSE.mul_f64(1.5));
+        assert!(pace.pause > Some(FIRST_PAUSE) && pace.pause < Some(FIRST_PAUSE.mul_f64(1.5)));
         assert!((0..100).all(|_| (0.0..1.0).contains(&jitter())));
     }
 }

@@ -7,7 +7,7 @@ use osp_core::model::{
     AddressingStyle, Backend, CaRef, CaRefKind, Endpoint, ProxyRef, Reads, Retries, RouteMatch, Timeouts,
     TlsVerification, Traffic, TrailingChecksums,
 };
-use osp_core::s3::BucketName;
+use osp_core::s3::{BucketMatch, BucketName, BucketPattern, PLACEHOLDER};
 
 use super::reader::{Fields, Node};
 use super::reference::reference;
@@ -111,10 +111,7 @@ fn backend(node: Node<'_>, matches: Option<&RouteMatch>) -> Option<Backend> {
         let addressing = fields.or_default("addressingStyle", |node| {
             node.word(&[("Path", AddressingStyle::Path), ("VirtualHost", AddressingStyle::VirtualHost)])
         });
-        let bucket = match fields.optional("bucket", |node| node.text(text::backend_bucket)) {
-            Some(None) => matches.map(|same| same.bucket.as_str().to_owned()),
-            given => given.flatten(),
-        };
+        let bucket = bucket(fields, matches);
         let prefix = match fields.optional("prefix", |node| node.text(text::any_prefix)) {
             Some(None) => matches.map(|same| same.prefix.clone()),
             given => given.flatten(),
@@ -129,7 +126,9 @@ fn backend(node: Node<'_>, matches: Option<&RouteMatch>) -> Option<Backend> {
             node.word(&[("Forward", TrailingChecksums::Forward), ("Drop", TrailingChecksums::Drop)])
         });
         let tls_fits = tls_fits(fields, endpoint.as_ref(), matches!(tls, Some(Some(_))));
-        let host_fits = host_fits(fields, endpoint.as_ref(), addressing, bucket.as_deref());
+        let pattern = matches.and_then(|matches| matches.bucket.pattern());
+        let named = bucket.as_deref().map(|bucket| sample(bucket, pattern));
+        let host_fits = host_fits(fields, endpoint.as_ref(), addressing, named.as_deref());
         let Tls { verification, ca, server_name, client_certificate } = tls?.unwrap_or_default();
         tls_fits.and(host_fits)?;
         Some(Backend {
@@ -151,6 +150,28 @@ fn backend(node: Node<'_>, matches: Option<&RouteMatch>) -> Option<Backend> {
             timeouts: timeouts?,
         })
     })
+}
+
+/// The backend's bucket, or the template of its buckets. Without a `match` that can be read nobody knows which it has to be.
+fn bucket(fields: &Fields<'_>, matches: Option<&RouteMatch>) -> Option<String> {
+    let grammar = |text: &str| match matches.map(|matches| &matches.bucket) {
+        Some(BucketMatch::Exact(_)) => text::backend_bucket(text),
+        Some(BucketMatch::Pattern(_)) => text::bucket_template(text),
+        None => text::backend_bucket(text).or_else(|_| text::bucket_template(text)),
+    };
+    match fields.optional("bucket", |node| node.text(grammar)) {
+        Some(None) => matches.map(|same| match &same.bucket {
+            BucketMatch::Exact(bucket) => bucket.as_str().to_owned(),
+            BucketMatch::Pattern(_) => PLACEHOLDER.to_owned(),
+        }),
+        given => given.flatten(),
+    }
+}
+
+/// A bucket as the template names it, with a dot in it if every bucket of the pattern has one.
+fn sample(bucket: &str, pattern: Option<&BucketPattern>) -> String {
+    let has_dot = pattern.is_some_and(|pattern| pattern.literal().contains('.'));
+    bucket.replace(PLACEHOLDER, if has_dot { "a.a" } else { "a0a" })
 }
 
 fn tls_fits(fields: &Fields<'_>, endpoint: Option<&Endpoint>, has_tls: bool) -> Option<()> {

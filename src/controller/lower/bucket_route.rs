@@ -3,7 +3,7 @@
 use osp_core::model::{
     AccessEntry, Backend, ClientScope, CredentialOverride, DenyEntry, ObjectName, Route, RouteMatch,
 };
-use osp_core::s3::{KeyPrefix, Permission, Permissions};
+use osp_core::s3::{BucketMatch, KeyPrefix, Permission, Permissions, templates_meet};
 
 use super::reader::{Fields, Node};
 use super::reference::{clients, reference};
@@ -13,7 +13,7 @@ const MAX_ENTRIES: usize = 64;
 const MAX_HOSTS: usize = 16;
 const MAX_OVERRIDES: usize = 8;
 const MAX_PREFIXES: usize = 64;
-const PERMISSIONS: usize = 6;
+const MAX_BUCKETS: usize = 64;
 
 pub(super) fn spec(fields: &Fields<'_>, name: &ObjectName) -> Option<Route> {
     fields.required("spec", |node| {
@@ -22,9 +22,12 @@ pub(super) fn spec(fields: &Fields<'_>, name: &ObjectName) -> Option<Route> {
             let matches = spec.required("match", |node| node.object(route_match));
             let backends = spec.required("backends", |node| backend::list(node, matches.as_ref()));
             let traffic = backend::traffic(spec, backends.as_deref());
-            let access = spec.or_default("access", |node| node.named_list(0..=MAX_ENTRIES, access_entry));
+            let of = matches.as_ref().map(|matches| &matches.bucket);
+            let access =
+                spec.or_default("access", |node| node.named_list(0..=MAX_ENTRIES, |node| access_entry(node, of)));
             let deny = spec.or_default("deny", |node| node.named_list(0..=MAX_ENTRIES, deny_entry));
             overrides_fit(spec, backends.as_deref(), access.as_deref())?;
+            templates_apart(spec, of, backends.as_deref())?;
             class?;
             Some(Route {
                 name: name.clone(),
@@ -45,10 +48,34 @@ pub(super) fn route_match(fields: &Fields<'_>) -> Option<RouteMatch> {
     let scope = fields.or_default("clientScope", |node| {
         node.word(&[("Any", ClientScope::Any), ("SameNamespace", ClientScope::SameNamespace)])
     });
+    let of_pattern = matches!(bucket, Some(BucketMatch::Pattern(_)));
+    if of_pattern && prefix.as_ref().is_some_and(|prefix| !prefix.is_empty()) {
+        return fields.refuse("prefix", "means nothing with a pattern: its routes are for whole buckets");
+    }
     let mut hosts = hosts?;
     hosts.sort_unstable();
     hosts.dedup();
     Some(RouteMatch { bucket: bucket?, hosts, prefix: prefix?, scope: scope? })
+}
+
+/// Two backends at one endpoint must never have one bucket for two names: whoever may use the one name would have the
+/// other's objects.
+fn templates_apart(spec: &Fields<'_>, of: Option<&BucketMatch>, backends: Option<&[Backend]>) -> Option<()> {
+    let (Some(BucketMatch::Pattern(pattern)), Some(backends)) = (of, backends) else { return Some(()) };
+    let local = |backend: &Backend| backend.bucket.rsplit(':').next().map(str::to_owned);
+    let mut apart = Some(());
+    for (index, backend) in backends.iter().enumerate() {
+        let meets = |earlier: &&Backend| {
+            earlier.endpoint == backend.endpoint
+                && local(earlier) != local(backend)
+                && templates_meet((pattern, &earlier.bucket), (pattern, &backend.bucket))
+        };
+        if backends.iter().take(index).any(|earlier| meets(&earlier)) {
+            let reason = "may be the bucket of another name at another backend of the same endpoint";
+            apart = spec.refuse(&format!("backends[{index}].bucket"), reason);
+        }
+    }
+    apart
 }
 
 /// Overrides name backends of the route.
@@ -66,21 +93,24 @@ fn overrides_fit(spec: &Fields<'_>, backends: Option<&[Backend]>, access: Option
     fits
 }
 
-fn access_entry(node: Node<'_>) -> Option<AccessEntry> {
+/// `of` is the bucket or pattern of the route, if it can be read.
+fn access_entry(node: Node<'_>, of: Option<&BucketMatch>) -> Option<AccessEntry> {
     node.object(|fields| {
         let name = fields.required("name", |node| node.text(text::label));
         let clients = clients(fields).and_then(|clients| match clients {
             Some(clients) => Some(clients),
             None => fields.refuse_object("must have one of clientRef, clientSelector"),
         });
-        let permissions = fields.required("permissions", permissions);
+        let permissions = fields.required("permissions", |node| permissions(node, of));
         let prefixes = fields.or_default("prefixes", prefixes);
+        let buckets = fields.or_default("buckets", |node| buckets(node, of));
         let credentials = fields.or_default("credentials", credentials);
         Some(AccessEntry {
             name: name?,
             clients: clients?,
             permissions: permissions?,
             prefixes: prefixes?,
+            buckets: buckets?,
             credentials: credentials?,
         })
     })
@@ -104,30 +134,38 @@ fn deny_entry(node: Node<'_>) -> Option<DenyEntry> {
     node.object(|fields| {
         let name = fields.required("name", |node| node.text(text::label));
         let clients = clients(fields);
-        let permissions = fields.optional("permissions", permissions);
+        // who denies may deny what nobody can do
+        let permissions = fields.optional("permissions", |node| permissions(node, None));
         let prefixes = fields.or_default("prefixes", prefixes);
         let permissions = permissions?.unwrap_or(Permissions::ALL);
         Some(DenyEntry { name: name?, clients: clients?, permissions, prefixes: prefixes? })
     })
 }
 
-fn permissions(node: Node<'_>) -> Option<Permissions> {
-    const WORDS: [(&str, Option<Permission>); PERMISSIONS] = [
-        ("Read", Some(Permission::Read)),
-        ("List", Some(Permission::List)),
-        ("Write", Some(Permission::Write)),
-        ("Delete", Some(Permission::Delete)),
-        ("ManageBuckets", None),
-        ("Admin", Some(Permission::Admin)),
-    ];
-    let words = node.list(1..=PERMISSIONS, |node| {
+fn permissions(node: Node<'_>, of: Option<&BucketMatch>) -> Option<Permissions> {
+    let known = Permission::EVERY.map(|permission| (permission.word(), permission));
+    let words = node.list(1..=Permission::EVERY.len(), |node| {
         let place = node.clone();
-        match node.word(&WORDS)? {
-            Some(permission) => Some(permission),
-            None => place.unsupported("ManageBuckets is not supported yet: no route makes buckets"),
+        match node.word(&known)? {
+            Permission::ManageBuckets if of.is_some_and(|of| of.pattern().is_none()) => place
+                .unsupported("ManageBuckets is for routes of patterns: the bucket of this route is made by its route"),
+            permission => Some(permission),
         }
     })?;
     Some(words.into_iter().collect())
+}
+
+/// Which buckets of the pattern. What is none of them would grant nothing, which nobody writes on purpose.
+fn buckets(node: Node<'_>, of: Option<&BucketMatch>) -> Option<Vec<BucketMatch>> {
+    if of.is_some_and(|of| of.pattern().is_none()) {
+        return node.refuse("means nothing without a pattern: the route is about one bucket");
+    }
+    node.list(1..=MAX_BUCKETS, |node| {
+        node.text(|text| match text::client_bucket(text)? {
+            bucket if of.is_some_and(|of| !of.overlaps(&bucket)) => Err("is no bucket of the pattern of this route"),
+            bucket => Ok(bucket),
+        })
+    })
 }
 
 /// An empty list is refused: it would mean every key, which a list that a template left empty rarely means.

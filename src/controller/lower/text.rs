@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use osp_core::model::{Endpoint, format_duration, parse_duration};
-use osp_core::s3::{BucketName, KeyPrefix};
+use osp_core::s3::{BucketMatch, BucketName, KeyPrefix, PLACEHOLDER, fill_template};
 
 /// Longest backend bucket: AWS once allowed 255 bytes, and some servers still do.
 const MAX_BACKEND_BUCKET_BYTES: usize = 255;
@@ -84,9 +84,31 @@ pub fn data_key(text: &str) -> Result<String, &'static str> {
     }
 }
 
-/// A client-facing bucket. Patterns are not supported yet.
-pub fn client_bucket(text: &str) -> Result<BucketName, &'static str> {
-    BucketName::parse(text).map_err(|_| "must be a bucket name: 3 to 63 of a-z 0-9 . -, not shaped like an address")
+/// A client-facing bucket, or a pattern of such.
+pub fn client_bucket(text: &str) -> Result<BucketMatch, &'static str> {
+    BucketMatch::parse(text).ok_or(
+        "must be a bucket name: 3 to 63 of a-z 0-9 . -, not shaped like an address; or the beginning of one, and a * behind it",
+    )
+}
+
+/// What a backend calls the buckets of a pattern: legal names with [`PLACEHOLDER`] in them, after the tenant of a Ceph RGW if
+/// there is one.
+pub fn bucket_template(text: &str) -> Result<String, &'static str> {
+    if text.matches(PLACEHOLDER).count() != 1 {
+        return Err("must have {bucket} in it, once: the route is about a pattern of buckets");
+    }
+    let (tenant, local) = text.rsplit_once(':').unwrap_or(("", text));
+    let is_tenant = tenant.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    // what stands around the name has to go with some name
+    let fits = BucketName::parse("a0a").is_ok_and(|sample| fill_template(local, &sample).is_some());
+    let has_tenant = text.contains(':') && tenant.is_empty();
+    if is_tenant && fits && !has_tenant {
+        Ok(text.to_owned())
+    } else {
+        Err(
+            "must make bucket names: a-z 0-9 . - around {bucket}, short enough; before them a tenant and a colon at most",
+        )
+    }
 }
 
 /// A backend's bucket: S3's old and new names and Ceph's `tenant:bucket`; nothing that a path could trip over.
@@ -96,7 +118,7 @@ pub fn backend_bucket(text: &str) -> Result<String, &'static str> {
     if fits && text.bytes().all(allowed) && text != "." && text != ".." {
         Ok(text.to_owned())
     } else {
-        Err("must be 1 to 255 letters, digits, . - _ :")
+        Err("must be 1 to 255 letters, digits, . - _ : (and {bucket} with a pattern only)")
     }
 }
 

@@ -8,7 +8,7 @@ use super::judgement::{Asked, Asking, Found, Judged, decide, find};
 use super::{Principal, Verdict};
 use crate::Denial;
 use crate::model::ObjectName;
-use crate::s3::{BucketName, Kind, Operation, Permission, Query, Resource};
+use crate::s3::{BucketMatch, BucketName, Kind, Operation, Permission, Query, Resource};
 use crate::table::RouteTable;
 
 /// What is asked.
@@ -35,6 +35,8 @@ pub struct Explanation {
     pub destination: Option<Destination>,
     /// `ListBuckets`: what it would show.
     pub buckets: Vec<BucketName>,
+    /// `ListBuckets`: the routes of patterns whose backends would be asked for more, with the pattern.
+    pub patterns: Vec<(BucketMatch, ObjectName)>,
 }
 
 /// One thing that was asked of one route.
@@ -93,10 +95,16 @@ pub fn explain(asked: Hypothesis<'_>, table: &RouteTable) -> Explanation {
         Err(Denial::UnknownAccessKey)
     };
     let listed = outcome.is_ok() && operation.kind() == Kind::ListBuckets;
-    let buckets = if listed { table.visible_to(host.map(|host| &**host), principal) } else { Vec::new() };
+    let name = host.map(|host| &**host);
+    let buckets = if listed { table.visible_to(name, principal) } else { Vec::new() };
+    let asked = if listed { table.patterns_of(name, principal) } else { Vec::new() };
+    // as the request path: one that cannot be asked is one too few
+    let is_broken = asked.iter().any(|route| route.as_ref().is_none_or(|route| route.backends.writes().is_none()));
+    let outcome = if is_broken { Err(Denial::RouteBroken) } else { outcome };
+    let patterns = asked.into_iter().flatten().map(|route| (route.bucket.clone(), route.name.clone())).collect();
     match outcome {
-        Ok(destination) => Explanation { denial: None, checks, destination, buckets },
-        Err(denial) => Explanation { denial: Some(denial), checks, destination: None, buckets },
+        Ok(destination) => Explanation { denial: None, checks, destination, buckets, patterns },
+        Err(denial) => Explanation { denial: Some(denial), checks, destination: None, buckets, patterns },
     }
 }
 

@@ -62,15 +62,15 @@ impl Granted {
     /// The backend that the operation is written for first.
     ///
     /// # Errors
-    /// [`Denial::RouteBroken`] when the one that it belongs to is not usable.
+    /// As [`first_backend`].
     pub(super) fn backend(&self, operation: &Operation, query: &Query) -> Result<&Arc<ServedBackend>, Denial> {
-        first_backend(&self.route, operation, query).ok_or(Denial::RouteBroken)
+        first_backend(&self.route, operation, query)
     }
 
     /// Where everything goes but reads of single objects, with the keys for it.
     ///
     /// # Errors
-    /// As [`Self::backend`].
+    /// [`Denial::RouteBroken`] when that backend is not usable.
     pub(super) fn home(&self) -> Result<&Upstream, Denial> {
         let backend = self.route.backends.writes().ok_or(Denial::RouteBroken)?;
         Ok(backend.upstream_for(self.rule))
@@ -78,14 +78,21 @@ impl Granted {
 }
 
 /// The backend that an operation on this route is written for first: any usable one for a read of one object, the one
-/// for writes for everything else.
+/// that the upload was begun at for a part of it, the one for writes for everything else.
+///
+/// # Errors
+/// [`Denial::RouteBroken`] when the one that it belongs to is not usable, [`Denial::NoSuchUpload`].
 pub(super) fn first_backend<'a>(
     route: &'a ServedRoute,
     operation: &Operation,
     query: &Query,
-) -> Option<&'a Arc<ServedBackend>> {
+) -> Result<&'a Arc<ServedBackend>, Denial> {
     let backends = &route.backends;
-    if operation.may_read_elsewhere(query) { backends.usable().first() } else { backends.writes() }
+    if let (Some(key), Some(id)) = (operation.key(), operation.upload(query)) {
+        return backends.of_upload(key, id);
+    }
+    let first = if operation.may_read_elsewhere(query) { backends.usable().first() } else { backends.writes() };
+    first.ok_or(Denial::RouteBroken)
 }
 
 /// Finds the routes. Says nothing yet about whether it is allowed.
@@ -103,7 +110,11 @@ pub(super) fn find(
     if operation.is_about_parts() {
         return whole(asking, bucket, table);
     }
-    let target = one(asking, bucket, operation.placed_by(query), table)?;
+    let target = one(asking, bucket, operation.placed_by(query), table).map_err(|denial| match denial {
+        // who may not make or delete buckets learns nothing of which there are
+        Denial::NoSuchBucket(_) if operation.manages_buckets() => Denial::AccessDenied,
+        other => other,
+    })?;
     let source = operation.copy_source();
     let source = source.map(|source| one(asking, &source.bucket, source.key.as_str(), table)).transpose()?;
     Ok(Found::Named(target, source))
@@ -140,7 +151,8 @@ fn one(asking: Asking<'_>, bucket: &BucketName, text: &str, table: &RouteTable) 
 /// Decides: every needed pair must be allowed. `tell` hears of everything that was asked, in order.
 ///
 /// # Errors
-/// [`Denial::AccessDenied`]; [`Denial::RouteBroken`] when only a broken route could allow it; [`Denial::NotImplemented`] for
+/// [`Denial::AccessDenied`]; [`Denial::RouteBroken`] when only a broken route could allow it; [`Denial::NoSuchUpload`] for
+/// an allowed operation on an upload that no backend of the route has; [`Denial::NotImplemented`] for
 /// an allowed copy between two backends, and for allowed administration of a bucket that is not one at its backend.
 pub(super) fn decide(
     principal: &Principal,
@@ -177,10 +189,14 @@ pub(super) fn decide(
             let to = to.ok_or(Denial::AccessDenied)?;
             match (source, from) {
                 (None, None) => {
-                    operation.check_scope(&to.backend(operation, query)?.mapping, to.route.alone)?;
+                    let is_of_pattern = to.route.bucket.pattern().is_some();
+                    operation.check_scope(&to.backend(operation, query)?.mapping, (to.route.alone, is_of_pattern))?;
                     Ok(Judged::Forward(to))
                 }
-                (Some(_), Some(from)) => one_backend(from.home()?, to.home()?).map(|()| Judged::Forward(to)),
+                (Some(_), Some(from)) => {
+                    let target = to.backend(operation, query)?.upstream_for(to.rule);
+                    one_backend(from.home()?, target).map(|()| Judged::Forward(to))
+                }
                 _ => Err(Denial::AccessDenied),
             }
         }

@@ -1,14 +1,18 @@
 //! May they? `Verified` -> [`Question`] -> [`Permit`]: nothing is forwarded without a permit, and only an answered
 //! question makes one.
 
+mod creation;
 mod explain;
 mod judgement;
+mod listing;
 mod permit;
 mod policy;
 mod principal;
 mod question;
 
+pub use creation::PendingCreation;
 pub use explain::{Check, CheckAnswer, Destination, Explanation, Hypothesis, explain};
+pub use listing::PendingBuckets;
 pub use permit::{DecidedBatch, PendingBatch, Permit};
 pub use policy::{Policy, Rule, Verdict, Who};
 pub use principal::Principal;

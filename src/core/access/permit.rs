@@ -1,11 +1,12 @@
 //! The permit: the only thing that a peer or a signature can be had for.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use super::judgement::Granted;
 use super::{Principal, Verdict};
 use crate::Denial;
-use crate::model::TrailingChecksums;
+use crate::model::{Endpoint, Region, TrailingChecksums};
 use crate::payload::{Announcement, Gate, Obligation};
 use crate::s3::{DeleteEntry, DeleteOutcome, DeleteRequest, Operation, Outgoing, Query, Resource};
 use crate::table::{Lookup, Part, ServedBackend, ServedRoute, Upstream};
@@ -33,6 +34,16 @@ pub(super) struct Grant {
 #[derive(Debug)]
 pub struct Permit {
     grant: Box<Grant>,
+    /// Where the backend says that its bucket is, when that is not what the route says.
+    moved: Option<Box<Moved>>,
+}
+
+/// A bucket in another region than its route says (RN-6).
+#[derive(Debug)]
+struct Moved {
+    region: Region,
+    /// The provider's documented endpoint of that region; `None` = the route's.
+    endpoint: Option<Endpoint>,
 }
 
 impl Permit {
@@ -40,7 +51,7 @@ impl Permit {
         if grant.backend.upstream_for(grant.granted.rule).trailing_checksums == TrailingChecksums::Drop {
             grant.outgoing.headers.retain(|(name, _)| !CHECKSUM_SETTINGS.contains(&name.as_str()));
         }
-        Self { grant }
+        Self { grant, moved: None }
     }
 
     /// Who may.
@@ -79,6 +90,47 @@ impl Permit {
         backend.upstream_for(self.grant.granted.rule)
     }
 
+    /// Where the backend listens: as its route says, or as AWS documents for the region that it named itself. Never a host
+    /// that an answer named.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        let moved = self.moved.as_deref().and_then(|moved| moved.endpoint.as_ref());
+        moved.unwrap_or(&self.upstream().endpoint)
+    }
+
+    /// The region that the request is signed for.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        self.moved.as_deref().map_or(&self.upstream().region, |moved| moved.region.as_str())
+    }
+
+    /// What connections and signing keys are kept by: [`Upstream::pool_group`], or one of its own for a bucket in another
+    /// region, since a tunnel through a proxy leads to one host.
+    #[must_use]
+    pub fn pool_group(&self) -> u64 {
+        let group = self.upstream().pool_group;
+        self.moved.as_deref().map_or(group, |moved| {
+            let mut hasher = DefaultHasher::new();
+            (group, &moved.region).hash(&mut hasher);
+            hasher.finish()
+        })
+    }
+
+    /// Sends the request to where the bucket is, by what its backend answered (RN-6): it is signed for that region, and goes
+    /// to the documented endpoint of that region if the route's is one of AWS and nobody has limited the endpoints. False
+    /// when that is where it goes already: then the answer told nothing new.
+    #[must_use]
+    pub fn relocate(&mut self, region: &Region) -> bool {
+        let upstream = self.upstream();
+        let endpoint = upstream.may_change_host.then(|| upstream.endpoint.in_region(region)).flatten();
+        let is_there =
+            self.region() == region.as_str() && endpoint.as_ref().is_none_or(|endpoint| endpoint == self.endpoint());
+        if !is_there {
+            self.moved = Some(Box::new(Moved { region: region.clone(), endpoint }));
+        }
+        !is_there
+    }
+
     /// Every backend that the request may go to: all usable ones of the route for a read of one object, exactly one for
     /// everything else (writes never fail over).
     #[must_use]
@@ -101,7 +153,13 @@ impl Permit {
         let Grant { operation, query, outgoing, backend, .. } = &mut *self.grant;
         outgoing.retarget(operation, query, to.upstream.addressing, &to.mapping)?;
         *backend = Arc::clone(to);
+        self.moved = None;
         Ok(())
+    }
+
+    /// Of `ListBuckets`: asks for another page.
+    pub(super) fn ask_for(&mut self, query: String) {
+        self.grant.outgoing.query = query;
     }
 
     /// The backend request.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Principal;
-use crate::s3::{KeyPrefix, Permission, Permissions, Resource};
+use crate::s3::{BucketMatch, BucketName, KeyPrefix, Permission, Permissions, Resource};
 
 /// One `access` or `deny` entry.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -17,6 +17,8 @@ pub struct Rule {
     pub permissions: Permissions,
     /// Key prefixes in the client's names; empty = every key.
     pub prefixes: Vec<KeyPrefix>,
+    /// Buckets of a pattern; empty = all that the route is for.
+    pub buckets: Vec<BucketMatch>,
 }
 
 /// Whom a [`Rule`] is about.
@@ -63,7 +65,11 @@ impl Policy {
     /// could show a denied key: results are never filtered, because that would break pagination.
     #[must_use]
     pub fn decide(&self, principal: &Principal, permission: Permission, resource: &Resource) -> Verdict {
-        let about = |rule: &Rule| rule.permissions.contains(permission) && rule.who.includes(principal);
+        let about = |rule: &Rule| {
+            rule.permissions.contains(permission)
+                && rule.who.includes(principal)
+                && rule.is_about_bucket(resource.bucket())
+        };
         let allowed = self.allow.iter().position(|rule| {
             about(rule)
                 && match resource {
@@ -98,6 +104,12 @@ impl Who {
 }
 
 impl Rule {
+    /// True when it is about this bucket of its route.
+    #[must_use]
+    pub fn is_about_bucket(&self, bucket: &BucketName) -> bool {
+        self.buckets.is_empty() || self.buckets.iter().any(|some| some.covers(bucket))
+    }
+
     /// True when the rule has no prefixes (= every key) and the empty prefix passes, or when one of its prefixes does.
     fn any_prefix(&self, test: impl Fn(&KeyPrefix) -> bool) -> bool {
         if self.prefixes.is_empty() { test(&KeyPrefix::default()) } else { self.prefixes.iter().any(test) }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::judgement::{Asking, Found, Judged, decide, find, first_backend};
 use super::permit::{Batch, Grant};
-use super::{PendingBatch, Permit, Principal};
+use super::{PendingBatch, PendingBuckets, PendingCreation, Permit, Principal};
 use crate::Denial;
 use crate::payload::Obligation;
-use crate::s3::{BucketName, Kind, Operation, Outgoing, Query, Semantics};
+use crate::s3::{BucketName, Kind, ListedBucket, Operation, Outgoing, Query, Semantics};
 use crate::sigv4::{Scheme, Verified};
 use crate::table::{RouteTable, ServedRoute};
 
@@ -38,7 +38,16 @@ pub struct Question {
     obligation: Obligation,
     outgoing: Result<Option<Outgoing>, Denial>,
     query: Query,
-    visible: Vec<BucketName>,
+    listed: Listed,
+}
+
+/// Of `ListBuckets`: what the caller has grants on.
+#[derive(Debug, Default)]
+struct Listed {
+    host: Option<Arc<str>>,
+    exact: Vec<BucketName>,
+    /// `None` stands for one that is broken.
+    patterns: Vec<Option<Arc<ServedRoute>>>,
 }
 
 /// What a yes looks like.
@@ -48,6 +57,10 @@ pub enum Decision {
     Forward(Permit),
     /// `DeleteObjects`: prove the body, then decide each key.
     Batch(PendingBatch),
+    /// `CreateBucket`: prove the body, then write the backend's.
+    Create(PendingCreation),
+    /// `ListBuckets`: ask the backends of patterns first.
+    Buckets(PendingBuckets),
     /// OSP answers by itself.
     Answer(OwnAnswer),
 }
@@ -56,7 +69,7 @@ pub enum Decision {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OwnAnswer {
     /// The buckets that the caller has grants on, sorted.
-    Buckets(Vec<BucketName>),
+    Buckets(Vec<ListedBucket>),
     /// The gateway's region, for `GetBucketLocation`.
     Location,
     /// Yes, for `HeadBucket`: the bucket exists, and no single backend holds all of it.
@@ -82,24 +95,38 @@ impl Question {
         let obligation = Obligation::new(payload, &operation, semantics, content_length)?;
         let found = find(Asking { principal: &principal, host }, &operation, query, table)?;
         let outgoing = outgoing(&found, &operation, query, semantics);
-        let listed = operation.kind() == Kind::ListBuckets;
-        let visible = if listed { table.visible_to(host.map(|host| &**host), &principal) } else { Vec::new() };
-        Ok(Self { principal, operation, found, obligation, outgoing, query: query.clone(), visible })
+        let listed = match operation.kind() {
+            Kind::ListBuckets => {
+                let name = host.map(|host| &**host);
+                let (exact, patterns) = (table.visible_to(name, &principal), table.patterns_of(name, &principal));
+                Listed { host: host.cloned(), exact, patterns }
+            }
+            _ => Listed::default(),
+        };
+        Ok(Self { principal, operation, found, obligation, outgoing, query: query.clone(), listed })
     }
 
     /// Answers from the grants of the routes: every needed pair must be allowed.
     ///
     /// # Errors
-    /// [`Denial::AccessDenied`], [`Denial::RouteBroken`] when only a broken route could allow it,
+    /// [`Denial::AccessDenied`], [`Denial::RouteBroken`] when only a broken route could allow it, [`Denial::NoSuchUpload`],
     /// [`Denial::NotImplemented`] for an allowed copy between two backends and for administration of a bucket that is not
     /// one at its backend, [`Denial::InsecureChannel`], or those of [`Outgoing::build`].
     pub fn answer(self) -> Result<Decision, Denial> {
         let judged = decide(&self.principal, &self.operation, &self.query, &self.found, |_| {})?;
-        let Self { principal, operation, found, obligation, outgoing, query, visible } = self;
+        let Self { principal, operation, found, obligation, outgoing, query, listed } = self;
         // only now: what a backend's longer names make impossible is nothing for those who may not ask
         let forwarded = || outgoing?.ok_or(Denial::RouteBroken);
         match (judged, found) {
-            (Judged::Buckets, _) => Ok(Decision::Answer(OwnAnswer::Buckets(visible))),
+            (Judged::Buckets, _) if listed.patterns.is_empty() => {
+                let buckets = listed.exact.into_iter().map(ListedBucket::from).collect();
+                Ok(Decision::Answer(OwnAnswer::Buckets(buckets)))
+            }
+            (Judged::Buckets, _) => {
+                let Listed { host, exact, patterns } = listed;
+                let asked = (&operation, &query, &obligation);
+                PendingBuckets::new((principal, host), asked, exact, patterns).map(Decision::Buckets)
+            }
             (Judged::Location, _) => Ok(Decision::Answer(OwnAnswer::Location)),
             (Judged::Exists, _) => Ok(Decision::Answer(OwnAnswer::Exists)),
             (Judged::Forward(granted), _) => {
@@ -109,8 +136,12 @@ impl Question {
                 }
                 let anywhere = operation.may_read_elsewhere(&query);
                 let outgoing = forwarded()?;
+                let makes_bucket = operation.kind() == Kind::CreateBucket;
                 let grant = Grant { principal, operation, granted, backend, anywhere, outgoing, obligation, query };
-                Ok(Decision::Forward(Permit::new(Box::new(grant))))
+                Ok(match Box::new(grant) {
+                    grant if makes_bucket => Decision::Create(PendingCreation::new(grant)),
+                    grant => Decision::Forward(Permit::new(grant)),
+                })
             }
             (Judged::Batch, Found::Whole(part, _)) => {
                 let batch = Batch { principal, operation, part, outgoing: forwarded()?, obligation, query };
@@ -131,10 +162,10 @@ fn outgoing(
     if !operation.is_forwarded() {
         return Ok(None);
     }
-    // without a usable backend there is nothing to write: the answer says so, to those who may ask
+    // without a backend there is nothing to write: the answer says why, to those who may ask
     let build = |target: &ServedRoute, source: Option<&Arc<ServedRoute>>| {
         let source = source.map(|source| source.backends.writes());
-        let (Some(backend), None | Some(Some(_))) = (first_backend(target, operation, query), source) else {
+        let (Ok(backend), None | Some(Some(_))) = (first_backend(target, operation, query), source) else {
             return Ok(None);
         };
         let mappings = (&*backend.mapping, source.flatten().map(|source| &*source.mapping));

@@ -16,7 +16,8 @@ pub struct Backend {
     pub region: String,
     /// `addressingStyle`; default `Path`.
     pub addressing: AddressingStyle,
-    /// `bucket`; default: the client's name. Ceph tenants (`tenant:bucket`) are allowed.
+    /// `bucket`; default: the client's name. Ceph tenants (`tenant:bucket`) are allowed. In a route of a pattern: a template
+    /// with exactly one [`crate::s3::PLACEHOLDER`]; default: nothing else.
     pub bucket: String,
     /// `prefix` of keys at the backend, in place of `match.prefix`; default: `match.prefix`.
     pub prefix: KeyPrefix,

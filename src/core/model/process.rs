@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::{Endpoint, LabelSelector};
+use super::{Endpoint, LabelSelector, ProcessProxies};
+use crate::s3::BucketPattern;
 
 /// The class of objects, and of processes, that name none.
 pub const DEFAULT_CLASS: &str = "osp";
@@ -16,8 +17,13 @@ pub struct ProcessRules {
     pub base_hosts: Vec<String>,
     /// `tenancy.hosts`: who may claim which host. A host without a rule is everybody's.
     pub hosts: Vec<HostRule>,
+    /// `tenancy.bucketPatterns`: who may make routes of patterns; `None` = everybody, `Some` of nothing = nobody.
+    pub patterns: Option<Vec<PatternRule>>,
     /// Where backends may be; empty = everywhere that [`super::forbidden_address`] allows.
     pub allowed_endpoints: Vec<HostPort>,
+    /// The proxies to backends whose route names none. They are the operator's own, so `allowed_endpoints` says nothing
+    /// about them.
+    pub proxies: ProcessProxies,
 }
 
 /// One entry of `tenancy.hosts`.
@@ -26,6 +32,15 @@ pub struct HostRule {
     /// A base host.
     pub host: String,
     /// The namespaces whose routes serve it.
+    pub namespaces: LabelSelector,
+}
+
+/// One entry of `tenancy.bucketPatterns`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PatternRule {
+    /// The widest pattern that is allowed.
+    pub pattern: BucketPattern,
+    /// The namespaces that may use it, or a narrower one.
     pub namespaces: LabelSelector,
 }
 
@@ -73,7 +88,9 @@ impl Default for ProcessRules {
             class: DEFAULT_CLASS.to_owned(),
             base_hosts: Vec::new(),
             hosts: Vec::new(),
+            patterns: None,
             allowed_endpoints: Vec::new(),
+            proxies: ProcessProxies::default(),
         }
     }
 }

@@ -15,6 +15,8 @@ pub enum Reason {
     HostConflict,
     /// A host that is no base host of the process, or that this namespace was not given.
     HostNotAllowed,
+    /// A pattern of buckets that this namespace was not given.
+    PatternNotAllowed,
     /// No usable `CredentialSource` of this name in the route's namespace, or of an owner who consents.
     CredentialNotFound,
     /// No usable `ClientIdentity` of this name, likewise.
@@ -62,12 +64,13 @@ pub enum Origin {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Invalid,
         Self::UnsupportedValue,
         Self::Conflicted,
         Self::HostConflict,
         Self::HostNotAllowed,
+        Self::PatternNotAllowed,
         Self::CredentialNotFound,
         Self::ClientNotFound,
         Self::RefNotPermitted,
@@ -95,6 +98,7 @@ impl Reason {
             Self::Conflicted => "Conflicted",
             Self::HostConflict => "HostConflict",
             Self::HostNotAllowed => "HostNotAllowed",
+            Self::PatternNotAllowed => "PatternNotAllowed",
             Self::CredentialNotFound => "CredentialNotFound",
             Self::ClientNotFound => "ClientNotFound",
             Self::RefNotPermitted => "RefNotPermitted",
@@ -122,6 +126,7 @@ impl Reason {
             Self::Conflicted
             | Self::HostConflict
             | Self::HostNotAllowed
+            | Self::PatternNotAllowed
             | Self::CredentialNotFound
             | Self::ClientNotFound
             | Self::RefNotPermitted

@@ -1,7 +1,7 @@
 //! `BucketRoute` after lowering (kubernetes.md 2.3; the fields that the data plane honours today).
 
 use super::{Backend, Clients, ObjectName, Reference, Traffic};
-use crate::s3::{BucketName, KeyPrefix, Permissions};
+use crate::s3::{BucketMatch, KeyPrefix, Permissions};
 
 /// One valid `BucketRoute`: references are names still, [`crate::table::compile`] resolves them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,11 +23,11 @@ pub struct Route {
 /// `spec.match`: which requests a route is for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RouteMatch {
-    /// `bucket`, as clients say it.
-    pub bucket: BucketName,
+    /// `bucket`, as clients say it: a name, or a pattern of names.
+    pub bucket: BucketMatch,
     /// `hosts`: base hosts, lower case, sorted, each once; empty = all that the route's namespace may use.
     pub hosts: Vec<String>,
-    /// `prefix` of keys, as clients say them; empty = every key.
+    /// `prefix` of keys, as clients say them; empty = every key, as always with a pattern.
     pub prefix: KeyPrefix,
     /// `clientScope`; default `Any`.
     pub scope: ClientScope,
@@ -46,8 +46,8 @@ pub enum ClientScope {
 impl RouteMatch {
     /// The whole bucket, for everybody, on every host.
     #[must_use]
-    pub fn whole(bucket: BucketName) -> Self {
-        Self { bucket, hosts: Vec::new(), prefix: KeyPrefix::default(), scope: ClientScope::Any }
+    pub fn whole(bucket: impl Into<BucketMatch>) -> Self {
+        Self { bucket: bucket.into(), hosts: Vec::new(), prefix: KeyPrefix::default(), scope: ClientScope::Any }
     }
 }
 
@@ -62,6 +62,8 @@ pub struct AccessEntry {
     pub permissions: Permissions,
     /// `prefixes` in the client's names; empty = every key.
     pub prefixes: Vec<KeyPrefix>,
+    /// `buckets`, in routes of a pattern: which of the names; empty = all of them.
+    pub buckets: Vec<BucketMatch>,
     /// `credentials`: other backend keys for these clients.
     pub credentials: Vec<CredentialOverride>,
 }

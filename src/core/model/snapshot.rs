@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::{Client, Credential, Labels, ObjectName, ProcessRules, Reason, Route, RouteMatch};
 use crate::Timestamp;
-use crate::s3::{BucketName, KeyPrefix};
+use crate::s3::{BucketMatch, KeyPrefix};
 
 /// A document that was present, with what its metadata says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub enum Claim {
     #[default]
     Unreadable,
     /// Something of this bucket, under this prefix; an empty one when it cannot be read.
-    Bucket(BucketName, KeyPrefix),
+    Bucket(BucketMatch, KeyPrefix),
     /// Exactly this.
     Match(RouteMatch),
 }

@@ -5,16 +5,15 @@ use base64::engine::general_purpose::STANDARD;
 use crc_fast::CrcAlgorithm;
 use md5::{Digest, Md5};
 use sha1::Sha1;
+use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh64::Xxh64;
 
 use crate::Denial;
 
 /// What a denial calls a wrong or malformed `Content-MD5`.
 const MD5_LABEL: &str = "Content-MD5";
 
-/// Algorithms that S3 knows and OSP does not compute: refused by name, so that nobody believes they were checked.
-const NOT_VERIFIED: [&str; 5] = ["sha512", "md5", "xxhash64", "xxhash3", "xxhash128"];
-
-/// The algorithms that OSP verifies.
+/// The algorithms of S3 ("Checking object integrity"), all of which OSP verifies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ChecksumAlgorithm {
     /// `x-amz-checksum-crc32`
@@ -27,6 +26,16 @@ pub enum ChecksumAlgorithm {
     Sha1,
     /// `x-amz-checksum-sha256`
     Sha256,
+    /// `x-amz-checksum-sha512`
+    Sha512,
+    /// `x-amz-checksum-md5`
+    Md5,
+    /// `x-amz-checksum-xxhash64`
+    Xxhash64,
+    /// `x-amz-checksum-xxhash3`: XXH3 with 64 bits
+    Xxhash3,
+    /// `x-amz-checksum-xxhash128`: XXH3 with 128 bits
+    Xxhash128,
 }
 
 /// Lower-case hex of the SHA-256 of `body`: a value of `x-amz-content-sha256`.
@@ -42,22 +51,35 @@ pub fn content_md5(body: &[u8]) -> String {
 }
 
 impl ChecksumAlgorithm {
+    const ALL: [Self; 10] = [
+        Self::Crc32,
+        Self::Crc32c,
+        Self::Crc64Nvme,
+        Self::Sha1,
+        Self::Sha256,
+        Self::Sha512,
+        Self::Md5,
+        Self::Xxhash64,
+        Self::Xxhash3,
+        Self::Xxhash128,
+    ];
+
     /// Finds an algorithm by its bare name in any case: `crc32`, `CRC32`.
     ///
     /// # Errors
-    /// [`Denial::NotImplemented`] for an algorithm that OSP does not compute, [`Denial::InvalidRequest`] for one that
-    /// nobody knows.
+    /// [`Denial::InvalidRequest`] for one that nobody knows.
     pub(super) fn named(name: &str) -> Result<Self, Denial> {
-        let name = name.to_ascii_lowercase();
-        match name.as_str() {
-            "crc32" => Ok(Self::Crc32),
-            "crc32c" => Ok(Self::Crc32c),
-            "crc64nvme" => Ok(Self::Crc64Nvme),
-            "sha1" => Ok(Self::Sha1),
-            "sha256" => Ok(Self::Sha256),
-            known if NOT_VERIFIED.contains(&known) => Err(Denial::NotImplemented(format!("checksum algorithm {name}"))),
-            _ => Err(Denial::InvalidRequest("The checksum algorithm named is not known.".to_owned())),
-        }
+        let unknown = || Denial::InvalidRequest("The checksum algorithm named is not known.".to_owned());
+        Self::find(name.as_bytes()).ok_or_else(unknown)
+    }
+
+    /// True for the bare name of an algorithm, in any case.
+    pub(crate) fn is_known(name: &[u8]) -> bool {
+        Self::find(name).is_some()
+    }
+
+    fn find(name: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.label().as_bytes().eq_ignore_ascii_case(name))
     }
 
     /// The header or trailer that carries the value, in lower case.
@@ -69,6 +91,11 @@ impl ChecksumAlgorithm {
             Self::Crc64Nvme => "x-amz-checksum-crc64nvme",
             Self::Sha1 => "x-amz-checksum-sha1",
             Self::Sha256 => "x-amz-checksum-sha256",
+            Self::Sha512 => "x-amz-checksum-sha512",
+            Self::Md5 => "x-amz-checksum-md5",
+            Self::Xxhash64 => "x-amz-checksum-xxhash64",
+            Self::Xxhash3 => "x-amz-checksum-xxhash3",
+            Self::Xxhash128 => "x-amz-checksum-xxhash128",
         }
     }
 
@@ -80,15 +107,22 @@ impl ChecksumAlgorithm {
             Self::Crc64Nvme => "CRC64NVME",
             Self::Sha1 => "SHA1",
             Self::Sha256 => "SHA256",
+            Self::Sha512 => "SHA512",
+            Self::Md5 => "MD5",
+            Self::Xxhash64 => "XXHASH64",
+            Self::Xxhash3 => "XXHASH3",
+            Self::Xxhash128 => "XXHASH128",
         }
     }
 
     const fn digest_bytes(self) -> usize {
         match self {
             Self::Crc32 | Self::Crc32c => 4,
-            Self::Crc64Nvme => 8,
+            Self::Crc64Nvme | Self::Xxhash64 | Self::Xxhash3 => 8,
+            Self::Md5 | Self::Xxhash128 => 16,
             Self::Sha1 => 20,
             Self::Sha256 => 32,
+            Self::Sha512 => 64,
         }
     }
 
@@ -201,26 +235,73 @@ pub(super) struct Digests {
     expected: Expected,
     /// Serves the payload hash and `x-amz-checksum-sha256` alike, so that no byte is hashed twice.
     sha256: Option<Sha256>,
-    crc: Option<crc_fast::Digest>,
-    sha1: Option<Sha1>,
+    /// The same for `Content-MD5` and `x-amz-checksum-md5`.
     md5: Option<Md5>,
+    other: Option<Other>,
+}
+
+/// A checksum that is nothing but that. XXH3 keeps half a KiB of state.
+enum Other {
+    Crc(crc_fast::Digest),
+    Sha1(Sha1),
+    Sha512(ring::digest::Context),
+    Xxh64(Box<Xxh64>),
+    Xxh3(Box<Xxh3>),
+}
+
+impl std::fmt::Debug for Other {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Other(..)")
+    }
+}
+
+impl Other {
+    fn new(algorithm: ChecksumAlgorithm) -> Option<Self> {
+        let crc = |algorithm| Some(Self::Crc(crc_fast::Digest::new(algorithm)));
+        match algorithm {
+            ChecksumAlgorithm::Crc32 => crc(CrcAlgorithm::Crc32IsoHdlc),
+            ChecksumAlgorithm::Crc32c => crc(CrcAlgorithm::Crc32Iscsi),
+            ChecksumAlgorithm::Crc64Nvme => crc(CrcAlgorithm::Crc64Nvme),
+            ChecksumAlgorithm::Sha1 => Some(Self::Sha1(Sha1::new())),
+            ChecksumAlgorithm::Sha512 => Some(Self::Sha512(ring::digest::Context::new(&ring::digest::SHA512))),
+            ChecksumAlgorithm::Xxhash64 => Some(Self::Xxh64(Box::new(Xxh64::new(0)))),
+            ChecksumAlgorithm::Xxhash3 | ChecksumAlgorithm::Xxhash128 => Some(Self::Xxh3(Box::new(Xxh3::new()))),
+            ChecksumAlgorithm::Sha256 | ChecksumAlgorithm::Md5 => None,
+        }
+    }
+
+    fn update(&mut self, data: &[u8]) {
+        match self {
+            Self::Crc(crc) => crc.update(data),
+            Self::Sha1(sha1) => sha1.update(data),
+            Self::Sha512(sha512) => sha512.update(data),
+            Self::Xxh64(hash) => hash.update(data),
+            Self::Xxh3(hash) => hash.update(data),
+        }
+    }
+
+    /// Big-endian, as long as the algorithm's digests are.
+    fn finish(self, algorithm: ChecksumAlgorithm) -> Option<Vec<u8>> {
+        Some(match self {
+            Self::Crc(crc) if algorithm == ChecksumAlgorithm::Crc64Nvme => crc.finalize().to_be_bytes().to_vec(),
+            Self::Crc(crc) => u32::try_from(crc.finalize()).ok()?.to_be_bytes().to_vec(),
+            Self::Sha1(sha1) => sha1.finalize().to_vec(),
+            Self::Sha512(sha512) => sha512.finish().as_ref().to_vec(),
+            Self::Xxh64(hash) => hash.digest().to_be_bytes().to_vec(),
+            Self::Xxh3(hash) if algorithm == ChecksumAlgorithm::Xxhash128 => hash.digest128().to_be_bytes().to_vec(),
+            Self::Xxh3(hash) => hash.digest().to_be_bytes().to_vec(),
+        })
+    }
 }
 
 impl Digests {
     pub(super) fn new(expected: Expected) -> Self {
         let algorithm = expected.checksum.as_ref().map(|checksum| checksum.algorithm);
-        let crc = match algorithm {
-            Some(ChecksumAlgorithm::Crc32) => Some(CrcAlgorithm::Crc32IsoHdlc),
-            Some(ChecksumAlgorithm::Crc32c) => Some(CrcAlgorithm::Crc32Iscsi),
-            Some(ChecksumAlgorithm::Crc64Nvme) => Some(CrcAlgorithm::Crc64Nvme),
-            _ => None,
-        };
         let hashed = expected.payload_sha256.is_some() || algorithm == Some(ChecksumAlgorithm::Sha256);
         Self {
             sha256: hashed.then(Sha256::new),
-            crc: crc.map(crc_fast::Digest::new),
-            sha1: (algorithm == Some(ChecksumAlgorithm::Sha1)).then(Sha1::new),
-            md5: expected.md5.is_some().then(Md5::new),
+            md5: (expected.md5.is_some() || algorithm == Some(ChecksumAlgorithm::Md5)).then(Md5::new),
+            other: algorithm.and_then(Other::new),
             expected,
         }
     }
@@ -229,14 +310,11 @@ impl Digests {
         if let Some(sha256) = &mut self.sha256 {
             sha256.update(data);
         }
-        if let Some(crc) = &mut self.crc {
-            crc.update(data);
-        }
-        if let Some(sha1) = &mut self.sha1 {
-            sha1.update(data);
-        }
         if let Some(md5) = &mut self.md5 {
             md5.update(data);
+        }
+        if let Some(other) = &mut self.other {
+            other.update(data);
         }
     }
 
@@ -248,6 +326,7 @@ impl Digests {
     /// [`Denial::MalformedTrailer`] when a trailer was announced and none is given.
     pub(super) fn prove(&mut self, trailer: Option<&[u8]>) -> Result<(), Denial> {
         let sha256 = self.sha256.take().map(Sha256::finish);
+        let md5: Option<[u8; 16]> = self.md5.take().map(|md5| md5.finalize().into());
         if let Some(client) = self.expected.payload_sha256
             && sha256 != Some(client)
         {
@@ -260,28 +339,21 @@ impl Digests {
                 (None, Some(value)) => algorithm.decode(value)?,
                 (None, None) => return Err(Denial::MalformedTrailer),
             };
-            if self.computed(algorithm, sha256).as_deref() != Some(wanted.as_slice()) {
+            let computed = match algorithm {
+                ChecksumAlgorithm::Sha256 => sha256.map(Vec::from),
+                ChecksumAlgorithm::Md5 => md5.map(Vec::from),
+                _ => self.other.take().and_then(|other| other.finish(algorithm)),
+            };
+            if computed.as_deref() != Some(wanted.as_slice()) {
                 return Err(Denial::ChecksumMismatch(algorithm.label()));
             }
         }
         if let Some(wanted) = self.expected.md5
-            && self.md5.take().map(|md5| md5.finalize().into()) != Some(wanted)
+            && md5 != Some(wanted)
         {
             return Err(Denial::ChecksumMismatch(MD5_LABEL));
         }
         Ok(())
-    }
-
-    /// The checksum that was computed, big-endian.
-    fn computed(&mut self, algorithm: ChecksumAlgorithm, sha256: Option<[u8; 32]>) -> Option<Vec<u8>> {
-        match algorithm {
-            ChecksumAlgorithm::Crc32 | ChecksumAlgorithm::Crc32c => {
-                Some(u32::try_from(self.crc.take()?.finalize()).ok()?.to_be_bytes().to_vec())
-            }
-            ChecksumAlgorithm::Crc64Nvme => Some(self.crc.take()?.finalize().to_be_bytes().to_vec()),
-            ChecksumAlgorithm::Sha1 => Some(self.sha1.take()?.finalize().to_vec()),
-            ChecksumAlgorithm::Sha256 => Some(sha256?.to_vec()),
-        }
     }
 }
 

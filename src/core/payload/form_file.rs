@@ -4,8 +4,8 @@
 use bytes::Bytes;
 use memchr::memmem;
 
-use crate::Denial;
 use crate::s3::Boundary;
+use crate::{Denial, FormFault};
 
 /// How long CRLF and the two dashes are, with which every boundary begins.
 const LINE_END: usize = 2;
@@ -13,7 +13,7 @@ const LINE_END: usize = 2;
 const CLOSED: usize = 4;
 
 const NOT_LAST: Denial =
-    Denial::MalformedForm("the file must be its last field, and the closing boundary with CRLF its end");
+    Denial::Form(FormFault::Malformed("the file must be its last field, and the closing boundary with CRLF its end"));
 
 /// What a verified form says of its file.
 #[derive(Debug, Clone)]
@@ -40,16 +40,16 @@ impl FormFile {
     /// Bytes of the file.
     ///
     /// # Errors
-    /// [`Denial::MalformedForm`] when the body is too short for its end, [`Denial::FileTooSmall`] and
-    /// [`Denial::FileTooLarge`] outside the range of the policy.
+    /// [`FormFault::Malformed`] when the body is too short for its end, [`FormFault::FileTooSmall`] and
+    /// [`FormFault::FileTooLarge`] outside the range of the policy.
     pub(super) fn bytes(&self) -> Result<u64, Denial> {
         let proposed = self.wire_bytes.checked_sub(self.closing.len() as u64).ok_or(NOT_LAST)?;
         let (least, most) = self.allowed;
         if proposed < least {
-            return Err(Denial::FileTooSmall { proposed, least });
+            return Err(Denial::Form(FormFault::FileTooSmall { proposed, least }));
         }
         if proposed > most {
-            return Err(Denial::FileTooLarge { proposed, most });
+            return Err(Denial::Form(FormFault::FileTooLarge { proposed, most }));
         }
         Ok(proposed)
     }
@@ -77,7 +77,7 @@ impl FileDecoder {
     /// Takes a piece as it came from the network and returns the bytes of the file in it, possibly none.
     ///
     /// # Errors
-    /// [`Denial::MalformedForm`] when the file ends anywhere but where the body's length says.
+    /// [`FormFault::Malformed`] when the file ends anywhere but where the body's length says.
     pub(super) fn decode(&mut self, mut piece: Bytes) -> Result<Bytes, Denial> {
         let length = usize::try_from(self.left).unwrap_or(usize::MAX).min(piece.len());
         let data = piece.split_to(length);

@@ -19,7 +19,8 @@ pub use form_file::FormFile;
 pub use gate::Gate;
 pub use obligation::{Announcement, Obligation, PayloadAuth};
 
-#[cfg(test)]
-mod sample;
+#[cfg(any(test, fuzzing))]
+#[cfg_attr(not(test), allow(dead_code, reason = "the tests need more of it than fuzzing"))]
+pub(crate) mod sample;
 #[cfg(test)]
 mod tests;

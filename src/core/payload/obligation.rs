@@ -92,10 +92,10 @@ impl Obligation {
     /// # Errors
     /// [`Denial::MissingContentLength`] (CH-2, RS-9), [`Denial::InvalidDigest`], [`Denial::InvalidContentSha256`] for a
     /// streaming payload on an operation that takes none (CH-1), [`Denial::EntityTooLarge`] over 5 GiB,
-    /// [`Denial::FileTooLarge`] and
-    /// [`Denial::FileTooSmall`] outside the range of a form's policy, [`Denial::MessageTooLong`] for XML bodies over 2 MiB, [`Denial::InvalidRequest`] for a body on an operation
-    /// that takes none, for two checksums, or for an algorithm named without a value, [`Denial::NotImplemented`] for an
-    /// algorithm that OSP does not compute, [`Denial::InvalidArgument`] for a length that is no number,
+    /// [`crate::FormFault::FileTooLarge`] and [`crate::FormFault::FileTooSmall`] outside the range of a form's policy,
+    /// [`Denial::MessageTooLong`] for XML bodies over 2 MiB, [`Denial::InvalidRequest`] for a body on an operation
+    /// that takes none, for two checksums, or for an algorithm that nobody knows or that is named without a value,
+    /// [`Denial::InvalidArgument`] for a length that is no number,
     /// [`Denial::DuplicateHeader`], [`Denial::IncompleteBody`] for lengths that contradict each other, and those of
     /// [`Gate::finish`] for a body known to be empty; [`Denial::MalformedXml`] for one where a document has to be.
     pub fn new(
@@ -238,7 +238,9 @@ impl Lengths {
             return Err(Denial::IncompleteBody);
         }
         match declared.body {
-            Body::Document | Body::Completion | Body::Restoration if decoded > DOCUMENT_BYTES_LIMIT => {
+            Body::Document | Body::Completion | Body::Creation | Body::Restoration
+                if decoded > DOCUMENT_BYTES_LIMIT =>
+            {
                 Err(Denial::MessageTooLong)
             }
             _ if decoded > OBJECT_BYTES_LIMIT => Err(Denial::EntityTooLarge),
@@ -311,7 +313,7 @@ fn checksum_headers(
         let named = ChecksumAlgorithm::named(&String::from_utf8_lossy(value))?;
         if sent == Some(named) {
             headers.push((HeaderName::from_static("x-amz-sdk-checksum-algorithm"), header_value(value)?));
-        } else if matches!(declared.body, Body::Object | Body::Document | Body::Restoration) {
+        } else if matches!(declared.body, Body::Object | Body::Document | Body::Creation | Body::Restoration) {
             let text = "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.";
             return Err(Denial::InvalidRequest(text.to_owned()));
         }

@@ -1,5 +1,7 @@
 //! Bodies as clients send them, for the tests: an encoder that shares nothing with the decoder but HMAC.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "for tests and fuzzing only")]
+
 use bytes::Bytes;
 
 use super::declared::Declared;
@@ -10,14 +12,14 @@ use crate::sigv4::{ChunkChain, Scope, SecretKey, SigningKey};
 use crate::{Denial, Timestamp};
 
 /// The seed of AWS's published streaming example.
-pub(super) const SEED: &str = "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9";
+pub(crate) const SEED: &str = "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9";
 /// The seed of the published example with a trailer.
-pub(super) const TRAILER_SEED: &str = "106e2a8a18243abcf37539882f36619c00e2dfc72633413f02d3b74544bfeb8e";
+pub(crate) const TRAILER_SEED: &str = "106e2a8a18243abcf37539882f36619c00e2dfc72633413f02d3b74544bfeb8e";
 
 const DATE: &str = "20130524T000000Z";
 const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-pub(super) fn sha256(data: &[u8]) -> [u8; 32] {
+pub(crate) fn sha256(data: &[u8]) -> [u8; 32] {
     ring::digest::digest(&ring::digest::SHA256, data).as_ref().try_into().unwrap()
 }
 
@@ -30,7 +32,7 @@ fn key() -> SigningKey {
     SigningKey::derive(&secret, &scope())
 }
 
-pub(super) fn signed_chunks(seed: &str, trailer: bool) -> PayloadAuth {
+pub(crate) fn signed_chunks(seed: &str, trailer: bool) -> PayloadAuth {
     let seed: [u8; 32] = hex::decode(seed).unwrap().try_into().unwrap();
     let date = Timestamp::parse_amz(DATE.as_bytes()).unwrap();
     PayloadAuth::SignedChunks { chain: ChunkChain::new(key(), date, &scope(), &seed), trailer }
@@ -38,15 +40,15 @@ pub(super) fn signed_chunks(seed: &str, trailer: bool) -> PayloadAuth {
 
 /// The parts of an aws-chunked body, separate so that a test can tamper with each.
 #[derive(Debug, Clone)]
-pub(super) struct Wire {
+pub(crate) struct Wire {
     /// Header and data, line end included; the final chunk's header is the last one.
-    pub(super) chunks: Vec<(String, Vec<u8>)>,
+    pub(crate) chunks: Vec<(String, Vec<u8>)>,
     /// Everything after the final chunk's header.
-    pub(super) end: String,
+    pub(crate) end: String,
 }
 
 impl Wire {
-    pub(super) fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut out = Vec::new();
         for (header, data) in &self.chunks {
             out.extend_from_slice(header.as_bytes());
@@ -58,7 +60,7 @@ impl Wire {
 }
 
 /// Unsigned chunks and a trailer of whole lines.
-pub(super) fn unsigned(chunks: &[&[u8]], trailer: &str) -> Wire {
+pub(crate) fn unsigned(chunks: &[&[u8]], trailer: &str) -> Wire {
     let frame = |data: &&[u8]| (format!("{:x}\r\n", data.len()), [data, &b"\r\n"[..]].concat());
     let mut chunks: Vec<_> = chunks.iter().map(frame).collect();
     chunks.push(("0\r\n".to_owned(), Vec::new()));
@@ -66,7 +68,7 @@ pub(super) fn unsigned(chunks: &[&[u8]], trailer: &str) -> Wire {
 }
 
 /// Signed chunks; with a trailer line `name:value` it is signed as well.
-pub(super) fn signed(seed: &str, chunks: &[&[u8]], trailer: Option<&str>) -> Wire {
+pub(crate) fn signed(seed: &str, chunks: &[&[u8]], trailer: Option<&str>) -> Wire {
     let key = key();
     let mut previous = seed.to_owned();
     let mut sign = |label: &str, hashes: &str| {
@@ -88,7 +90,7 @@ pub(super) fn signed(seed: &str, chunks: &[&[u8]], trailer: Option<&str>) -> Wir
 }
 
 /// The obligation of an upload with these headers.
-pub(super) fn obligation(
+pub(crate) fn obligation(
     auth: PayloadAuth,
     content_length: Option<u64>,
     headers: &[(&str, &str)],
@@ -96,7 +98,7 @@ pub(super) fn obligation(
     obligation_of(Body::Object, auth, content_length, headers)
 }
 
-pub(super) fn obligation_of(
+pub(crate) fn obligation_of(
     body: Body,
     auth: PayloadAuth,
     content_length: Option<u64>,
@@ -108,13 +110,13 @@ pub(super) fn obligation_of(
 
 /// What left a gate, and how it ended.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Passage {
-    pub(super) released: Vec<u8>,
-    pub(super) outcome: Result<(), Denial>,
+pub(crate) struct Passage {
+    pub(crate) released: Vec<u8>,
+    pub(crate) outcome: Result<(), Denial>,
 }
 
 /// Sends a body through in pieces that end at `cuts`, as a data plane would: stops at the first error.
-pub(super) fn pass(gate: &mut Gate, body: &[u8], cuts: impl IntoIterator<Item = usize>) -> Passage {
+pub(crate) fn pass(gate: &mut Gate, body: &[u8], cuts: impl IntoIterator<Item = usize>) -> Passage {
     let mut released = Vec::new();
     let mut start = 0;
     for end in cuts.into_iter().chain([body.len()]) {
@@ -142,7 +144,7 @@ fn refused(gate: &mut Gate, released: Vec<u8>, denial: Denial) -> Passage {
 }
 
 /// The passage through both kinds of gate: the bytes must come out as announced, and after a denial fewer than that.
-pub(super) fn pass_both(obligation: &Obligation, body: &[u8], cuts: &[usize]) -> [Passage; 2] {
+pub(crate) fn pass_both(obligation: &Obligation, body: &[u8], cuts: &[usize]) -> [Passage; 2] {
     [Drop, Forward].map(|trailing: TrailingChecksums| {
         let Announcement { content_length, .. } = obligation.announce(trailing);
         let mut gate = obligation.gate(trailing);
@@ -162,7 +164,7 @@ pub(super) fn pass_both(obligation: &Obligation, body: &[u8], cuts: &[usize]) ->
 }
 
 /// How every passage ends.
-pub(super) fn outcome(obligation: &Obligation, body: &[u8]) -> Result<(), Denial> {
+pub(crate) fn outcome(obligation: &Obligation, body: &[u8]) -> Result<(), Denial> {
     let [bare, framed] = pass_both(obligation, body, &[]);
     assert_eq!(bare.outcome, framed.outcome);
     let every_byte: Vec<usize> = (1..body.len()).collect();

@@ -1,6 +1,6 @@
 //! Bodies of `DeleteObjects`: parsed, decided key by key, written anew, merged (D03, s3-protocol.md 4.3).
 
-use super::response_xml::{INTERNAL, client_error};
+use super::response_xml::entry_error;
 use super::xml::{Broken, DECLARATION, ElementName, Item, NAMESPACE, Scanner, element, normalized, unescape};
 use super::{Mapping, ObjectKey};
 use crate::Denial;
@@ -188,6 +188,7 @@ struct Told {
     key: Option<String>,
     version: Option<String>,
     code: Option<String>,
+    message: String,
     made_marker: bool,
     marker_version: Option<String>,
 }
@@ -200,6 +201,7 @@ impl Told {
             // some backends write it empty where there is none
             "VersionId" => self.version = Some(text).filter(|text| !text.is_empty()),
             "Code" => self.code = Some(text),
+            "Message" => self.message = text,
             "DeleteMarker" => self.made_marker = text.trim_ascii() == "true",
             "DeleteMarkerVersionId" => self.marker_version = Some(text).filter(|text| !text.is_empty()),
             _ => {}
@@ -208,13 +210,13 @@ impl Told {
 
     /// In the client's names; `None` for a key that is not of the route.
     fn outcome(self, entry: &str, mapping: &Mapping) -> Option<DeleteOutcome> {
-        let Self { key, version, code, made_marker, marker_version } = self;
+        let Self { key, version, code, message, made_marker, marker_version } = self;
         let key = mapping.client_text(&key?).filter(|key| !key.is_empty())?.into_owned();
         if entry == "Deleted" {
             let marker = made_marker.then_some(Marker { version: marker_version });
             return Some(DeleteOutcome::Deleted { key, version, marker });
         }
-        let error = code.as_deref().and_then(client_error).unwrap_or(INTERNAL);
+        let error = entry_error(&code.unwrap_or_default(), &message, version.is_some());
         let (code, message) = (error.code.to_owned(), error.message.to_owned());
         Some(DeleteOutcome::Failed { key, version, code, message })
     }

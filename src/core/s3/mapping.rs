@@ -1,26 +1,37 @@
 //! Client names <-> backend names of one route (s3-protocol.md section 3).
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::key::MAX_KEY_BYTES;
-use super::{BucketName, KeyPrefix, ObjectKey};
+use super::{BucketMatch, BucketName, KeyPrefix, ObjectKey, fill_template};
 use crate::Denial;
 
 /// How one route renames: bucket `client_bucket` becomes `backend_bucket`, key `client_prefix` + `k` becomes `prefix` +
 /// `k`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mapping {
-    /// What clients say.
-    pub client_bucket: BucketName,
+    /// What clients say; a pattern until one of its buckets is named.
+    pub client_bucket: BucketMatch,
     /// What every key of the route begins with for clients (`match.prefix`), may be empty.
     pub client_prefix: KeyPrefix,
-    /// What the backend says: any non-empty text (Ceph tenants have colons in it).
+    /// What the backend says: any non-empty text (Ceph tenants have colons in it). Of a pattern, the template.
     pub backend_bucket: String,
     /// What it begins with at the backend instead, may be empty.
     pub prefix: KeyPrefix,
+    /// Route, backend and endpoint as one text: whose ids and tokens are wrapped here. Never shown.
+    pub issuer: Arc<str>,
 }
 
 impl Mapping {
+    /// The renaming of one bucket, of a mapping of a pattern that covers it; `None` when the backend cannot have a bucket of
+    /// that name.
+    #[must_use]
+    pub fn of_bucket(&self, bucket: &BucketName) -> Option<Self> {
+        let backend_bucket = fill_template(&self.backend_bucket, bucket)?;
+        Some(Self { client_bucket: bucket.clone().into(), backend_bucket, ..self.clone() })
+    }
+
     /// The backend's key.
     ///
     /// # Errors
@@ -78,10 +89,11 @@ mod tests {
 
     fn mapping(prefix: &str) -> Mapping {
         Mapping {
-            client_bucket: BucketName::parse("client").unwrap(),
+            client_bucket: BucketName::parse("client").unwrap().into(),
             client_prefix: KeyPrefix::default(),
             backend_bucket: "tenant:backend".to_owned(),
             prefix: KeyPrefix::parse(prefix).unwrap(),
+            issuer: "a route".into(),
         }
     }
 

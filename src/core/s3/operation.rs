@@ -13,7 +13,7 @@ mod tests;
 use http::Method;
 
 use self::headers::Demands;
-use self::row::{Family, Handling, Level, Mark, Need, Row, Scope};
+use self::row::{Family, Handling, Level, Mark, Need, Row, Scope, Verb};
 use super::{BucketName, CopySource, ObjectKey, Query, RawHead, Semantics, Target, XmlDocument};
 use crate::Denial;
 use crate::sigv4::ProvedForm;
@@ -57,7 +57,7 @@ pub fn named(
 ///
 /// # Errors
 /// [`Denial::NotImplemented`] for what S3 knows and OSP does not serve (operations, parameters, `x-amz-*` headers that
-/// change meaning), [`Denial::AccessDenied`] for making and deleting buckets and for headers that change rights where
+/// change meaning), [`Denial::AccessDenied`] for headers that change rights where
 /// they have no meaning, [`Denial::MethodNotAllowed`], [`Denial::InvalidArgument`] for conflicting sub-resources, empty or
 /// malformed modifiers, [`Denial::InvalidRequest`] for a selector on the wrong level,
 /// [`Denial::MultipleAuthentication`] for a form, which has its credentials in itself.
@@ -118,6 +118,9 @@ impl Operation {
         let deletes_version = row.need == Need::Object(Permission::Delete) && query.get("versionId").is_some();
         if (demands.admin || deletes_version) && key.is_some() && row.need != Need::Object(Permission::Admin) {
             pairs.push(object(Permission::Admin));
+        }
+        if demands.admin && row.need == Need::WholeBucket(Permission::ManageBuckets) {
+            pairs.push(prefix("").map(|whole| (Permission::Admin, whole)));
         }
         // a name that is missing is a bug, and nothing to decide on: nobody has grants on nothing
         pairs.into_iter().collect::<Option<Vec<_>>>().map_or(Needs::Nothing, Needs::All)
@@ -205,6 +208,11 @@ impl Operation {
             && !self.demands.secure
     }
 
+    /// The id of the upload that it goes on with, as the client says it.
+    pub(crate) fn upload<'a>(&self, query: &'a Query) -> Option<&'a str> {
+        self.row.selector.filter(|selector| *selector == "uploadId").and_then(|selector| query.get(selector))
+    }
+
     /// True when sending the request twice does no harm: GET, HEAD and listings.
     #[must_use]
     pub fn is_replayable(&self) -> bool {
@@ -215,6 +223,15 @@ impl Operation {
     #[must_use]
     pub const fn demands_secure_channel(&self) -> bool {
         self.demands.secure
+    }
+
+    /// True when a lock on a version can be why a backend refuses it: deleting a version, and changing its lock.
+    pub(super) fn may_meet_a_lock(&self, query: &Query) -> bool {
+        match (self.row.verb, self.row.selector) {
+            (Verb::Delete, None) => query.get("versionId").is_some(),
+            (Verb::Put, Some("retention" | "legal-hold")) => true,
+            _ => false,
+        }
     }
 
     /// What becomes of one of its headers.
@@ -253,23 +270,34 @@ impl Operation {
         }
     }
 
+    /// True when it makes or deletes a bucket, which only routes of patterns let anybody do.
+    pub(crate) fn manages_buckets(&self) -> bool {
+        self.row.scope == Scope::OfPattern
+    }
+
     /// Checks that the route may serve it: the configuration of a bucket is everybody's who has keys in it, so the route
-    /// has to be `alone` with it, and some documents have the bucket's name in them (s3-protocol.md 3.1).
+    /// has to be `alone` with it, and some documents have the bucket's name in them (s3-protocol.md 3.1). Buckets are made
+    /// and deleted where the route is `of_pattern`.
     ///
     /// # Errors
-    /// [`Denial::NotImplemented`].
-    pub(crate) fn check_scope(&self, mapping: &super::Mapping, alone: bool) -> Result<(), Denial> {
+    /// [`Denial::NotImplemented`], [`Denial::AccessDenied`].
+    pub(crate) fn check_scope(
+        &self,
+        mapping: &super::Mapping,
+        (alone, of_pattern): (bool, bool),
+    ) -> Result<(), Denial> {
         let refused = |why: &str| Err(Denial::NotImplemented(format!("{} {why}", self.row.name)));
         let shares = !alone || !mapping.prefix.is_empty() || !mapping.client_prefix.is_empty();
         match self.row.scope {
             Scope::Any => Ok(()),
-            Scope::WholeBucket | Scope::SameName if shares => {
+            Scope::OfPattern if !of_pattern => Err(Denial::AccessDenied),
+            Scope::WholeBucket | Scope::SameName | Scope::OfPattern if shares => {
                 refused("for a bucket that is a part of the backend's bucket, or that several routes are for")
             }
             Scope::SameName if mapping.backend_bucket != mapping.client_bucket.as_str() => {
                 refused("for a bucket that has another name at its backend")
             }
-            Scope::WholeBucket | Scope::SameName => Ok(()),
+            Scope::WholeBucket | Scope::SameName | Scope::OfPattern => Ok(()),
         }
     }
 

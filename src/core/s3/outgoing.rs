@@ -6,7 +6,8 @@ mod tests;
 use http::{HeaderName, HeaderValue, Method};
 
 use super::operation::Fate;
-use super::{Mapping, Operation, Query, Semantics, encode_key, encode_query};
+use super::token::{Page, Position, Unopened, open_page, open_upload};
+use super::{Mapping, ObjectKey, Operation, Query, Semantics, XmlDocument, encode_key, encode_query};
 use crate::Denial;
 use crate::model::AddressingStyle;
 
@@ -35,8 +36,9 @@ impl Outgoing {
     /// `None` for every other operation.
     ///
     /// # Errors
-    /// [`Denial::KeyTooLong`] when the prefix makes a key too long, [`Denial::Internal`] for operations that are
-    /// answered without a backend.
+    /// [`Denial::KeyTooLong`] when the prefix makes a key too long, [`Denial::NoSuchUpload`] for an upload of another
+    /// backend, [`Denial::InvalidArgument`] for a marker or token that no listing gave out, [`Denial::Internal`] for
+    /// operations that are answered without a backend.
     pub fn build(
         operation: &Operation,
         query: &Query,
@@ -130,7 +132,8 @@ fn path(operation: &Operation, mapping: &Mapping, bucket_in_host: bool) -> Resul
     Ok(path)
 }
 
-/// The parameters of the operation, with the mapping's prefix put before every one that begins a key.
+/// The parameters of the operation, with the mapping's prefix put before every one that begins a key, and ids and tokens as
+/// this backend gave them.
 fn canonical_query(operation: &Operation, query: &Query, mapping: &Mapping) -> Result<String, Denial> {
     let mut out = String::new();
     let mut append = |name: &str, value: &str| {
@@ -141,10 +144,18 @@ fn canonical_query(operation: &Operation, query: &Query, mapping: &Mapping) -> R
         out.push('=');
         encode_query(value.as_bytes(), &mut out);
     };
+    let page = page(operation, query, mapping)?;
+    // the listing goes on at another backend than it began at
+    let resumed = page.as_ref().filter(|page| page.token.is_none()).and_then(|page| page.after.as_ref());
+    let resumed = resumed.map(Position::start_after);
+    let value_of = |name: &str| match &resumed {
+        Some(position) if name == "start-after" => Some(&**position),
+        _ => query.get(name),
+    };
     let mut from_the_first_key = false;
     // `parameters` is sorted, and its names need no encoding: this order is the canonical one.
     for name in operation.parameters() {
-        match (name, query.get(name)) {
+        match (name, value_of(name)) {
             _ if operation.flag() == Some(name) => append(name, ""),
             ("prefix", value) => {
                 let prefix = mapping.backend_text(value.unwrap_or_default())?;
@@ -158,11 +169,43 @@ fn canonical_query(operation: &Operation, query: &Query, mapping: &Mapping) -> R
             },
             // they say where to go on within the key of the marker
             ("upload-id-marker" | "version-id-marker", Some(_)) if from_the_first_key => {}
+            ("upload-id-marker", Some(value)) => {
+                if let Some(id) = upload_marker(query, mapping, value)? {
+                    append(name, &id);
+                }
+            }
+            ("uploadId", Some(id)) => {
+                let key = operation.key().map(ObjectKey::as_str).unwrap_or_default();
+                append(name, &open_upload(mapping, key, id).map_err(|_| Denial::NoSuchUpload)?);
+            }
+            ("continuation-token", Some(value)) => match &page {
+                Some(page) => page.token.iter().for_each(|token| append(name, token)),
+                // of a listing of something else than objects
+                None => append(name, value),
+            },
             (_, Some(value)) => append(name, value),
             (_, None) => {}
         }
     }
     Ok(out)
+}
+
+/// What the token of a listing of objects says to this backend.
+fn page(operation: &Operation, query: &Query, mapping: &Mapping) -> Result<Option<Page>, Denial> {
+    let token = query.get("continuation-token").filter(|_| operation.answer() == Some(XmlDocument::ListObjects));
+    let prefix = query.get("prefix").unwrap_or_default();
+    token.map(|token| open_page(mapping, prefix, token)).transpose()
+}
+
+/// The upload that a listing of uploads goes on after, among those of the key of `key-marker`: without that it says nothing
+/// (AWS "ListMultipartUploads"). An upload of another backend says nothing here; the list goes on with the next key.
+fn upload_marker(query: &Query, mapping: &Mapping, id: &str) -> Result<Option<String>, Denial> {
+    let key = query.get("key-marker").filter(|_| !id.is_empty());
+    match key.map(|key| open_upload(mapping, key, id)) {
+        None | Some(Err(Unopened::Elsewhere)) => Ok(None),
+        Some(Ok(id)) => Ok(Some(id)),
+        Some(Err(Unopened::Foreign)) => Err(Denial::InvalidArgument("Invalid uploadId marker".to_owned())),
+    }
 }
 
 fn passed_on(operation: &Operation, semantics: &Semantics<'_>) -> Result<OutgoingHeaders, Denial> {

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use crate::s3::{BucketName, Form, is_ignored};
-use crate::{Denial, Timestamp};
+use crate::{Denial, FormFault, Timestamp};
 
 /// Fields that need no condition: the policy and its signature cannot be in the policy, and the file is no text.
 const NOT_COVERED: [&str; 2] = ["policy", "x-amz-signature"];
@@ -43,7 +43,7 @@ impl PostPolicy {
     /// Reads the base64 of a form's field.
     ///
     /// # Errors
-    /// [`Denial::InvalidPolicyDocument`].
+    /// [`FormFault::InvalidPolicy`].
     pub(super) fn parse(text: &str) -> Result<Self, Denial> {
         let json = STANDARD.decode(text).map_err(|_| invalid("it is not base64"))?;
         let Ok(Value::Object(members)) = serde_json::from_slice(&json) else { return Err(invalid("Invalid JSON")) };
@@ -102,7 +102,7 @@ impl PostPolicy {
     /// counts as a field.
     ///
     /// # Errors
-    /// [`Denial::PolicyViolated`].
+    /// [`FormFault::PolicyViolated`].
     pub(super) fn check(&self, form: &Form, bucket: &BucketName) -> Result<(), Denial> {
         let bucket = ("bucket", bucket.as_str());
         if form.field(bucket.0).is_some_and(|named| named != bucket.1) {
@@ -110,7 +110,7 @@ impl PostPolicy {
         }
         let value = |field: &str| if field == bucket.0 { Some(bucket.1) } else { form.field(field) };
         if let Some(failed) = self.conditions.iter().find(|one| !one.holds(value(&one.field).unwrap_or_default())) {
-            return Err(Denial::PolicyViolated(format!("Policy Condition failed: {failed}")));
+            return Err(Denial::Form(FormFault::PolicyViolated(format!("Policy Condition failed: {failed}"))));
         }
         let covered = |name: &str| self.conditions.iter().any(|condition| condition.field == name);
         let exempt = |name: &str| NOT_COVERED.contains(&name) || is_ignored(name);
@@ -119,11 +119,11 @@ impl PostPolicy {
         if !extra.is_empty() {
             extra.sort_unstable();
             extra.dedup();
-            return Err(Denial::PolicyViolated(format!("Extra input fields: {}", extra.join(", "))));
+            return Err(Denial::Form(FormFault::PolicyViolated(format!("Extra input fields: {}", extra.join(", ")))));
         }
         let is_exact = |name: &str| self.conditions.iter().any(|one| one.field == name && one.test == Test::Equals);
         match EXACTLY.into_iter().find(|name| !is_exact(name)) {
-            Some(name) => Err(Denial::PolicyViolated(format!("{name} needs an exact condition"))),
+            Some(name) => Err(Denial::Form(FormFault::PolicyViolated(format!("{name} needs an exact condition")))),
             None => Ok(()),
         }
     }
@@ -173,9 +173,9 @@ fn bytes(value: &Value) -> Option<u64> {
 }
 
 const fn invalid(why: &'static str) -> Denial {
-    Denial::InvalidPolicyDocument(why)
+    Denial::Form(FormFault::InvalidPolicy(why))
 }
 
 fn violated(why: &str) -> Denial {
-    Denial::PolicyViolated(why.to_owned())
+    Denial::Form(FormFault::PolicyViolated(why.to_owned()))
 }

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use crate::Denial;
 use crate::model::{
     AddressingStyle, BackendCredential, Endpoint, ObjectName, Reads, Retries, Timeouts, TrailingChecksums,
 };
-use crate::s3::Mapping;
+use crate::s3::{BucketName, Mapping, ObjectKey, Unopened, open_upload};
 use crate::sigv4::SecretKey;
 
 /// The usable backends of one route.
@@ -17,7 +18,9 @@ use crate::sigv4::SecretKey;
 pub struct Backends {
     /// At least one, in the order of the document; those that cannot be used are left out.
     pub(super) usable: Vec<Arc<ServedBackend>>,
-    /// Where everything goes but reads of single objects; `None` = that backend is not usable, so all of this is 503.
+    /// None is left out.
+    pub(super) complete: bool,
+    /// Where everything goes but reads of single objects and uploads begun elsewhere; `None` = that backend is not usable, so all of this is 503.
     pub(super) writes: Option<Arc<ServedBackend>>,
     pub(super) reads: Reads,
     pub(super) retries: Option<Retries>,
@@ -37,12 +40,29 @@ pub struct ServedBackend {
     /// Bucket and prefix renaming.
     pub mapping: Arc<Mapping>,
     /// Where requests go.
-    pub upstream: Upstream,
+    pub upstream: Arc<Upstream>,
     /// Where requests go instead that an `access` entry with `credentials` allows, by the entry's place in the policy.
-    pub overrides: BTreeMap<usize, Upstream>,
+    pub overrides: Arc<BTreeMap<usize, Upstream>>,
 }
 
 impl ServedBackend {
+    /// The backend of one bucket, of a backend of a pattern that covers it; `None` when it cannot have a bucket of that name.
+    fn of_bucket(&self, bucket: &BucketName) -> Option<Self> {
+        let mapping = self.mapping.of_bucket(bucket)?;
+        let Upstream { endpoint, addressing, .. } = &*self.upstream;
+        // no wildcard certificate covers a name with a dot
+        let covered = !endpoint.tls || *addressing == AddressingStyle::Path || !mapping.backend_bucket.contains('.');
+        covered.then(|| Self {
+            name: Arc::clone(&self.name),
+            place: self.place,
+            priority: self.priority,
+            weight: self.weight,
+            mapping: Arc::new(mapping),
+            upstream: Arc::clone(&self.upstream),
+            overrides: Arc::clone(&self.overrides),
+        })
+    }
+
     /// Where requests go that this `allow` rule of the policy allows.
     #[must_use]
     pub fn upstream_for(&self, rule: usize) -> &Upstream {
@@ -59,6 +79,9 @@ pub struct Upstream {
     pub endpoint: Endpoint,
     /// Region that requests are signed for.
     pub region: String,
+    /// The endpoint of another region of the same provider may be asked instead, where the provider documents one: nobody
+    /// has limited where the credential may be sent.
+    pub may_change_host: bool,
     /// Path or virtual-host style.
     pub addressing: AddressingStyle,
     /// What requests are signed with.
@@ -116,10 +139,37 @@ impl Backends {
         self.writes.as_ref()
     }
 
+    /// The backend that an upload of this key goes on at: the one that made its id, whether writes go there or not
+    /// (s3-protocol.md 11).
+    ///
+    /// # Errors
+    /// [`Denial::NoSuchUpload`] when no backend of the route made it, [`Denial::RouteBroken`] when one that is not usable
+    /// might have: a client gives up an upload that is said not to exist.
+    pub fn of_upload(&self, key: &ObjectKey, id: &str) -> Result<&Arc<ServedBackend>, Denial> {
+        // most uploads are where writes go
+        for backend in self.writes.iter().chain(&self.usable) {
+            match open_upload(&backend.mapping, key.as_str(), id) {
+                Ok(_) => return Ok(backend),
+                Err(Unopened::Foreign) => return Err(Denial::NoSuchUpload),
+                Err(Unopened::Elsewhere) => {}
+            }
+        }
+        Err(if self.complete { Denial::NoSuchUpload } else { Denial::RouteBroken })
+    }
+
     /// All usable backends: where reads of single objects may go.
     #[must_use]
     pub fn usable(&self) -> &[Arc<ServedBackend>] {
         &self.usable
+    }
+
+    /// The backends of one bucket, of those of a pattern; `None` when one of them cannot have a bucket of that name.
+    pub(super) fn of_bucket(&self, bucket: &BucketName) -> Option<Self> {
+        let named = |backend: &Arc<ServedBackend>| backend.of_bucket(bucket).map(Arc::new);
+        let usable = self.usable.iter().map(named).collect::<Option<Vec<_>>>()?;
+        let place = self.writes.as_ref().map(|writes| usize::from(writes.place));
+        let writes = place.and_then(|place| usable.get(place)).map(Arc::clone);
+        Some(Self { usable, writes, complete: self.complete, reads: self.reads, retries: self.retries })
     }
 
     /// How reads choose.

@@ -3,7 +3,7 @@
 //! Lookups are on the path of every request and allocate nothing.
 
 use std::borrow::Borrow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -61,15 +61,47 @@ pub(crate) struct Bucket {
     named: HashMap<Arc<str>, Scopes>,
     reserved: HashMap<Arc<str>, Scopes>,
     open: Scopes,
-    /// A route claims the name and has no place here: who finds nothing is told 503, not 404.
-    pub(super) unplaced: bool,
+    /// Namespaces of routes that claim the name and have no place here: who finds nothing is told 503, not 404.
+    pub(super) unplaced: BTreeSet<Arc<str>>,
 }
 
-/// The part of a bucket that one asker can see: in the order of precedence.
+/// What one asker can see of the places of one bucket or pattern, and who owns what it sees on the host that it names.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Seen<'a> {
+    /// By [`OWN_NAMED`], [`ANY_NAMED`], [`OWN_REST`], [`ANY_REST`].
+    pub(super) groups: [Option<&'a Prefixes>; 4],
+    pub(super) owner: Option<&'a str>,
+    pub(super) unplaced: bool,
+    /// Namespaces of which a route of this very bucket has no place.
+    pub(super) claimants: Option<&'a BTreeSet<Arc<str>>>,
+}
+
+/// Of the asker's own namespace, on the host that was named.
+const OWN_NAMED: usize = 0;
+/// Everybody's, there.
+const ANY_NAMED: usize = 1;
+/// Of the asker's own namespace, of routes that name no host.
+const OWN_REST: usize = 2;
+/// Everybody's, of routes that name no host.
+const ANY_REST: usize = 3;
+
+/// The part of a bucket that one asker can see, in the order of precedence: of each host and scope, first what is about this
+/// very bucket, then what is about a pattern.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct View<'a> {
-    groups: [Option<&'a Prefixes>; 4],
+    groups: [Option<&'a Prefixes>; 8],
     unplaced: bool,
+    claimants: Option<&'a BTreeSet<Arc<str>>>,
+}
+
+impl Place {
+    /// True when some entry of its route grants this principal something.
+    pub(super) fn has_entry_of(&self, principal: &Principal) -> bool {
+        match self {
+            Self::Served(route) => route.policy.allow.iter().any(|rule| rule.who.includes(principal)),
+            Self::Broken(grantees) => grantees.iter().any(|who| who.includes(principal)),
+        }
+    }
 }
 
 impl Prefixes {
@@ -88,7 +120,7 @@ impl Prefixes {
     }
 }
 
-fn common_start<'a>(one: &str, other: &'a str) -> &'a str {
+pub(super) fn common_start<'a>(one: &str, other: &'a str) -> &'a str {
     let same = one.chars().zip(other.char_indices()).find(|(left, (_, right))| left != right);
     let end = same.map_or(one.len().min(other.len()), |(_, (at, _))| at);
     other.get(..end).unwrap_or_default()
@@ -143,7 +175,7 @@ impl Bucket {
     }
 
     /// What this asker sees; `is_reserved` says whether the host is for some namespaces only.
-    pub(super) fn view<'a>(&'a self, asker: Asker<'_>, is_reserved: bool) -> View<'a> {
+    pub(super) fn seen<'a>(&'a self, asker: Asker<'_>, is_reserved: bool) -> Seen<'a> {
         let named = asker.host.and_then(|host| self.named.get(host));
         let rest = match asker.host {
             Some(host) if is_reserved => self.reserved.get(host),
@@ -151,21 +183,26 @@ impl Bucket {
         };
         let own = |scopes: Option<&'a Scopes>| scopes.and_then(|scopes| scopes.tenants.get(asker.namespace));
         let any = |scopes: Option<&'a Scopes>| scopes.map(|scopes| &scopes.any);
-        let owner = named.and_then(|scopes| scopes.owner.as_deref());
-        // Inside one owner, an exact host comes first. What somebody else has on that host never comes before what a
-        // namespace keeps for its own clients.
-        let groups = if owner == Some(asker.namespace) {
-            [own(named), any(named), own(rest), any(rest)]
-        } else {
-            [own(named), own(rest), any(named), any(rest)]
-        };
-        View { groups, unplaced: self.unplaced }
+        Seen {
+            groups: [own(named), any(named), own(rest), any(rest)],
+            owner: named.and_then(|scopes| scopes.owner.as_deref()),
+            unplaced: !self.unplaced.is_empty(),
+            claimants: Some(&self.unplaced),
+        }
+    }
+
+    /// True when some route, or what a broken one left, stands in it: a refused claim alone takes nothing from anybody.
+    pub(super) fn is_placed(&self) -> bool {
+        let scopes = self.named.values().chain(self.reserved.values()).chain([&self.open]);
+        let mut groups = scopes.flat_map(|scopes| scopes.tenants.values().chain([&scopes.any]));
+        groups.any(|prefixes| !prefixes.0.is_empty())
     }
 
     /// True when something in it answers 503.
     pub(super) fn is_broken(&self) -> bool {
         let places = self.places();
-        places.values().any(|place| matches!(place, Place::Broken(_))) || (places.is_empty() && self.unplaced)
+        places.values().any(|place| matches!(place, Place::Broken(_)))
+            || (places.is_empty() && !self.unplaced.is_empty())
     }
 
     /// Everything that stands anywhere in it, with its place: in the order of places.
@@ -185,6 +222,21 @@ impl Bucket {
 }
 
 impl<'a> View<'a> {
+    /// Of what is about this very bucket, and what is about patterns that cover it.
+    pub(super) fn of(namespace: &str, exact: Seen<'a>, patterns: Seen<'a>) -> Self {
+        // Inside one owner, an exact host comes first. What somebody else has on that host never comes before what a
+        // namespace keeps for its own clients.
+        let order = if exact.owner.or(patterns.owner) == Some(namespace) {
+            [OWN_NAMED, ANY_NAMED, OWN_REST, ANY_REST]
+        } else {
+            [OWN_NAMED, OWN_REST, ANY_NAMED, ANY_REST]
+        };
+        let group = |of: &Seen<'a>, index: usize| of.groups.get(index).copied().flatten();
+        let [first, second, third, fourth] = order.map(|index| (group(&exact, index), group(&patterns, index)));
+        let groups = [first.0, first.1, second.0, second.1, third.0, third.1, fourth.0, fourth.1];
+        View { groups, unplaced: exact.unplaced || patterns.unplaced, claimants: exact.claimants }
+    }
+
     fn groups(&self) -> impl Iterator<Item = &'a Prefixes> + '_ {
         self.groups.iter().flatten().copied()
     }
@@ -192,21 +244,38 @@ impl<'a> View<'a> {
     /// The route of a key, or of a listing of everything that begins with `text`: the first group in the order of
     /// precedence that has one, and in it the longest prefix.
     pub(crate) fn lookup(&self, text: &str) -> Lookup {
-        match self.groups().find_map(|prefixes| prefixes.longest(text)) {
-            Some(Place::Served(route)) => Lookup::Served(Arc::clone(route)),
-            Some(Place::Broken(_)) => Lookup::Broken,
+        let mut places =
+            self.groups.iter().enumerate().filter_map(|(index, group)| Some((index, group.as_ref()?.longest(text)?)));
+        match places.next() {
+            Some((index, Place::Served(route)))
+                if is_of_patterns(index) && self.is_claimed_by(&route.name.namespace) =>
+            {
+                Lookup::Broken
+            }
+            Some((_, Place::Served(route))) => Lookup::Served(Arc::clone(route)),
+            Some((_, Place::Broken(_))) => Lookup::Broken,
             None if self.groups().any(|prefixes| !prefixes.0.is_empty()) => Lookup::Elsewhere,
             None if self.unplaced => Lookup::Broken,
             None => Lookup::Absent,
         }
     }
 
+    /// True when the namespace has a route of this very bucket that has no place: nobody knows what it was to keep from its
+    /// pattern.
+    fn is_claimed_by(&self, namespace: &str) -> bool {
+        self.claimants.is_some_and(|claimants| claimants.contains(namespace))
+    }
+
     /// Everything that the asker can reach in the bucket: what a place with precedence covers is not reached.
     pub(super) fn reachable(self) -> impl Iterator<Item = &'a Place> {
+        self.reachable_by_group().map(|(_, place)| place)
+    }
+
+    fn reachable_by_group(self) -> impl Iterator<Item = (usize, &'a Place)> {
         self.groups.into_iter().enumerate().flat_map(move |(index, prefixes)| {
             prefixes.into_iter().flat_map(|prefixes| &prefixes.0).filter_map(move |(prefix, place)| {
                 let mut before = self.groups.iter().take(index).flatten();
-                (!before.any(|group| group.longest(prefix.as_str()).is_some())).then_some(place)
+                (!before.any(|group| group.longest(prefix.as_str()).is_some())).then_some((index, place))
             })
         })
     }
@@ -230,13 +299,17 @@ impl<'a> View<'a> {
     }
 
     /// True when the bucket shows in the list of this principal: some entry grants something, on a route that can be
-    /// reached. A broken one shows, too: leaving it out would tell its users that it is gone.
+    /// reached. A broken one shows, too: leaving it out would tell its users that it is gone. Which buckets of a pattern there
+    /// are only their backend knows, so routes of patterns do not count here.
     pub(super) fn shows(self, principal: &Principal) -> bool {
-        self.reachable().any(|place| match place {
-            Place::Served(route) => route.policy.allow.iter().any(|rule| rule.who.includes(principal)),
-            Place::Broken(grantees) => grantees.iter().any(|who| who.includes(principal)),
-        })
+        let is_exact = |(index, _): &(usize, &Place)| !is_of_patterns(*index);
+        self.reachable_by_group().filter(is_exact).any(|(_, place)| place.has_entry_of(principal))
     }
+}
+
+/// True for the groups of a [`View`] that are of patterns: exact ones and they take turns.
+const fn is_of_patterns(index: usize) -> bool {
+    !index.is_multiple_of(2)
 }
 
 #[cfg(test)]

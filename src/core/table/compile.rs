@@ -5,6 +5,7 @@ mod canonical;
 mod certificates;
 mod clients;
 mod credentials;
+mod owners;
 mod placement;
 mod references;
 mod resolve;
@@ -59,7 +60,8 @@ pub fn compile(snapshot: &Snapshot) -> Compiled {
     let mut visible = visible::Index::default();
     // The oldest comes first, and whoever comes first owns.
     let mut by_age: Vec<_> = snapshot.routes.iter().collect();
-    by_age.sort_unstable_by_key(|(name, object)| (object.created, *name));
+    // By name they are sorted already.
+    by_age.sort_by_key(|(_, object)| object.created);
     for (name, object) in by_age {
         rejections.invalid("BucketRoute", name, object);
         match &object.entry {
@@ -68,7 +70,9 @@ pub fn compile(snapshot: &Snapshot) -> Compiled {
                 // Asked of refused routes, too: all that is wrong with a document is said at once.
                 let resolved = resolver.resolve(name, route, &mut rejections);
                 let Some((seat, is_usable)) = seat else { continue };
-                visible.note(&route.matches.bucket, &resolved.grantees);
+                if let Some(bucket) = route.matches.bucket.exact() {
+                    visible.note(bucket, &resolved.grantees);
+                }
                 let place = match resolved.served.filter(|_| is_usable) {
                     Some(served) => {
                         backends::notice(name, route, &served, &mut notices);
@@ -91,7 +95,7 @@ pub fn compile(snapshot: &Snapshot) -> Compiled {
             Entry::Invalid { claim: Claim::Unreadable, .. } => table.some_bucket_unreadable = true,
         }
     }
-    table.buckets = placement.finish();
+    (table.buckets, table.patterns) = placement.finish();
     table.visible = visible.finish();
     table.fingerprint = canonical::fingerprint(&table);
     Compiled { table, rejections: rejections.finish(), notices: notices.finish() }

@@ -5,6 +5,7 @@ mod bucket;
 mod compile;
 mod health;
 mod live;
+mod patterns;
 mod problems;
 mod route_table;
 mod selection;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Rejection;
 use crate::model::{Claim, Entry, Kind, ObjectName, Snapshot};
-use crate::s3::BucketName;
+use crate::s3::{BucketMatch, BucketName};
 
 /// Lines for one bucket or client; the rest is a number. One document may have hundreds.
 const MOST_LINES: usize = 8;
@@ -14,7 +14,9 @@ const MOST_UNREADABLE: usize = 100;
 /// Lines by whom they concern; of routes and clients, because only these are asked for by requests.
 #[derive(Debug, Default)]
 pub struct Problems {
-    of_buckets: BTreeMap<BucketName, Lines>,
+    of_buckets: BTreeMap<BucketMatch, Lines>,
+    /// Of routes of patterns: apart, because all of them are looked at.
+    of_patterns: BTreeMap<BucketMatch, Lines>,
     /// Of routes whose bucket cannot be read.
     of_any_bucket: Lines,
     of_clients: BTreeMap<ObjectName, Lines>,
@@ -46,14 +48,20 @@ impl Lines {
 }
 
 impl Problems {
-    /// Sorts what compiling this snapshot refused. `write` gives one line for each document that a rejection is about.
+    /// Sorts what compiling this snapshot refused: each rejection with one line for each document that it is about.
     #[must_use]
-    pub fn sort(snapshot: &Snapshot, rejections: &[Rejection], write: impl Fn(&Rejection) -> Vec<String>) -> Self {
+    pub fn sort<'a>(snapshot: &Snapshot, told: impl IntoIterator<Item = (&'a Rejection, Vec<String>)>) -> Self {
         let mut problems = Self::default();
-        for rejection in rejections {
+        for (rejection, lines) in told {
             let (place, most) = match Kind::parse(rejection.kind) {
                 Some(Kind::BucketRoute) => match bucket(snapshot, &rejection.name) {
-                    Some(bucket) => (problems.of_buckets.entry(bucket.clone()).or_default(), MOST_LINES),
+                    Some(bucket) => {
+                        let by_bucket = match bucket {
+                            BucketMatch::Exact(_) => &mut problems.of_buckets,
+                            BucketMatch::Pattern(_) => &mut problems.of_patterns,
+                        };
+                        (by_bucket.entry(bucket.clone()).or_default(), MOST_LINES)
+                    }
                     None => (&mut problems.of_any_bucket, MOST_UNREADABLE),
                 },
                 Some(Kind::ClientIdentity) => {
@@ -62,16 +70,18 @@ impl Problems {
                 // the route that needs it says so, too
                 _ => continue,
             };
-            place.add(write(rejection), most);
+            place.add(lines, most);
         }
-        let named = problems.of_buckets.values_mut().chain(problems.of_clients.values_mut());
-        named.chain([&mut problems.of_any_bucket]).for_each(Lines::seal);
+        let named = problems.of_buckets.values_mut().chain(problems.of_patterns.values_mut());
+        named.chain(problems.of_clients.values_mut()).chain([&mut problems.of_any_bucket]).for_each(Lines::seal);
         problems
     }
 
-    /// Of the routes of this bucket.
+    /// Of the routes of this bucket, and of the patterns that cover it.
     pub fn of_bucket(&self, bucket: &BucketName) -> impl Iterator<Item = &str> {
-        self.of_buckets.get(bucket).into_iter().flat_map(Lines::iter)
+        let exact = self.of_buckets.get(&BucketMatch::Exact(bucket.clone())).into_iter();
+        let covering = self.of_patterns.iter().filter(|(pattern, _)| pattern.covers(bucket)).map(|(_, lines)| lines);
+        exact.chain(covering).flat_map(Lines::iter)
     }
 
     /// Of the routes that may be of any bucket: theirs cannot be read.
@@ -86,7 +96,7 @@ impl Problems {
 }
 
 /// The bucket that a route claims, as far as it can be read.
-fn bucket<'a>(snapshot: &'a Snapshot, route: &ObjectName) -> Option<&'a BucketName> {
+fn bucket<'a>(snapshot: &'a Snapshot, route: &ObjectName) -> Option<&'a BucketMatch> {
     match &snapshot.routes.get(route)?.entry {
         Entry::Valid(route) => Some(&route.matches.bucket),
         Entry::Invalid { claim: Claim::Match(matches), .. } => Some(&matches.bucket),
@@ -113,7 +123,7 @@ mod tests {
     fn problems_are_found_by_the_bucket_that_a_route_claims_and_by_client() {
         let data = BucketName::parse("data").unwrap();
         let mut snapshot = Snapshot::default();
-        let claim = Claim::Bucket(data.clone(), crate::s3::KeyPrefix::default());
+        let claim = Claim::Bucket(data.clone().into(), crate::s3::KeyPrefix::default());
         snapshot.routes.insert(ObjectName::new("team", "mine"), invalid(claim));
         snapshot.routes.insert(ObjectName::new("team", "nobodys"), invalid(Claim::Unreadable));
         let rejections = [
@@ -122,7 +132,8 @@ mod tests {
             rejection("ClientIdentity", "spark"),
             rejection("CredentialSource", "keys"),
         ];
-        let problems = Problems::sort(&snapshot, &rejections, |one| vec![one.name.to_string()]);
+        let told = rejections.iter().map(|one| (one, vec![one.name.to_string()]));
+        let problems = Problems::sort(&snapshot, told);
         assert_eq!(problems.of_bucket(&data).collect::<Vec<_>>(), ["team/mine"]);
         assert_eq!(problems.of_any_bucket().collect::<Vec<_>>(), ["team/nobodys"]);
         assert_eq!(problems.of_client(&ObjectName::new("team", "spark")).collect::<Vec<_>>(), ["team/spark"]);
@@ -135,8 +146,8 @@ mod tests {
         let lines = |count: usize| (0..count).map(|n| n.to_string()).collect::<Vec<_>>();
         let client = ObjectName::new("team", "spark");
         let told = |count: usize| {
-            let rejections = [rejection("ClientIdentity", "spark")];
-            let problems = Problems::sort(&Snapshot::default(), &rejections, |_| lines(count));
+            let rejection = rejection("ClientIdentity", "spark");
+            let problems = Problems::sort(&Snapshot::default(), [(&rejection, lines(count))]);
             problems.of_client(&client).map(str::to_owned).collect::<Vec<_>>()
         };
         assert_eq!(told(MOST_LINES), lines(MOST_LINES));

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Backends;
-use super::bucket::{Asker, Bucket, View};
+use super::bucket::{Asker, Bucket, Place, Seen, View};
+use super::patterns::{Overlay, Patterns};
 use super::problems::Problems;
 use crate::access::{Policy, Principal};
 use crate::model::{ClientSecret, ObjectName};
-use crate::s3::BucketName;
+use crate::s3::{BucketMatch, BucketName};
 use crate::sigv4::AccessKeyId;
 
 /// One usable route.
@@ -16,14 +17,16 @@ use crate::sigv4::AccessKeyId;
 pub struct ServedRoute {
     /// The document it came from.
     pub name: ObjectName,
-    /// The bucket that clients name.
-    pub bucket: BucketName,
+    /// The bucket that clients name, or the pattern of those.
+    pub bucket: BucketMatch,
     /// No other route is about this bucket or about a bucket of its backends, as far as this table's documents tell.
     pub alone: bool,
+    /// Of a pattern: backend buckets that other routes are about, too. With one of these it is not alone.
+    pub(super) shared: Arc<BTreeSet<String>>,
     /// Where requests go, at least one place.
     pub backends: Backends,
     /// Who may do what.
-    pub policy: Policy,
+    pub policy: Arc<Policy>,
 }
 
 /// What the table says of a name.
@@ -45,6 +48,8 @@ pub enum Lookup {
 #[derive(Debug, Default)]
 pub struct RouteTable {
     pub(super) buckets: HashMap<BucketName, Arc<Bucket>>,
+    /// Of routes of patterns.
+    pub(super) patterns: Patterns,
     /// Base hosts that only some namespaces may use.
     pub(super) reserved_hosts: HashSet<Arc<str>>,
     pub(super) clients: HashMap<AccessKeyId, Vec<ClientSecret>>,
@@ -66,7 +71,8 @@ pub(super) struct Visible {
 /// A bucket as one asker sees it, to be kept for the time that a body takes.
 #[derive(Debug)]
 pub(crate) struct Part {
-    bucket: Arc<Bucket>,
+    bucket: Option<Arc<Bucket>>,
+    overlay: Option<Overlay>,
     host: Option<Arc<str>>,
     namespace: Arc<str>,
     is_reserved: bool,
@@ -76,22 +82,40 @@ impl RouteTable {
     /// The route of a key of this bucket, or of the listing of all keys that begin with `text` (empty = all of them).
     #[must_use]
     pub fn lookup(&self, asker: Asker<'_>, bucket: &BucketName, text: &str) -> Lookup {
-        match self.view(asker, bucket).map_or(Lookup::Absent, |view| view.lookup(text)) {
+        let exact = self.buckets.get(bucket);
+        let overlay = self.overlay(asker, bucket);
+        match self.view(asker, exact.map(|bucket| &**bucket), overlay.as_ref()).lookup(text) {
             Lookup::Absent => self.absent(),
             found => found,
         }
     }
 
-    /// What of a bucket the asker sees, if anything is known of it.
-    pub(crate) fn view(&self, asker: Asker<'_>, bucket: &BucketName) -> Option<View<'_>> {
-        self.buckets.get(bucket).map(|bucket| bucket.view(asker, self.is_reserved(asker.host)))
+    /// What the asker sees of a bucket.
+    fn view<'a>(&self, asker: Asker<'_>, exact: Option<&'a Bucket>, overlay: Option<&'a Overlay>) -> View<'a> {
+        let exact = exact.map_or_else(Seen::default, |bucket| bucket.seen(asker, self.is_reserved(asker.host)));
+        View::of(asker.namespace, exact, overlay.map_or_else(Seen::default, Overlay::seen))
+    }
+
+    /// What patterns make of a bucket for this asker.
+    fn overlay(&self, asker: Asker<'_>, bucket: &BucketName) -> Option<Overlay> {
+        if self.patterns.is_empty() {
+            return None;
+        }
+        let is_named = self.buckets.get(bucket).is_some_and(|exact| exact.is_placed());
+        self.patterns.of_bucket(bucket, (asker, self.is_reserved(asker.host)), is_named)
     }
 
     /// The same for longer, without the table.
     pub(crate) fn part(&self, host: Option<&Arc<str>>, principal: &Principal, bucket: &BucketName) -> Option<Part> {
-        let bucket = Arc::clone(self.buckets.get(bucket)?);
-        let is_reserved = self.is_reserved(host.map(|host| &**host));
-        Some(Part { bucket, host: host.cloned(), namespace: Arc::clone(&principal.identity().namespace), is_reserved })
+        let namespace = Arc::clone(&principal.identity().namespace);
+        let asker = Asker { host: host.map(|host| &**host), namespace: &namespace };
+        let exact = self.buckets.get(bucket).map(Arc::clone);
+        let overlay = self.overlay(asker, bucket);
+        if exact.is_none() && overlay.is_none() {
+            return None;
+        }
+        let is_reserved = self.is_reserved(asker.host);
+        Some(Part { bucket: exact, overlay, host: host.cloned(), namespace, is_reserved })
     }
 
     /// What is said of a name that nothing is known of.
@@ -116,10 +140,17 @@ impl RouteTable {
         &self.problems
     }
 
-    /// True when some route is about this bucket, for whomever and however well: only such names may be labels.
+    /// The bucket or pattern of the routes that are about this bucket, for whomever and however well: only such names may be
+    /// labels, because a pattern covers as many names as clients think of.
     #[must_use]
-    pub fn knows(&self, bucket: &BucketName) -> bool {
-        self.buckets.contains_key(bucket)
+    pub fn label(&self, bucket: &BucketName) -> Option<BucketMatch> {
+        let exact = self.buckets.get_key_value(bucket);
+        let placed = exact.filter(|(_, places)| places.is_placed());
+        let covering = || self.patterns.covering(bucket).next().map(|covered| covered.pattern.clone().into());
+        placed
+            .map(|(bucket, _)| bucket.clone().into())
+            .or_else(covering)
+            .or_else(|| exact.map(|(name, _)| name.clone().into()))
     }
 
     /// The live secrets of an access key; empty when nobody has it.
@@ -142,8 +173,23 @@ impl RouteTable {
         let named = self.visible.by_name.get(principal).into_iter();
         let selected = self.visible.by_selection.iter().filter(|(who, _)| who.contains(principal));
         let candidates: BTreeSet<&BucketName> = named.chain(selected.map(|(_, buckets)| buckets)).flatten().collect();
-        let shows = |bucket: &&BucketName| self.view(asker, bucket).is_some_and(|view| view.shows(principal));
+        let shows = |bucket: &&BucketName| {
+            let overlay = self.overlay(asker, bucket);
+            self.view(asker, self.buckets.get(*bucket).map(|bucket| &**bucket), overlay.as_ref()).shows(principal)
+        };
         candidates.into_iter().filter(shows).cloned().collect()
+    }
+
+    /// The routes of patterns on which a principal has any grant and that can be reached on this host: `None` stands for one
+    /// that is broken. Which buckets they have only their backends know.
+    pub(crate) fn patterns_of(&self, host: Option<&str>, principal: &Principal) -> Vec<Option<Arc<ServedRoute>>> {
+        let asker = Asker { host, namespace: &principal.identity().namespace };
+        let places = self.patterns.listed((asker, self.is_reserved(host)), principal);
+        let route = |place: &Place| match place {
+            Place::Served(route) => Some(Arc::clone(route)),
+            Place::Broken(_) => None,
+        };
+        places.map(route).collect()
     }
 
     /// Every usable route, by name.
@@ -157,9 +203,11 @@ impl RouteTable {
         self.routes.contains_key(route)
     }
 
-    /// Every bucket of which something is broken, in no particular order.
-    pub fn broken(&self) -> impl Iterator<Item = &BucketName> {
-        self.buckets.iter().filter(|(_, bucket)| bucket.is_broken()).map(|(name, _)| name)
+    /// Every bucket and pattern of which something is broken, in no particular order.
+    pub fn broken(&self) -> impl Iterator<Item = &str> {
+        let exact = self.buckets.iter().filter(|(_, bucket)| bucket.is_broken()).map(|(name, _)| name.as_str());
+        let patterns = self.patterns.iter().filter(|covered| covered.places.is_broken());
+        exact.chain(patterns.map(|covered| covered.pattern.as_str()))
     }
 
     /// A hash of everything in the table: equal inputs give equal fingerprints on every replica.
@@ -173,6 +221,7 @@ impl Part {
     /// The bucket as the asker sees it.
     pub(crate) fn view(&self) -> View<'_> {
         let asker = Asker { host: self.host.as_deref(), namespace: &self.namespace };
-        self.bucket.view(asker, self.is_reserved)
+        let exact = self.bucket.as_ref().map_or_else(Seen::default, |bucket| bucket.seen(asker, self.is_reserved));
+        View::of(&self.namespace, exact, self.overlay.as_ref().map_or_else(Seen::default, Overlay::seen))
     }
 }

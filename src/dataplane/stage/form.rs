@@ -1,23 +1,25 @@
 //! Uploads by a form: the fields before the file are read, then proved and decided as every other request is.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use osp_core::access::{Decision, Permit, Question, Request};
 use osp_core::s3::{Form, FormReader, Receipt, Semantics, Target, classify_form};
 use osp_core::sigv4::{ProvedForm, Verified, claim_form};
 use osp_core::table::RouteTable;
-use osp_core::{Denial, Timestamp};
+use osp_core::{Denial, FormFault, Timestamp};
+use pingora_error::{Error, ErrorType};
 use pingora_proxy::Session;
 
 use crate::flight::Facts;
-use crate::settings::CLIENT_STALL;
 
-/// Reads the body up to the first byte of the file, within [`CLIENT_STALL`]: at most 20 KiB are to come, from whom nobody
+/// Reads the body up to the first byte of the file, all of it within `stall`: at most 20 KiB are to come, from whom nobody
 /// knows yet. Returns what has come of the file as well.
 ///
 /// # Errors
-/// Those of [`FormReader::push`]; [`Denial::MalformedForm`] for a body without a file, [`Denial::RequestTimeout`],
+/// Those of [`FormReader::push`]; [`FormFault::Malformed`] for a body without a file, [`Denial::RequestTimeout`],
 /// [`Denial::IncompleteBody`].
-pub async fn fields(session: &mut Session, mut reader: FormReader) -> Result<(Form, Bytes), Denial> {
+pub async fn fields(session: &mut Session, mut reader: FormReader, stall: Duration) -> Result<(Form, Bytes), Denial> {
     let reading = async {
         loop {
             match session.read_request_body().await {
@@ -26,12 +28,18 @@ pub async fn fields(session: &mut Session, mut reader: FormReader) -> Result<(Fo
                         return Ok(found);
                     }
                 }
-                Ok(None) => return Err(Denial::MalformedForm("it ends before its file")),
-                Err(_) => return Err(Denial::IncompleteBody),
+                Ok(None) => return Err(Denial::Form(FormFault::Malformed("it ends before its file"))),
+                Err(error) => return Err(broken(&error)),
             }
         }
     };
-    pingora_timeout::timeout(CLIENT_STALL, reading).await.map_err(|_| Denial::RequestTimeout)?
+    pingora_timeout::timeout(stall, reading).await.map_err(|_| Denial::RequestTimeout)?
+}
+
+/// What it means that a body cannot be read on. Over HTTP/1 pingora's own time-out may come before ours, which is as long.
+#[must_use]
+pub fn broken(error: &Error) -> Denial {
+    if *error.etype() == ErrorType::ReadTimedout { Denial::RequestTimeout } else { Denial::IncompleteBody }
 }
 
 /// Verifies the policy of a form against the table's live secrets, and the form against the policy.
@@ -71,6 +79,8 @@ pub fn decide(
     let request = Request { operation, host, query, semantics: &semantics, content_length: None, secure };
     match Question::ask(verified, request, table)?.answer()? {
         Decision::Forward(permit) => Ok((permit, receipt)),
-        Decision::Batch(_) | Decision::Answer(_) => Err(Denial::Internal("a form was decided as something else")),
+        Decision::Batch(_) | Decision::Create(_) | Decision::Buckets(_) | Decision::Answer(_) => {
+            Err(Denial::Internal("a form was decided as something else"))
+        }
     }
 }

@@ -10,7 +10,7 @@ use osp_core::s3::{ErrorBody, ErrorContext, Kind, ResponseNames, ResponseXml, Xm
 use pingora_http::ResponseHeader;
 
 use crate::flight::{AnswerBody, Flight, Passage};
-use crate::settings::{CLIENT_STALL, MIN_BODY_RATE, Settings};
+use crate::settings::{MIN_BODY_RATE, Settings};
 
 /// Passes a piece of the client's body through the gate. What is held back leaves as an empty piece, never as no piece:
 /// `None` would end a chunked upstream body.
@@ -40,8 +40,7 @@ pub fn release(body: &mut Option<Bytes>, end: bool, flight: &mut Flight) -> Resu
 /// for documents that may name it.
 ///
 /// # Errors
-/// [`Denial::UpstreamMisbehaved`] for a success while the client's body is not proved (trap 4),
-/// [`Denial::UpstreamRefused`] for redirects and refusals of OSP's own credentials (trap 11).
+/// [`Denial::UpstreamMisbehaved`] for a success while the client's body is not proved (trap 4), and for interim answers.
 pub fn translate_head(
     head: &mut ResponseHeader,
     flight: &mut Flight,
@@ -52,7 +51,7 @@ pub fn translate_head(
     let passage = flight.passage()?;
     let (status, permit) = (head.status, &passage.permit);
     let is_head = permit.operation().method() == Method::HEAD;
-    refuse_impossible(status, is_head, passage)?;
+    refuse_impossible(status, passage)?;
     keep_only_known(head, &id, &settings.server_name)?;
     // the phrase, too, is the backend's
     head.set_reason_phrase(None).map_err(|_| Denial::Internal("a reason phrase could not be reset"))?;
@@ -111,7 +110,8 @@ pub fn translate_body(body: &mut Option<Bytes>, end: bool, flight: &mut Flight) 
             collected.map_or_else(|| Ok(Bytes::new()), |collected| finish_error(collected, status, flight))?
         }
         AnswerBody::Pending => return Err(Denial::Internal("an answer's body came before its head")),
-        AnswerBody::Ended => Bytes::new(),
+        // nothing before the whole is known, and nothing after
+        AnswerBody::Held(_) | AnswerBody::Ended => Bytes::new(),
     };
     *body = Some(out);
     Ok(())
@@ -126,15 +126,15 @@ fn finish_error(collected: ErrorBody, status: u16, flight: &mut Flight) -> Resul
     Ok(collected.finish(status, flight.permitted()?.operation(), context).into())
 }
 
-/// The least that a client must send once it has had [`CLIENT_STALL`] of time: slower ones hold a backend connection for
+/// The least that a client must send once it has had the time of a whole `stall`: slower ones hold a backend connection for
 /// days (fault R).
 ///
 /// # Errors
 /// [`Denial::RequestTimeout`] below [`MIN_BODY_RATE`].
-pub fn demand_rate(flight: &Flight, now: Duration) -> Result<(), Denial> {
+pub fn demand_rate(flight: &Flight, now: Duration, stall: Duration) -> Result<(), Denial> {
     let elapsed = now.saturating_sub(flight.started);
     let seen = flight.facts.bytes_in.unwrap_or(0);
-    let too_slow = elapsed > CLIENT_STALL && seen < elapsed.as_secs() * MIN_BODY_RATE;
+    let too_slow = elapsed > stall && seen < elapsed.as_secs() * MIN_BODY_RATE;
     if too_slow { Err(Denial::RequestTimeout) } else { Ok(()) }
 }
 
@@ -145,19 +145,9 @@ pub fn may_retry(flight: &Flight) -> bool {
     flight.denial.is_none() && flight.permitted().is_ok_and(|permit| permit.operation().is_replayable())
 }
 
-fn refuse_impossible(status: StatusCode, is_head: bool, passage: &Passage) -> Result<(), Denial> {
-    if status.is_success() && !passage.is_body_proved() {
-        return Err(Denial::UpstreamMisbehaved);
-    }
-    match status.as_u16() {
-        304 => Ok(()),
-        // redirects are for OSP's eyes; 401 and 403 are about OSP's credentials, not the client's
-        300..=399 | 401 | 403 | 407 => Err(Denial::UpstreamRefused),
-        // S3 answers a HEAD that was signed for another region with a bare 400
-        400 if is_head => Err(Denial::UpstreamRefused),
-        100..=199 => Err(Denial::UpstreamMisbehaved),
-        _ => Ok(()),
-    }
+fn refuse_impossible(status: StatusCode, passage: &Passage) -> Result<(), Denial> {
+    let unproved = status.is_success() && !passage.is_body_proved();
+    if unproved || status.is_informational() { Err(Denial::UpstreamMisbehaved) } else { Ok(()) }
 }
 
 /// Answer headers that clients may see; everything else is the backend's own business (B-4).

@@ -10,7 +10,7 @@ use pingora_proxy::Session;
 use crate::flight::{Facts, Flight};
 use crate::settings::Settings;
 
-/// Longest wait for the end of an HTTP/2 request without a body.
+/// Longest wait for the end of an HTTP/2 request without a body, or with an empty one.
 const END_OF_STREAM: Duration = Duration::from_secs(2);
 
 /// The head of this request and the declared length of its body (`None` = not declared). On HTTP/1 the front has read
@@ -51,8 +51,13 @@ async fn http2_head(session: &mut Session) -> Result<(RawHead, Option<u64>), Den
     let path = request.uri.path_and_query().map_or_else(|| request.raw_path(), |path| path.as_str().as_bytes());
     let fields = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
     let head = RawHead::from_http2(request.method.clone(), path, authority, fields)?;
-    let declared = match head.text("content-length") {
-        Some(text) => Some(text.parse().map_err(|_| Denial::MalformedHead("content-length is no number"))?),
+    let length = head.text("content-length").map(str::parse::<u64>).transpose();
+    let declared = match length.map_err(|_| Denial::MalformedHead("content-length is no number"))? {
+        // an empty object would be stored before the bytes came that were not announced
+        Some(0) if !ended(session).await => {
+            return Err(Denial::MalformedHead("the body is longer than content-length"));
+        }
+        Some(length) => Some(length),
         None if without_body => Some(0),
         // GET and the like may end in a frame of their own: wait for that end, and for nothing else
         None if !matches!(*head.method(), Method::PUT | Method::POST) => ended(session).await.then_some(0),

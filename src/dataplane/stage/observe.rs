@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use osp_core::Denial;
-use osp_core::s3::BucketName;
+use osp_core::s3::{BucketMatch, BucketName};
 use pingora_proxy::Session;
 
 use crate::access_log::{AccessLog, AccessRecord};
@@ -66,7 +66,7 @@ impl Observer {
             self.metrics.until_backend_head.observe(answered.saturating_sub(flight.started).as_secs_f64());
             self.metrics.answer.observe(now.saturating_sub(answered).as_secs_f64());
         }
-        let bucket = facts.bucket.as_ref().filter(|_| facts.routed).map_or(UNROUTED, BucketName::as_str);
+        let bucket = facts.label.as_ref().map_or(UNROUTED, BucketMatch::as_str);
         self.metrics.count(Finished {
             method: facts.method,
             bucket,

@@ -1,5 +1,6 @@
 //! Where it goes: the peer of a permit. One of the two files that may make an `HttpPeer`, and it takes the evidence.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use pingora_core::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy, PeerOpt
 
 use crate::egress::Egress;
 use crate::resolver::Resolver;
-use crate::settings::{BACKEND_IDLE, BACKEND_READ, BACKEND_WRITE, CONNECT_TIMEOUT, HANDSHAKE_TIMEOUT};
+use crate::settings::{BACKEND_IDLE, BACKEND_READ, BACKEND_WRITE, CONNECT_TIMEOUT, HANDSHAKE_TIMEOUT, Settings};
 use crate::tunnel::Tunnel;
 
 /// The peer for one attempt: attempts walk through the addresses of the name.
@@ -23,17 +24,18 @@ pub async fn peer(
     permit: &Permit,
     resolver: &dyn Resolver,
     egress: &Egress,
+    settings: &Settings,
     attempt: usize,
 ) -> Result<Box<HttpPeer>, Denial> {
     let upstream = permit.upstream();
-    let (endpoint, proxy) = (&upstream.endpoint, upstream.proxy.as_ref());
+    let (endpoint, proxy) = (permit.endpoint(), upstream.proxy.as_ref());
     let next_hop = proxy.map_or(endpoint, |proxy| &proxy.endpoint);
     let addresses = resolver.resolve(&next_hop.host, next_hop.port).await?;
     let address =
         addresses.get(attempt.checked_rem(addresses.len()).unwrap_or(0)).copied().ok_or(Denial::UpstreamUnreachable)?;
     let mut peer = build(address, endpoint.tls, server_name(permit));
     // connections are never shared across trust settings or credentials, which pingora's own key leaves out
-    peer.group_key = upstream.pool_group;
+    peer.group_key = permit.pool_group();
     match &upstream.trust {
         Trust::System => {}
         Trust::Roots(ders) => peer.options.ca = Some(egress.trust.roots(upstream, ders)?),
@@ -42,10 +44,12 @@ pub async fn peer(
     if let Some(certificate) = &upstream.client_certificate {
         peer.client_cert_key = Some(egress.trust.client_key(upstream, certificate)?);
     }
-    limit(&mut peer.options, permit);
+    limit(&mut peer.options, permit, settings.client.silence_of_backends());
     let tap = first_byte(upstream).map(|_| egress.sockets.tap(&mut peer.options));
     if let Some(proxy) = proxy {
         let target = authority(permit);
+        // a tunnel leads to one host, and the bucket may be a part of its name
+        peer.group_key = tunnel_group(upstream.pool_group, &target);
         let limit = upstream.timeouts.connect.unwrap_or(HANDSHAKE_TIMEOUT);
         peer.options.custom_l4 = Some(Arc::new(Tunnel { proxy: Arc::clone(proxy), target, limit, tap }));
     }
@@ -65,8 +69,8 @@ fn silence(upstream: &Upstream) -> Duration {
     idle.unwrap_or(BACKEND_READ.max(first_byte.unwrap_or_default()))
 }
 
-/// The backend's own time-outs.
-fn limit(options: &mut PeerOptions, permit: &Permit) {
+/// The backend's own time-outs; `while_sent_to` is how long its silence is borne while it is sent a body.
+fn limit(options: &mut PeerOptions, permit: &Permit, while_sent_to: Duration) {
     let upstream = permit.upstream();
     if let Some(connect) = upstream.timeouts.connect {
         (options.connection_timeout, options.total_connection_timeout) = (Some(connect), Some(connect));
@@ -75,13 +79,19 @@ fn limit(options: &mut PeerOptions, permit: &Permit) {
         options.write_timeout = Some(idle);
     }
     let silence = silence(upstream);
-    // while the client sends, the backend has nothing to say: its silence must outlast the client's
-    options.read_timeout = Some(if permit.expects_body() { silence.max(BACKEND_READ) } else { silence });
+    options.read_timeout = Some(if permit.expects_body() { silence.max(while_sent_to) } else { silence });
+}
+
+/// What connections through a proxy are pooled by.
+fn tunnel_group(pool_group: u64, target: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (pool_group, target).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// `host:port` of the backend for a tunnel.
 fn authority(permit: &Permit) -> String {
-    let endpoint = &permit.upstream().endpoint;
+    let endpoint = permit.endpoint();
     let host = host(permit);
     if host.contains(':') { format!("[{host}]:{}", endpoint.port) } else { format!("{host}:{}", endpoint.port) }
 }
@@ -109,7 +119,7 @@ fn server_name(permit: &Permit) -> String {
 
 /// The host that the request is for.
 fn host(permit: &Permit) -> String {
-    let host = &permit.upstream().endpoint.host;
+    let host = &permit.endpoint().host;
     match &permit.outgoing().bucket_label {
         Some(label) if host.parse::<IpAddr>().is_err() => format!("{label}.{host}"),
         _ => host.clone(),

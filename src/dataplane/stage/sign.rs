@@ -24,7 +24,7 @@ pub struct Body {
     pub content_length: Option<u64>,
     /// Value of `x-amz-content-sha256`.
     pub sha256: Cow<'static, str>,
-    /// Checksum and framing headers, signed where they are `x-amz-*`.
+    /// Checksum and framing headers, each name once and in place of the client's, signed where they are `x-amz-*`.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// Add `aws-chunked` to `content-encoding`.
     pub aws_chunked: bool,
@@ -35,9 +35,7 @@ impl Body {
     #[must_use]
     pub fn of(permit: &Permit) -> Self {
         if !permit.operation().takes_body() {
-            let method = &permit.outgoing().method;
-            let content_length = (method == http::Method::PUT || method == http::Method::POST).then_some(0);
-            return Self { content_length, sha256: EMPTY_SHA256.into(), headers: Vec::new(), aws_chunked: false };
+            return Self::empty(permit);
         }
         let announced = permit.announcement();
         Self {
@@ -46,6 +44,14 @@ impl Body {
             headers: announced.headers,
             aws_chunked: announced.aws_chunked,
         }
+    }
+
+    /// No body.
+    #[must_use]
+    pub fn empty(permit: &Permit) -> Self {
+        let method = &permit.outgoing().method;
+        let content_length = (method == http::Method::PUT || method == http::Method::POST).then_some(0);
+        Self { content_length, sha256: EMPTY_SHA256.into(), headers: Vec::new(), aws_chunked: false }
     }
 }
 
@@ -63,13 +69,17 @@ pub fn regenerate(permit: &Permit, body: Body, keys: &SigningKeys, now: Timestam
     }
     let count = outgoing.headers.len() + body.headers.len() + 6;
     let mut headers = HeaderMap::with_capacity(count);
-    let authority = permit.upstream().endpoint.authority(outgoing.bucket_label.as_deref());
+    let authority = permit.endpoint().authority(outgoing.bucket_label.as_deref());
     headers.insert(header::HOST, value(authority)?);
     // what is rewritten must come plain
     let rewritten = XmlDocument::of(permit.operation()).is_some();
     let passed = outgoing.headers.iter().filter(|(name, _)| !(rewritten && name == header::ACCEPT_ENCODING));
-    for (name, value) in passed.chain(&body.headers) {
+    for (name, value) in passed {
         headers.append(name.clone(), value.clone());
+    }
+    // OSP's own word where it writes the body: beside the client's, servers would read two values of what is one
+    for (name, value) in &body.headers {
+        headers.insert(name.clone(), value.clone());
     }
     if body.aws_chunked {
         let mut encoding = "aws-chunked".to_owned();
@@ -117,7 +127,7 @@ fn sign(
         headers.insert(X_AMZ_SECURITY_TOKEN, token);
     }
     let day = moment.get(..8).unwrap_or_default();
-    let key = keys.key(upstream.pool_group, (&upstream.credential, secret), (day, &upstream.region));
+    let key = keys.key(permit.pool_group(), (&upstream.credential, secret), (day, permit.region()));
     let (names, mut text) = canonical(headers, permit, sha256);
     replace_by_string_to_sign(&mut text, moment.as_bytes(), &key.scope);
     let signature = key.sign(&text);

@@ -124,7 +124,7 @@ fn buckets() -> Vec<Attack> {
         ("foreign", &[DENIED]),
     ] {
         let act = before(move |request, target| {
-            if target.front.is_virtual_host() || target.operation.level == Level::Service {
+            if target.front.is_virtual_host() || matches!(target.operation.level, Level::Service | Level::Made) {
                 return None;
             }
             request.path = request.path.replacen(BUCKET, name, 1);
@@ -134,7 +134,7 @@ fn buckets() -> Vec<Attack> {
     }
     for (name, codes) in [("nowhere", NO_BUCKET), ("vault-at-backend", NO_BUCKET), ("foreign", DENIED)] {
         let act = before(move |request, target| {
-            if !target.front.is_virtual_host() || target.operation.level == Level::Service {
+            if !target.front.is_virtual_host() || matches!(target.operation.level, Level::Service | Level::Made) {
                 return None;
             }
             let host = request.value("host").replacen(BUCKET, name, 1);

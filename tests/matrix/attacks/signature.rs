@@ -94,7 +94,7 @@ fn target_parts() -> Vec<Attack> {
                 }
                 if target.front.is_virtual_host() {
                     let host = header(request, "host")?;
-                    *host = host.replacen("vault.", "alpha.", 1);
+                    *host = host.replacen("vault", "alpha", 1);
                 } else {
                     request.path = request.path.replacen("/vault", "/alpha", 1);
                 }

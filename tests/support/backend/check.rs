@@ -38,6 +38,8 @@ const NEVER_SENT: [&str; 10] = [
 
 /// The name of every backend, where a proxy resolves it.
 pub const NAME: &str = "backend.test";
+/// Another one, as AWS would name its endpoint in [`REGION`].
+pub const NAME_IN_REGION: &str = "s3.eu-test-1.amazonaws.com";
 
 /// The object bytes of a request that is beyond reproach, or what is wrong with it.
 pub(super) fn check(head: &Head, body: &[u8], key: Key, address: SocketAddr) -> Result<Vec<u8>, String> {
@@ -60,7 +62,8 @@ fn check_head(head: &Head, address: SocketAddr) -> Result<(), String> {
     for name in NEVER_SENT {
         ensure(head.count(name) == 0, &format!("{name} reached the backend"))?;
     }
-    let names = [address.to_string(), format!("{NAME}:{}", address.port())];
+    let names =
+        [address.to_string(), format!("{NAME}:{}", address.port()), format!("{NAME_IN_REGION}:{}", address.port())];
     ensure(head.header("host").is_some_and(|host| names.iter().any(|name| name == host)), "Host is not the backend's")?;
     let has_body = matches!(head.method.as_str(), "PUT" | "POST");
     ensure(!has_body || head.header("content-length").is_some(), "a PUT or POST without Content-Length")

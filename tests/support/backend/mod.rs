@@ -18,7 +18,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use socket2::SockRef;
 
 pub use answer::Answer;
-pub use check::NAME;
+pub use check::{NAME, NAME_IN_REGION};
 pub use fault::{Fault, Rule};
 pub use wire::Head;
 

@@ -105,6 +105,9 @@ impl Store {
         let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
         let (bucket, key) = (decoded(bucket), decoded(key));
         let query = Query(query_pairs(head.query()));
+        if let Some(answer) = self.serve_buckets(head, (&bucket, &key), &query) {
+            return answer;
+        }
         if !self.buckets.contains_key(&bucket) {
             return Answer::error(404, "NoSuchBucket", "no such bucket");
         }
@@ -118,6 +121,45 @@ impl Store {
             .header("x-amz-request-id", &format!("BACKEND{:09}", self.issued))
             .header("x-amz-id-2", "BACKENDHOSTID")
             .header("Server", "FakeBackend")
+    }
+
+    /// Lists, makes and deletes buckets; two on each page of the list, so that whoever asks has to go on.
+    fn serve_buckets(&mut self, head: &Head, (bucket, key): (&str, &str), query: &Query) -> Option<Answer> {
+        const PAGE: usize = 2;
+        if !key.is_empty() {
+            return None;
+        }
+        match head.method.as_str() {
+            "GET" if bucket.is_empty() => {
+                let after = query.text("continuation-token");
+                let mut names = self.buckets.keys().filter(|name| **name > after);
+                let page: Vec<&String> = names.by_ref().take(PAGE).collect();
+                let date = "<CreationDate>2020-02-02T02:02:02.020Z</CreationDate>";
+                let entries = page.iter().map(|name| format!("<Bucket><Name>{name}</Name>{date}</Bucket>"));
+                let token = page.last().filter(|_| names.next().is_some());
+                let token = token.map(|last| format!("<ContinuationToken>{last}</ContinuationToken>"));
+                let document = format!(
+                    "<ListAllMyBucketsResult><Owner><ID>hidden-owner</ID></Owner><Buckets>{}</Buckets>{}</ListAllMyBucketsResult>",
+                    entries.collect::<String>(),
+                    token.unwrap_or_default()
+                );
+                Some(Answer::xml(200, &document))
+            }
+            "PUT" if query.0.is_empty() => {
+                // one that is there already is no error, as in us-east-1
+                self.create(bucket);
+                Some(Answer::new(200, "").header("Location", &format!("/{bucket}")))
+            }
+            "DELETE" if query.0.is_empty() => Some(match self.buckets.get(bucket) {
+                None => Answer::error(404, "NoSuchBucket", "no such bucket"),
+                Some(objects) if !objects.is_empty() => Answer::error(409, "BucketNotEmpty", "there is hidden- in it"),
+                Some(_) => {
+                    self.buckets.remove(bucket);
+                    Answer::new(204, "")
+                }
+            }),
+            _ => None,
+        }
     }
 
     fn serve_bucket(&mut self, head: &Head, bucket: &str, query: &Query, body: &[u8]) -> Answer {
@@ -323,7 +365,9 @@ impl Store {
                 Some(at) => (key[..prefix.len() + at + delimiter.len()].to_owned(), None),
                 None => (key.clone(), Some(object)),
             };
-            if listed.last().is_some_and(|(last, _)| *last == entry.0) {
+            // a common prefix that is not behind the marker was on an earlier page
+            let is_behind = entry.1.is_some() || after.is_none_or(|after| entry.0.as_str() > after);
+            if !is_behind || listed.last().is_some_and(|(last, _)| *last == entry.0) {
                 continue;
             }
             if listed.len() == limit {

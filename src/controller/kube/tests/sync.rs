@@ -1,7 +1,14 @@
 //! From nothing to the first table.
 
+use futures::{FutureExt, StreamExt};
+use kube::Api;
+use kube::api::DynamicObject;
+use kube::runtime::watcher;
+use osp_core::model::Kind;
 use osp_fake_apiserver::{Fault, Rule, Verb};
 
+use super::super::object::resource;
+use super::super::resilient::resilient;
 use super::*;
 
 #[tokio::test(start_paused = true)]
@@ -115,4 +122,22 @@ async fn k10_one_bad_route_among_5000_and_a_config_map_of_a_mebibyte_hold_nobody
     let table = replica.table.pin().unwrap();
     assert_eq!(table.routes().count(), 5_001);
     assert_eq!((says(&table, "bad-bucket"), says(&table, "bucket-4999")), ("broken", "served"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn k_ctl_4_what_has_arrived_waits_for_no_timer() {
+    const PAGE: usize = 100;
+    let server = ApiServer::default();
+    for number in 0..PAGE {
+        server.apply(custom("BucketRoute", "team-a", &format!("route-{number}"), json!({})));
+    }
+    let api: Api<DynamicObject> = Api::all_with(client(&server), &resource(Kind::BucketRoute));
+    let mut events = std::pin::pin!(resilient(api, watcher::Config::default()));
+    assert!(matches!(events.next().await, Some(Ok(watcher::Event::Init))));
+    assert!(matches!(events.next().await, Some(Ok(watcher::Event::InitApply(_)))));
+    // Timers go by whole milliseconds: between two of them, one that is due now is due at the next.
+    tokio::time::advance(Duration::from_micros(500)).await;
+    let rest: Vec<_> = std::iter::from_fn(|| events.next().now_or_never().flatten()).take(PAGE).collect();
+    assert_eq!(rest.len(), PAGE, "without any wait");
+    assert!(matches!(rest.last(), Some(Ok(watcher::Event::InitDone))));
 }

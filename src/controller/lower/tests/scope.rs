@@ -57,10 +57,95 @@ fn a_match_that_cannot_be_read_is_refused_by_its_field() {
         (json!({"bucket": "data", "hosts": vec!["a.b"; 17]}), "spec.match.hosts Invalid"),
         (json!({"bucket": "data", "prefix": "x".repeat(1025)}), "spec.match.prefix Invalid"),
         (json!({"bucket": "data", "clientScope": "Mine"}), "spec.match.clientScope Invalid"),
-        (json!({"bucket": "da*"}), "spec.match.bucket Invalid"),
+        (json!({"bucket": "d*a"}), "spec.match.bucket Invalid"),
+        (json!({"bucket": "da*", "prefix": "raw/"}), "spec.match.prefix Invalid"),
     ] {
         assert_eq!(said(&match_of(fields)), [expected]);
     }
+}
+
+/// A route of a pattern with this backend bucket and access entry.
+fn of_pattern(bucket: Option<&str>, entry: &Value) -> Value {
+    let mut route = match_of(json!({"bucket": "team-*"}));
+    let backend = route["spec"]["backends"][0].as_object_mut().unwrap();
+    match bucket {
+        Some(bucket) => drop(backend.insert("bucket".to_owned(), json!(bucket))),
+        None => drop(backend.remove("bucket")),
+    }
+    let mut access = json!({"name": "x", "clientRef": {"name": "a"}, "permissions": ["Read"]});
+    access.as_object_mut().unwrap().extend(entry.as_object().unwrap().clone());
+    with(route, "/spec/access", json!([access]))
+}
+
+#[test]
+fn k_2_4_a_pattern_has_a_template_at_each_backend() {
+    for (bucket, expected) in [
+        (None, "{bucket}"),
+        (Some("prod-{bucket}"), "prod-{bucket}"),
+        (Some("{bucket}.prod"), "{bucket}.prod"),
+        (Some("tenant:{bucket}"), "tenant:{bucket}"),
+    ] {
+        let route = valid_route(&of_pattern(bucket, &json!({})));
+        assert_eq!(route.matches.bucket.as_str(), "team-*");
+        assert_eq!(route.backends[0].bucket, expected);
+    }
+    let long = format!("{}{{bucket}}", "a".repeat(61));
+    for bucket in [
+        "prod",
+        "",
+        "{bucket}{bucket}",
+        "{bucket}-{x}",
+        "Prod-{bucket}",
+        "prod_{bucket}",
+        ":{bucket}",
+        "-{bucket}",
+        &long,
+    ] {
+        assert_eq!(said(&of_pattern(Some(bucket), &json!({}))), ["spec.backends[0].bucket Invalid"], "{bucket}");
+    }
+    for (second, endpoint, expected) in [
+        ("{bucket}-replica", "http://127.0.0.1:9000", vec!["spec.backends[1].bucket Invalid"]),
+        ("x:{bucket}-replica", "http://127.0.0.1:9000", vec!["spec.backends[1].bucket Invalid"]),
+        ("replica-{bucket}", "http://127.0.0.1:9000", vec![]),
+        ("x:{bucket}", "http://127.0.0.1:9000", vec![]),
+        ("{bucket}-replica", "http://127.0.0.1:9001", vec![]),
+    ] {
+        let mut two = of_pattern(None, &json!({}));
+        let mut other = two["spec"]["backends"][0].clone();
+        other["name"] = json!("other");
+        other["endpoint"] = json!(endpoint);
+        other["bucket"] = json!(second);
+        two["spec"]["backends"].as_array_mut().unwrap().push(other);
+        two["spec"]["traffic"] = json!({"writes": "other"});
+        let told = match lowered(&two) {
+            Lowered::Document(_, Document::Route(Object { entry: Entry::Valid(_), .. })) => Vec::new(),
+            _ => said(&two),
+        };
+        assert_eq!(told, expected, "{second} at {endpoint}");
+    }
+    let exact = with(route(), "/spec/backends/0/bucket", json!("prod-{bucket}"));
+    assert_eq!(said(&exact), ["spec.backends[0].bucket Invalid"], "one bucket has one name");
+}
+
+#[test]
+fn k_2_4_entries_of_a_pattern_name_buckets_of_it_and_give_their_management() {
+    let entry = json!({"buckets": ["team-a-*", "team-b"], "permissions": ["ManageBuckets"]});
+    let route = valid_route(&of_pattern(None, &entry));
+    assert_eq!(
+        route.access[0].buckets.iter().map(osp_core::s3::BucketMatch::as_str).collect::<Vec<_>>(),
+        ["team-a-*", "team-b"]
+    );
+    assert!(route.access[0].permissions.contains(osp_core::s3::Permission::ManageBuckets));
+    for (buckets, expected) in [
+        (json!([]), "spec.access[0].buckets Invalid"),
+        (json!(["other"]), "spec.access[0].buckets[0] Invalid"),
+        (json!(["team-a", "x*"]), "spec.access[0].buckets[1] Invalid"),
+        (json!(["team-*-a"]), "spec.access[0].buckets[0] Invalid"),
+    ] {
+        assert_eq!(said(&of_pattern(None, &json!({"buckets": buckets}))), [expected]);
+    }
+    let of_one = json!({"clientRef": {"name": "a"}, "buckets": ["data"]});
+    assert_eq!(said(&access(&of_one)), ["spec.access[0].buckets Invalid"], "the route is about one bucket");
 }
 
 #[test]

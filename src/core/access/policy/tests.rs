@@ -8,6 +8,7 @@ fn principal(name: &str) -> Principal {
 
 fn rule(who: Option<&str>, permissions: &[Permission], prefixes: &[&str]) -> Rule {
     Rule {
+        buckets: Vec::new(),
         name: "rule".to_owned(),
         who: who.map_or(Who::Everyone, |name| Who::One(principal(name))),
         permissions: permissions.iter().copied().collect(),

@@ -94,9 +94,9 @@ fn content_length_range_counts_the_file_before_anything_is_sent() {
     for allowed in [(5, 5), (0, 5), (5, u64::MAX)] {
         assert_eq!(with(allowed), None, "{allowed:?}");
     }
-    assert_eq!(with((6, 9)), Some(Denial::FileTooSmall { proposed: 5, least: 6 }));
-    assert_eq!(with((0, 4)), Some(Denial::FileTooLarge { proposed: 5, most: 4 }));
-    assert_eq!(with((9, 1)), Some(Denial::FileTooSmall { proposed: 5, least: 9 }), "an empty range");
+    assert_eq!(with((6, 9)), Some(Denial::Form(FormFault::FileTooSmall { proposed: 5, least: 6 })));
+    assert_eq!(with((0, 4)), Some(Denial::Form(FormFault::FileTooLarge { proposed: 5, most: 4 })));
+    assert_eq!(with((9, 1)), Some(Denial::Form(FormFault::FileTooSmall { proposed: 5, least: 9 })), "an empty range");
     assert_eq!(obligation(file(3, ANY), None, &[]).err(), Some(NOT_LAST), "shorter than its own end");
     let huge = obligation(file(usize::MAX / 2, ANY), None, &[]).err();
     assert_eq!(huge, Some(Denial::EntityTooLarge));

@@ -5,10 +5,11 @@ use crate::s3::{BucketName, KeyPrefix};
 
 fn mapping(prefix: &str) -> Mapping {
     Mapping {
-        client_bucket: BucketName::parse("photos").unwrap(),
+        client_bucket: BucketName::parse("photos").unwrap().into(),
         client_prefix: KeyPrefix::default(),
         backend_bucket: "corp-7".to_owned(),
         prefix: KeyPrefix::parse(prefix).unwrap(),
+        issuer: "a route".into(),
     }
 }
 

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::part::parameters;
-use crate::Denial;
+use crate::{Denial, FormFault};
 
 /// Longest boundary in bytes (RFC 2046, 5.1.1).
 const MOST_BYTES: usize = 70;
-const UNREADABLE: Denial = Denial::MalformedForm("its Content-Type names no boundary");
+const UNREADABLE: Denial = Denial::Form(FormFault::Malformed("its Content-Type names no boundary"));
 
 /// The `boundary` of a `Content-Type`, without the dashes before it: 1 to 70 bytes of `bchars` without the space.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +17,7 @@ impl Boundary {
     /// Reads the value of a `Content-Type`.
     ///
     /// # Errors
-    /// [`Denial::MalformedForm`].
+    /// [`FormFault::Malformed`].
     pub(crate) fn of_content_type(value: &[u8]) -> Result<Self, Denial> {
         let text = std::str::from_utf8(value).map_err(|_| UNREADABLE)?;
         let (kind, parameters) = parameters(text).ok_or(UNREADABLE)?;

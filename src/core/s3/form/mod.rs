@@ -17,7 +17,7 @@ pub use reader::FormReader;
 pub use receipt::{Receipt, Told};
 pub(super) use tagging::tagging_header;
 
-use crate::Denial;
+use crate::{Denial, FormFault};
 
 /// Stands for the name of the file in the value of a field.
 const FILE_NAME: &str = "${filename}";
@@ -40,7 +40,7 @@ impl Form {
     /// Puts the name of the file where the fields ask for it: policies are about the fields as they are then.
     ///
     /// # Errors
-    /// [`Denial::FormTooLarge`] when that makes more of them than may be sent.
+    /// [`FormFault::FieldsTooLarge`] when that makes more of them than may be sent.
     fn new(
         mut fields: Vec<(String, String)>,
         file_name: Option<&str>,
@@ -53,7 +53,7 @@ impl Form {
             let places = if is_of_the_signature(name) { 0 } else { value.matches(FILE_NAME).count() };
             bytes += value.len() + places * file_name.len();
             if bytes > reader::MOST_BYTES {
-                return Err(Denial::FormTooLarge);
+                return Err(Denial::Form(FormFault::FieldsTooLarge));
             }
             if places > 0 {
                 *value = value.replace(FILE_NAME, file_name);

@@ -1,6 +1,6 @@
 //! The head of one part: what the field is called, and the name of its file.
 
-use crate::Denial;
+use crate::{Denial, FormFault};
 
 /// Longest name of a field in bytes.
 const MOST_NAME_BYTES: usize = 256;
@@ -18,29 +18,34 @@ impl Part {
     /// Reads the lines of a head, the empty one not included.
     ///
     /// # Errors
-    /// [`Denial::MalformedForm`].
+    /// [`FormFault::Malformed`].
     pub(super) fn parse(head: &[u8]) -> Result<Self, Denial> {
-        let text = std::str::from_utf8(head).map_err(|_| Denial::MalformedForm("the head of a part is not UTF-8"))?;
+        let text = std::str::from_utf8(head)
+            .map_err(|_| Denial::Form(FormFault::Malformed("the head of a part is not UTF-8")))?;
         let mut disposition = None;
         for line in text.split("\r\n") {
-            let (name, value) = line.split_once(':').ok_or(Denial::MalformedForm("a line of a part has no colon"))?;
-            let is_token = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+            let (name, value) =
+                line.split_once(':').ok_or(Denial::Form(FormFault::Malformed("a line of a part has no colon")))?;
+            // no dash at its beginning: with a colon in the boundary, that might be a boundary to others
+            let is_token = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric())
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
             if !is_token || value.contains(['\r', '\n']) {
-                return Err(Denial::MalformedForm("a line of a part cannot be read"));
+                return Err(Denial::Form(FormFault::Malformed("a line of a part cannot be read")));
             }
             match name.to_ascii_lowercase().as_str() {
                 "content-disposition" if disposition.replace(value).is_some() => {
-                    return Err(Denial::MalformedForm("a part has two names"));
+                    return Err(Denial::Form(FormFault::Malformed("a part has two names")));
                 }
                 "content-transfer-encoding" if !is_identity(value) => {
-                    return Err(Denial::MalformedForm("a part is encoded"));
+                    return Err(Denial::Form(FormFault::Malformed("a part is encoded")));
                 }
                 // its Content-Type says nothing: that of the object is a field, which the policy covers
                 _ => {}
             }
         }
         let disposition = disposition.and_then(parameters).filter(|(kind, _)| kind.eq_ignore_ascii_case("form-data"));
-        let (_, parameters) = disposition.ok_or(Denial::MalformedForm("a part has no readable Content-Disposition"))?;
+        let (_, parameters) =
+            disposition.ok_or(Denial::Form(FormFault::Malformed("a part has no readable Content-Disposition")))?;
         Self::of(parameters)
     }
 
@@ -51,12 +56,12 @@ impl Part {
                 "name" => name = Some(value.to_ascii_lowercase()),
                 "filename" => file_name = Some(value),
                 // RFC 7578, 4.2: not to be used; a second name beside the first would be read by one reader and not by another
-                "name*" | "filename*" => return Err(Denial::MalformedForm("a part has an encoded name")),
+                "name*" | "filename*" => return Err(Denial::Form(FormFault::Malformed("a part has an encoded name"))),
                 _ => {}
             }
         }
         let name = name.filter(|name| (1..=MOST_NAME_BYTES).contains(&name.len()));
-        Ok(Self { name: name.ok_or(Denial::MalformedForm("a part has no name"))?, file_name })
+        Ok(Self { name: name.ok_or(Denial::Form(FormFault::Malformed("a part has no name")))?, file_name })
     }
 }
 
@@ -168,9 +173,10 @@ mod tests {
             "Content-Disposition: form-data; name=\"a\"\r\n folded",
             "Content-Disposition: form-data; name=\"a\"\nX: b",
             "Content-Disposition : form-data; name=\"a\"",
+            "Content-Disposition: form-data; name=\"a\"\r\n--b:c",
             "Content-Disposition: form-data; name=\"a\"\r\nContent-Transfer-Encoding: base64",
         ] {
-            assert!(matches!(Part::parse(head.as_bytes()), Err(Denial::MalformedForm(_))), "{head}");
+            assert!(matches!(Part::parse(head.as_bytes()), Err(Denial::Form(FormFault::Malformed(_)))), "{head}");
         }
         assert!(Part::parse(b"Content-Disposition: form-data; name=\"\xff\"").is_err());
         let long = format!("Content-Disposition: form-data; name=\"{}\"", "a".repeat(257));

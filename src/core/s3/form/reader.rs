@@ -5,8 +5,8 @@ use memchr::memmem;
 
 use super::part::Part;
 use super::{Boundary, Form, is_ignored};
-use crate::Denial;
 use crate::s3::{RawHead, Target};
+use crate::{Denial, FormFault};
 
 /// Most bytes before the file, boundaries and the heads of parts included.
 /// Source: AWS "POST Object": 20 KB of form data beside the content of the file.
@@ -58,7 +58,7 @@ impl FormReader {
     ///
     /// # Errors
     /// [`Denial::MultipleAuthentication`], [`Denial::HeadersNotSigned`], [`Denial::MissingContentLength`],
-    /// [`Denial::MalformedForm`] without a boundary.
+    /// [`FormFault::Malformed`] without a boundary.
     pub fn new(head: &RawHead, target: &Target, content_length: Option<u64>) -> Result<Self, Denial> {
         if head.field("authorization").is_some() || crate::sigv4::is_signed_query(&target.query) {
             return Err(Denial::MultipleAuthentication);
@@ -85,14 +85,14 @@ impl FormReader {
     /// Takes the next piece of the body. `Some` once the file begins: the form, and the bytes of the body that follow.
     ///
     /// # Errors
-    /// [`Denial::MalformedForm`], [`Denial::FormTooLarge`], [`Denial::InvalidArgument`] for a field that appears twice, and
+    /// [`FormFault::Malformed`], [`FormFault::FieldsTooLarge`], [`Denial::InvalidArgument`] for a field that appears twice, and
     /// for a form with another file than the one, or with none.
     pub fn push(&mut self, piece: &[u8]) -> Result<Option<(Form, Bytes)>, Denial> {
         self.buffer.extend_from_slice(piece);
         loop {
             match self.step()? {
                 Step::Forward => {}
-                Step::Starved if self.buffer.len() > MOST_BYTES => return Err(Denial::FormTooLarge),
+                Step::Starved if self.buffer.len() > MOST_BYTES => return Err(Denial::Form(FormFault::FieldsTooLarge)),
                 Step::Starved => return Ok(None),
                 Step::File(name) => {
                     let rest = self.buffer.split_off(self.at).freeze();
@@ -127,7 +127,7 @@ impl FormReader {
             return Ok(Step::Starved);
         }
         if !begun.starts_with(&opening) {
-            return Err(Denial::MalformedForm("it does not begin with its boundary"));
+            return Err(Denial::Form(FormFault::Malformed("it does not begin with its boundary")));
         }
         self.forward(opening.len(), Expects::Head);
         Ok(Step::Forward)
@@ -148,7 +148,7 @@ impl FormReader {
             return Err(Denial::InvalidArgument(format!("The form field {name} may appear only once.")));
         }
         if self.fields.len() == MOST_FIELDS {
-            return Err(Denial::FormTooLarge);
+            return Err(Denial::Form(FormFault::FieldsTooLarge));
         }
         self.forward(length + END.len(), Expects::Value(name));
         Ok(Step::Forward)
@@ -158,7 +158,7 @@ impl FormReader {
         let delimiter = self.delimiter.clone();
         // the line before it ends the head, so that others may read a boundary here and no value
         if self.rest().starts_with(delimiter.get(2..).unwrap_or_default()) {
-            return Err(Denial::MalformedForm("a field begins with the boundary"));
+            return Err(Denial::Form(FormFault::Malformed("a field begins with the boundary")));
         }
         let Some(length) = self.find(&delimiter) else { return Ok(Step::Starved) };
         let after = length + delimiter.len();
@@ -166,10 +166,10 @@ impl FormReader {
         match end {
             b"\r\n" => {}
             b"--" => return Err(Denial::InvalidArgument(ONE_FILE.to_owned())),
-            _ => return Err(Denial::MalformedForm("a boundary does not end its line")),
+            _ => return Err(Denial::Form(FormFault::Malformed("a boundary does not end its line"))),
         }
         let value = self.rest().get(..length).unwrap_or_default().to_vec();
-        let value = String::from_utf8(value).map_err(|_| Denial::MalformedForm("a field is not UTF-8"))?;
+        let value = String::from_utf8(value).map_err(|_| Denial::Form(FormFault::Malformed("a field is not UTF-8")))?;
         self.fields.push((name.to_owned(), value));
         self.forward(after + 2, Expects::Head);
         Ok(Step::Forward)

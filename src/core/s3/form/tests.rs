@@ -87,10 +87,10 @@ fn d11_what_is_no_form_is_refused() {
         (format!("{}{FILE}", field("key", "a\r\n--xyzw")), "a boundary that goes on"),
         (format!("--xyz\r\nContent-Type: a\r\n\r\nb\r\n{FILE}"), "a part without a name"),
     ] {
-        assert!(matches!(read(&body), Err(Denial::MalformedForm(_))), "{why}: {:?}", read(&body));
+        assert!(matches!(read(&body), Err(Denial::Form(FormFault::Malformed(_)))), "{why}: {:?}", read(&body));
     }
     let not_text = [b"--xyz\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n\xff\r\n", FILE.as_bytes()].concat();
-    assert!(matches!(read_at(&not_text, []), Err(Denial::MalformedForm(_))));
+    assert!(matches!(read_at(&not_text, []), Err(Denial::Form(FormFault::Malformed(_)))));
     for (body, why) in [
         (format!("{key}{key}{FILE}"), "a field twice"),
         (format!("{key}{}{FILE}", field("KEY", "b")), "a field twice, in another case"),
@@ -114,14 +114,22 @@ fn r_the_fields_have_at_most_20_kib_however_they_come() {
     for size in [1, 1000, usize::MAX] {
         let cuts = |length: usize| (1..=length / size).map(move |n| n * size);
         assert!(read_at(most.as_bytes(), cuts(most.len())).unwrap().is_some());
-        assert_eq!(read_at(over.as_bytes(), cuts(over.len())), Err(Denial::FormTooLarge));
+        assert_eq!(read_at(over.as_bytes(), cuts(over.len())), Err(Denial::Form(FormFault::FieldsTooLarge)));
     }
-    assert_eq!(read(&"--xyz\r\nContent-Disposition: ".repeat(2000)), Err(Denial::FormTooLarge), "without an end");
+    assert_eq!(
+        read(&"--xyz\r\nContent-Disposition: ".repeat(2000)),
+        Err(Denial::Form(FormFault::FieldsTooLarge)),
+        "without an end"
+    );
     let many: String = (0..101).map(|n| field(&format!("f{n}"), "")).collect();
-    assert_eq!(read(&format!("{many}{FILE}")), Err(Denial::FormTooLarge), "too many");
+    assert_eq!(read(&format!("{many}{FILE}")), Err(Denial::Form(FormFault::FieldsTooLarge)), "too many");
     let grown = field("key", &"${filename}".repeat(1700));
     let long_name = FILE.replace("b c.txt", &"n".repeat(1000));
-    assert_eq!(read(&format!("{grown}{long_name}")), Err(Denial::FormTooLarge), "names count where they are put in");
+    assert_eq!(
+        read(&format!("{grown}{long_name}")),
+        Err(Denial::Form(FormFault::FieldsTooLarge)),
+        "names count where they are put in"
+    );
 }
 
 #[test]
@@ -130,7 +138,7 @@ fn s04_trap_2_nothing_but_the_form_speaks() {
     assert_eq!(reader_of("/bucket", &[TYPE], None).err(), Some(Denial::MissingContentLength));
     assert!(matches!(
         reader_of("/bucket", &["content-type: multipart/form-data"], Some(9)),
-        Err(Denial::MalformedForm(_))
+        Err(Denial::Form(FormFault::Malformed(_)))
     ));
     for (target, line) in [
         ("/bucket", "authorization: Bearer abc"),

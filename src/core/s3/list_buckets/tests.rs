@@ -1,7 +1,7 @@
 use super::*;
 
-fn names(names: &[&str]) -> Vec<BucketName> {
-    names.iter().map(|name| BucketName::parse(name).unwrap()).collect()
+fn names(names: &[&str]) -> Vec<ListedBucket> {
+    names.iter().map(|name| BucketName::parse(name).unwrap().into()).collect()
 }
 
 fn cut(query: &str) -> Result<ListBucketsPage, Denial> {
@@ -59,6 +59,42 @@ fn the_list_as_s3_writes_it() {
          <CreationDate>2013-05-24T00:00:00.000Z</CreationDate><BucketRegion>eu-west-1</BucketRegion></Bucket></Buckets>\
          <ContinuationToken>t</ContinuationToken><Prefix>a&amp;&#x1;</Prefix></ListAllMyBucketsResult>"
     );
+}
+
+#[test]
+fn k_2_4_what_backends_tell_of_their_buckets() {
+    // AWS, Ceph RGW (microseconds, no declaration) and an empty list
+    let aws = b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ListAllMyBucketsResult \
+        xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Owner><ID>secret</ID></Owner><Buckets><Bucket><Name>a-1</Name>\
+        <CreationDate>2013-05-24T00:00:00.000Z</CreationDate></Bucket><Bucket><Name>b&amp;2</Name></Bucket></Buckets>\
+        <ContinuationToken>t/1</ContinuationToken></ListAllMyBucketsResult>";
+    let told = ToldBuckets::parse(aws).unwrap();
+    let created = Timestamp::from_unix_seconds(1_369_353_600);
+    assert_eq!(told.buckets, [("a-1".to_owned(), Some(created)), ("b&2".to_owned(), None)]);
+    assert_eq!(told.continuation_token.as_deref(), Some("t/1"));
+    let ceph = b"<ListAllMyBucketsResult><Owner/><Buckets><Bucket><Name>a</Name>\
+        <CreationDate>2013-05-24T00:00:00.123456Z</CreationDate></Bucket></Buckets></ListAllMyBucketsResult>";
+    assert_eq!(ToldBuckets::parse(ceph).unwrap().buckets, [("a".to_owned(), Some(created))]);
+    let none = ToldBuckets::parse(b"<ListAllMyBucketsResult><Buckets/></ListAllMyBucketsResult>").unwrap();
+    assert_eq!(none, ToldBuckets::default());
+}
+
+#[test]
+fn k_2_4_what_is_no_list_of_buckets_is_none_and_not_an_empty_one() {
+    let long = format!(
+        "<ListAllMyBucketsResult><ContinuationToken>{}</ContinuationToken></ListAllMyBucketsResult>",
+        "t".repeat(1025)
+    );
+    for body in [
+        "",
+        "<Error><Code>AccessDenied</Code></Error>",
+        "<ListBucketResult/>",
+        "<ListAllMyBucketsResult><Buckets><Bucket><Name>a</Name></Bucket>",
+        "<ListAllMyBucketsResult><Buckets><Bucket></Bucket></Buckets></ListAllMyBucketsResult>",
+        &long,
+    ] {
+        assert_eq!(ToldBuckets::parse(body.as_bytes()), Err(Denial::UpstreamMisbehaved), "{body:.60}");
+    }
 }
 
 #[test]

@@ -20,7 +20,6 @@ pub(super) fn classify(method: &Method, target: &Target, semantics: &Semantics<'
         row_of(verb, target, semantics)?
     };
     match row.handling {
-        Handling::Refuse(Refusal::AccessDenied) => return Err(Denial::AccessDenied),
         Handling::Refuse(Refusal::NotImplemented) => return Err(Denial::NotImplemented(row.name.to_owned())),
         Handling::Own if verb == Verb::Options => return Ok(of_row(row)),
         Handling::Pass | Handling::Adapt | Handling::Own => {}

@@ -2,6 +2,7 @@
 
 use super::row::{Family, Row};
 use crate::Denial;
+use crate::payload::ChecksumAlgorithm;
 use crate::s3::Semantics;
 
 /// What becomes of an `x-amz-*` header that is allowed.
@@ -58,9 +59,8 @@ pub(in crate::s3) fn fate(row: &Row, name: &str, value: &[u8]) -> Result<Option<
         | "sdk-checksum-algorithm"
         | "copy-source"
         | "user-agent" => Fate::Consumed,
-        "checksum-crc32" | "checksum-crc32c" | "checksum-crc64nvme" | "checksum-sha1" | "checksum-sha256" => {
-            Fate::Consumed
-        }
+        // SDKs in C++ name the one version that there is.
+        "api-version" if value == b"2006-03-01" => Fate::Consumed,
         // Asks for more elements in an answer; leaving those out is within S3.
         "optional-object-attributes" => Fate::Consumed,
         // Of ListObjects they ask for the same.
@@ -75,7 +75,10 @@ pub(in crate::s3) fn fate(row: &Row, name: &str, value: &[u8]) -> Result<Option<
         | "copy-source-range" => Fate::PassedOn,
         "server-side-encryption-aws-kms-key-id" | "server-side-encryption-bucket-key-enabled" => Fate::PassedOn,
         "server-side-encryption" if matches!(value, b"AES256" | b"aws:kms" | b"aws:kms:dsse") => Fate::PassedOn,
-        "checksum-algorithm" if is_verifiable(value) => Fate::PassedOn,
+        "checksum-algorithm" if ChecksumAlgorithm::is_known(value) => Fate::PassedOn,
+        _ if short.strip_prefix("checksum-").is_some_and(|name| ChecksumAlgorithm::is_known(name.as_bytes())) => {
+            Fate::Consumed
+        }
         "metadata-directive" if matches!(value, b"COPY" | b"REPLACE") => Fate::PassedOn,
         "metadata-directive" => return Err(Denial::InvalidArgument("Unknown metadata directive.".to_owned())),
         // The default: tags are copied, objects are private, locks hold. Said aloud it changes nothing.
@@ -103,6 +106,7 @@ fn family(name: &str) -> Option<Family> {
     Some(match name.strip_prefix("x-amz-")? {
         "acl" => Family::Acl,
         "grant-full-control" | "grant-read" | "grant-read-acp" | "grant-write" | "grant-write-acp" => Family::Acl,
+        "bucket-object-lock-enabled" | "object-ownership" => Family::NewBucket,
         "object-lock-mode" | "object-lock-retain-until-date" | "object-lock-legal-hold" => Family::Lock,
         "bypass-governance-retention" => Family::Bypass,
         "tagging" => Family::Tags,
@@ -121,17 +125,10 @@ fn family(name: &str) -> Option<Family> {
 impl Family {
     /// True when who sends it needs [`super::Permission::Admin`].
     const fn changes_rights(self) -> bool {
-        matches!(self, Self::Acl | Self::Lock | Self::Bypass)
+        matches!(self, Self::Acl | Self::NewBucket | Self::Lock | Self::Bypass)
     }
 
     const fn fate(self) -> Fate {
         if matches!(self, Self::CustomerKey | Self::SourceCustomerKey) { Fate::Secret } else { Fate::PassedOn }
     }
-}
-
-/// The algorithms whose values OSP can check; a multipart upload begun with another could never be completed.
-fn is_verifiable(algorithm: &[u8]) -> bool {
-    [&b"CRC32"[..], b"CRC32C", b"CRC64NVME", b"SHA1", b"SHA256"]
-        .into_iter()
-        .any(|known| known.eq_ignore_ascii_case(algorithm))
 }

@@ -12,12 +12,14 @@ Every operation of S3 and what OSP does with it. Printed by `osp operations`; do
 * **Needs** names the permissions of `access` and `deny` entries that a caller needs on the object, on all keys that a
   listing may show, or (\"whole bucket\") on every key of the bucket: an entry with `prefixes` grants none of those.
 * On top, `Admin` on the object is needed to delete a version, which is for good, and for headers that change rights: any
-  `x-amz-acl` but `private`, `x-amz-grant-*`, `x-amz-object-lock-*` and `x-amz-bypass-governance-retention`.
+  `x-amz-acl` but `private`, `x-amz-grant-*`, `x-amz-object-lock-*` and `x-amz-bypass-governance-retention`; on the whole
+  bucket for those of a new one, `x-amz-bucket-object-lock-enabled` and `x-amz-object-ownership` among them.
 * **passed on**: bucket, key, prefixes and markers get the backend's names; all else stays. **adapted**: names in bodies or
   answers are rewritten, too. **own answer**: no backend is asked. **refused**: with this code, for everybody.
 * *No prefix*: only for routes without a prefix that are the only one for their bucket, here and at the backend; others get
   `501 NotImplemented`: the configuration is everybody's who has keys in the bucket. *Same name*: of those, only where the
-  bucket has the same name at the backend.
+  bucket has the same name at the backend. *Patterns only*: for buckets of a route of a pattern without a prefix that no other
+  route is about, here and at the backend; of all others `403 AccessDenied`, or `501 NotImplemented` where they are shared.
 * A parameter or `x-amz-*` header that does not belong to an operation, and one that nobody knows, is refused
   (`InvalidRequest`, `InvalidArgument`, `NotImplemented`), never left out.
 ";
@@ -43,6 +45,7 @@ fn line(row: &Row) -> String {
         Scope::Any => row.note.to_owned(),
         Scope::WholeBucket => with_scope("no prefix", row.note),
         Scope::SameName => with_scope("same name", row.note),
+        Scope::OfPattern => with_scope("patterns only", row.note),
     };
     let (request, needs, handling) = (request(row), needs(row), handling(row));
     format!("| {} | {request} | {needs} | {handling} | {note} |", row.name)
@@ -93,6 +96,5 @@ fn handling(row: &Row) -> &'static str {
         Handling::Adapt => "adapted",
         Handling::Own => "own answer",
         Handling::Refuse(Refusal::NotImplemented) => "refused: `501 NotImplemented`",
-        Handling::Refuse(Refusal::AccessDenied) => "refused: `403 AccessDenied`",
     }
 }

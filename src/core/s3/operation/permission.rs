@@ -13,7 +13,7 @@ pub enum Permission {
     Write,
     /// Deleting objects and versions.
     Delete,
-    /// Creating and deleting buckets: reserved, no document can grant it yet.
+    /// Creating and deleting buckets, which only routes of patterns can grant.
     ManageBuckets,
     /// Whatever changes the rights of others or outlives the request: access control lists, retention, legal hold,
     /// governance bypass, configuration of buckets. Contains no other permission.
@@ -70,6 +70,16 @@ pub enum Resource {
     Prefix(BucketName, String),
     /// One object.
     Object(BucketName, ObjectKey),
+}
+
+impl Resource {
+    /// The bucket that it is, or is in.
+    #[must_use]
+    pub const fn bucket(&self) -> &BucketName {
+        match self {
+            Self::Bucket(bucket) | Self::Prefix(bucket, _) | Self::Object(bucket, _) => bucket,
+        }
+    }
 }
 
 /// Every (permission, resource) pair that an operation needs; all of them must be allowed.

@@ -73,6 +73,8 @@ pub enum Kind {
     ListBuckets,
     /// A CORS preflight.
     Preflight,
+    /// Its body is written anew: where a bucket is made is the route's decision.
+    CreateBucket,
     /// Answered by OSP when no single backend holds the bucket.
     HeadBucket,
     /// Answered from the configured region.
@@ -114,6 +116,8 @@ pub(in crate::s3) enum Scope {
     WholeBucket,
     /// Those of them that keep the bucket's name, because the document has it in it.
     SameName,
+    /// Those of patterns: which other buckets there are is said by routes. Without a prefix, like [`Self::WholeBucket`].
+    OfPattern,
 }
 
 /// What OSP does with it.
@@ -132,7 +136,6 @@ pub(super) enum Handling {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
     NotImplemented,
-    AccessDenied,
 }
 
 /// What it does with a request body.
@@ -146,6 +149,8 @@ pub(crate) enum Body {
     Document,
     /// The document of `CompleteMultipartUpload`: its checksum headers are about the object (RS-7).
     Completion,
+    /// The document of `CreateBucket`, which may be left out.
+    Creation,
     /// The document of `RestoreObject`: it may not name a place to restore to, which could be anybody's bucket.
     Restoration,
 }
@@ -155,6 +160,8 @@ pub(crate) enum Body {
 pub(super) enum Family {
     /// `x-amz-acl` and `x-amz-grant-*`.
     Acl,
+    /// `x-amz-bucket-object-lock-enabled` and `x-amz-object-ownership` of a new bucket.
+    NewBucket,
     /// `x-amz-object-lock-*`: retention and legal hold of a new object.
     Lock,
     /// `x-amz-bypass-governance-retention`.

@@ -5,7 +5,7 @@ use super::Permission::{Admin, Delete, List, ManageBuckets, Read, Write};
 use super::row::{Body, Family, Kind, Level, Mark, Need, Refusal, Row, Scope, Verb};
 use crate::s3::XmlDocument as Xml;
 
-use Refusal::{AccessDenied, NotImplemented};
+use Refusal::NotImplemented;
 use Verb::{Get, Head, Options, Post, Put};
 
 /// Parameters of `GetObject` and `HeadObject` that become headers of the answer, and the version; no others may (D13).
@@ -187,7 +187,7 @@ pub(in crate::s3) static ROWS: &[Row] = &[
     Row::at(Get, Level::Service, "", "ListBuckets")
         .kind(Kind::ListBuckets)
         .with(&["bucket-region", "continuation-token", "max-buckets", "prefix"])
-        .own("the buckets that the caller has any grant on"),
+        .own("the buckets that the caller has any grant on; those of patterns as their backends list them"),
     bucket(Head, "", "HeadBucket")
         .kind(Kind::HeadBucket)
         .needs(Need::PartOfBucket(List))
@@ -197,11 +197,13 @@ pub(in crate::s3) static ROWS: &[Row] = &[
         .needs(Need::PartOfBucket(List))
         .own("the region that OSP is configured with"),
     bucket(Put, "", "CreateBucket")
+        .kind(Kind::CreateBucket)
         .needs(Need::WholeBucket(ManageBuckets))
-        .refused(AccessDenied, "buckets are made by routes"),
-    bucket(Verb::Delete, "", "DeleteBucket")
-        .needs(Need::WholeBucket(ManageBuckets))
-        .refused(AccessDenied, "buckets are made by routes"),
+        .scope(Scope::OfPattern)
+        .body(Body::Creation)
+        .headers(&[Family::Acl, Family::NewBucket])
+        .adapted("its document is the route's: a bucket is made where the backend is"),
+    bucket(Verb::Delete, "", "DeleteBucket").needs(Need::WholeBucket(ManageBuckets)).scope(Scope::OfPattern),
     Row::at(Options, Level::Bucket, "", "Preflight").kind(Kind::Preflight).own("no bucket has CORS rules: 403"),
     // --- configuration of buckets
     configuration(Get, "accelerate", "GetBucketAccelerateConfiguration").checked(&["AccelerateConfiguration"]),
@@ -236,7 +238,8 @@ pub(in crate::s3) static ROWS: &[Row] = &[
     configuration(Get, "ownershipControls", "GetBucketOwnershipControls").checked(&["OwnershipControls"]),
     not_served(Put, "ownershipControls", "PutBucketOwnershipControls", MAKES_A_BUCKET),
     not_served(Verb::Delete, "ownershipControls", "DeleteBucketOwnershipControls", FALLS_THROUGH),
-    configuration(Get, "policy", "GetBucketPolicy").scope(Scope::SameName),
+    // s3-protocol.md 4.1: whatever it names would be passed on unread
+    not_served(Get, "policy", "GetBucketPolicy", "its answer names accounts and resources of the backend"),
     configuration(Put, "policy", "PutBucketPolicy")
         .scope(Scope::SameName)
         .note("the backend applies it to those who talk to it directly and to OSP's own keys"),

@@ -60,6 +60,8 @@ const SERVED: &[(&str, &str, &[&str], &str, &str)] = &[
     ("GET", "/bkt/key?legal-hold", &[], "GetObjectLegalHold", "Read bkt/key"),
     ("PUT", "/bkt/key?legal-hold", &[], "PutObjectLegalHold", "Admin bkt/key"),
     ("POST", "/bkt/key?restore", &[], "RestoreObject", "Write bkt/key"),
+    ("PUT", "/bkt", &[], "CreateBucket", "ManageBuckets bkt/*"),
+    ("DELETE", "/bkt", &[], "DeleteBucket", "ManageBuckets bkt/*"),
     ("GET", "/bkt?accelerate", &[], "GetBucketAccelerateConfiguration", "Admin bkt/*"),
     ("GET", "/bkt?acl", &[], "GetBucketAcl", "Admin bkt/*"),
     ("PUT", "/bkt?acl", &[], "PutBucketAcl", "Admin bkt/*"),
@@ -76,7 +78,6 @@ const SERVED: &[(&str, &str, &[&str], &str, &str)] = &[
     ("GET", "/bkt?object-lock", &[], "GetObjectLockConfiguration", "Admin bkt/*"),
     ("PUT", "/bkt?object-lock", &[], "PutObjectLockConfiguration", "Admin bkt/*"),
     ("GET", "/bkt?ownershipControls", &[], "GetBucketOwnershipControls", "Admin bkt/*"),
-    ("GET", "/bkt?policy", &[], "GetBucketPolicy", "Admin bkt/*"),
     ("PUT", "/bkt?policy", &[], "PutBucketPolicy", "Admin bkt/*"),
     ("DELETE", "/bkt?policy", &[], "DeleteBucketPolicy", "Admin bkt/*"),
     ("GET", "/bkt?policyStatus", &[], "GetBucketPolicyStatus", "Admin bkt/*"),
@@ -96,8 +97,6 @@ const SERVED: &[(&str, &str, &[&str], &str, &str)] = &[
 /// Every operation that S3 has and OSP refuses, or (a form) serves by another way than by its head: method, target, headers, name, S3 code.
 const REFUSED: &[(&str, &str, &[&str], &str, &str)] = &[
     ("GET", "/?x-id=ListDirectoryBuckets", &[], "ListDirectoryBuckets", "NotImplemented"),
-    ("PUT", "/bkt", &[], "CreateBucket", "AccessDenied"),
-    ("DELETE", "/bkt", &[], "DeleteBucket", "AccessDenied"),
     ("POST", "/bkt", &["content-type: multipart/form-data; boundary=x"], "PostObject", "InvalidArgument"),
     ("GET", "/bkt?abac", &[], "GetBucketAbac", "NotImplemented"),
     ("PUT", "/bkt?abac", &[], "PutBucketAbac", "NotImplemented"),
@@ -118,6 +117,7 @@ const REFUSED: &[(&str, &str, &[&str], &str, &str)] = &[
     ("PUT", "/bkt?inventory&id=1", &[], "PutBucketInventoryConfiguration", "NotImplemented"),
     ("DELETE", "/bkt?inventory&id=1", &[], "DeleteBucketInventoryConfiguration", "NotImplemented"),
     ("GET", "/bkt?logging", &[], "GetBucketLogging", "NotImplemented"),
+    ("GET", "/bkt?policy", &[], "GetBucketPolicy", "NotImplemented"),
     ("PUT", "/bkt?logging", &[], "PutBucketLogging", "NotImplemented"),
     ("GET", "/bkt?metrics&id=1", &[], "GetBucketMetricsConfiguration", "NotImplemented"),
     ("GET", "/bkt?metrics", &[], "ListBucketMetricsConfigurations", "NotImplemented"),
@@ -251,8 +251,8 @@ fn c15_no_answer_about_a_sub_resource_is_taken_on_trust() {
         let (_, query) = target.split_once('?').unwrap_or_default();
         let is_read = *method == "GET" && !query.is_empty();
         let operation = classify_with(method, target, lines).unwrap();
-        // a policy is JSON; the location is OSP's own answer
-        let read = is_read && !matches!(*name, "GetBucketPolicy" | "GetBucketLocation");
+        // the location is OSP's own answer
+        let read = is_read && *name != "GetBucketLocation";
         assert!(!read || operation.answer().is_some(), "{name}: a listing or an object could come instead");
     }
 }
@@ -634,7 +634,7 @@ fn d09_headers_that_osp_does_not_know_are_named_in_the_refusal() {
         "x-amz-request-payer",
         "x-amz-mfa",
         "x-amz-if-match-size",
-        "x-amz-checksum-sha512",
+        "x-amz-checksum-xxhash32",
         "x-amz-brand-new",
         "x-amz-",
     ] {
@@ -651,7 +651,9 @@ fn headers_that_are_known_pass() {
         "x-amz-meta-anything: 1",
         "x-amz-storage-class: STANDARD",
         "x-amz-checksum-crc32: AAAAAA==",
+        "x-amz-checksum-xxhash128: AAAAAAAAAAAAAAAAAAAAAA==",
         "x-amz-checksum-algorithm: crc32c",
+        "x-amz-checksum-algorithm: XXHASH64",
         "x-amz-checksum-type: FULL_OBJECT",
         "x-amz-sdk-checksum-algorithm: CRC32",
         "x-amz-server-side-encryption: AES256",
@@ -661,13 +663,19 @@ fn headers_that_are_known_pass() {
         "x-amz-metadata-directive: REPLACE",
         "x-amz-user-agent: js",
         "x-amz-te: append-md5",
+        "x-amz-api-version: 2006-03-01",
         "x-amzn-trace-id: Root=1",
         "amz-sdk-invocation-id: 1",
         "x-http-method-override: DELETE",
     ] {
         assert_eq!(put_with(line), "PutObject", "{line}");
     }
-    for line in ["x-amz-server-side-encryption: rot13", "x-amz-te: trailers", "x-amz-checksum-algorithm: XXHASH64"] {
+    for line in [
+        "x-amz-server-side-encryption: rot13",
+        "x-amz-te: trailers",
+        "x-amz-api-version: 2030-01-01",
+        "x-amz-checksum-algorithm: XXHASH32",
+    ] {
         assert_eq!(put_with(line), "NotImplemented", "{line}");
     }
     assert_eq!(put_with("x-amz-metadata-directive: MOVE"), "InvalidArgument");
@@ -710,7 +718,7 @@ fn operations_know_what_they_are_about() {
         let streams = matches!(*name, "PutObject" | "UploadPart");
         assert_eq!(operation.takes_streaming_payload(), streams, "CH-1 {name}");
         let is_document = (*method == "PUT" && target.contains('?') && !target.contains("uploadId"))
-            || matches!(*name, "CompleteMultipartUpload" | "DeleteObjects" | "RestoreObject");
+            || matches!(*name, "CompleteMultipartUpload" | "CreateBucket" | "DeleteObjects" | "RestoreObject");
         assert_eq!(operation.takes_body(), streams || is_document, "{name}");
         assert_eq!(operation.is_replayable(), matches!(*method, "GET" | "HEAD"), "{name}");
     }
@@ -725,7 +733,7 @@ fn operations_without_a_request_have_names_and_all_their_parts() {
     assert_eq!(named("GetObject", bucket(), None, None), None);
     assert_eq!(named("ListObjects", bucket(), key(), None), None);
     assert_eq!(named("CopyObject", bucket(), key(), None), None);
-    for unknown in ["getobject", "", "Preflight", "CreateBucket", "PutBucketLogging"] {
+    for unknown in ["getobject", "", "Preflight", "PutBucketLogging"] {
         assert_eq!(named(unknown, bucket(), None, None), None, "{unknown}");
     }
 }
@@ -733,24 +741,62 @@ fn operations_without_a_request_have_names_and_all_their_parts() {
 #[test]
 fn section_3_1_the_configuration_of_a_bucket_needs_all_of_it() {
     let mapping = |backend_bucket: &str, client_prefix: &str, prefix: &str| crate::s3::Mapping {
-        client_bucket: BucketName::parse("bkt").unwrap(),
+        client_bucket: BucketName::parse("bkt").unwrap().into(),
         client_prefix: crate::s3::KeyPrefix::parse(client_prefix).unwrap(),
         backend_bucket: backend_bucket.to_owned(),
         prefix: crate::s3::KeyPrefix::parse(prefix).unwrap(),
+        issuer: "a route".into(),
     };
     let (same, renamed) = (mapping("bkt", "", ""), mapping("other", "", ""));
     let shared = [mapping("bkt", "", "p/"), mapping("bkt", "p/", ""), mapping("bkt", "p/", "p/")];
     for (method, target, lines, name, needs) in SERVED {
         let operation = classify_with(method, target, lines).unwrap();
-        let configures = needs.ends_with("Admin bkt/*");
-        let is_policy = matches!(*name, "GetBucketPolicy" | "PutBucketPolicy");
-        assert_eq!(operation.check_scope(&same, true), Ok(()), "{name}");
-        assert_eq!(operation.check_scope(&renamed, true).is_ok(), !is_policy, "{name}");
+        let configures = needs.ends_with("Admin bkt/*") || needs.starts_with("ManageBuckets");
+        let is_policy = *name == "PutBucketPolicy";
+        assert_eq!(operation.check_scope(&same, (true, true)), Ok(()), "{name}");
+        assert_eq!(operation.check_scope(&renamed, (true, true)).is_ok(), !is_policy, "{name}");
         for (mapping, alone) in shared.iter().map(|mapping| (mapping, true)).chain([(&same, false)]) {
-            let checked = operation.check_scope(mapping, alone);
+            let checked = operation.check_scope(mapping, (alone, true));
             assert_eq!(checked.is_ok(), !configures, "{name}");
             assert!(checked.is_ok() || matches!(checked, Err(Denial::NotImplemented(_))), "{name}");
         }
+        // k_2_4: buckets are made and deleted in routes of patterns alone
+        let elsewhere = operation.check_scope(&same, (true, false));
+        let expected = if needs.starts_with("ManageBuckets") { Err(Denial::AccessDenied) } else { Ok(()) };
+        assert_eq!(elsewhere, expected, "{name}");
+    }
+}
+
+/// s3-protocol.md 4.1 and 11: what makes a new bucket more than a bucket needs Admin on top.
+#[test]
+fn d09_headers_of_a_new_bucket_need_admin() {
+    let needs = |line: &str| {
+        let operation = classify_with("PUT", "/bkt", &[line]).unwrap();
+        match operation.needs(&Query::default()) {
+            Needs::All(pairs) => pairs.into_iter().map(|(permission, _)| permission).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        }
+    };
+    for line in [
+        "x-amz-acl: public-read",
+        "x-amz-grant-read: id=1",
+        "x-amz-bucket-object-lock-enabled: true",
+        "x-amz-object-ownership: ObjectWriter",
+    ] {
+        assert_eq!(needs(line), [Permission::ManageBuckets, Permission::Admin], "{line}");
+    }
+    assert_eq!(needs("x-amz-acl: private"), [Permission::ManageBuckets]);
+    for line in ["x-amz-bucket-object-lock-enabled: true", "x-amz-object-ownership: ObjectWriter"] {
+        assert_eq!(classify_with("PUT", "/bkt/key", &[line]).unwrap_err(), Denial::AccessDenied, "{line}");
+        assert_eq!(classify_with("DELETE", "/bkt", &[line]).unwrap_err(), Denial::AccessDenied, "{line}");
+    }
+    assert!(matches!(classify_with("PUT", "/bkt", &["x-amz-bucket-namespace: x"]), Err(Denial::NotImplemented(_))));
+    // what a backend that does not know a parameter would take for the making of a bucket
+    for target in ["/bkt?partNumber=1", "/bkt?versionId=1", "/bkt?nonsense", "/bkt?prefix=a"] {
+        assert!(
+            classify_with("PUT", target, &[]).is_err() && classify_with("DELETE", target, &[]).is_err(),
+            "{target}"
+        );
     }
 }
 
@@ -776,8 +822,8 @@ fn the_page_has_every_operation_once() {
     for line in [
         "| UploadPartCopy | `PUT /bucket/key?uploadId&partNumber` with `x-amz-copy-source` | Read on the source, Write | adapted |",
         "| PutObjectAcl | `PUT /bucket/key?acl` | Admin | passed on |",
-        "| CreateBucket | `PUT /bucket` |  | refused: `403 AccessDenied` |",
-        "| GetBucketPolicy | `GET /bucket?policy` | Admin, whole bucket | passed on | *same name* |",
+        "| DeleteBucket | `DELETE /bucket` | ManageBuckets, whole bucket | passed on | *patterns only* |",
+        "| GetBucketPolicyStatus | `GET /bucket?policyStatus` | Admin, whole bucket | passed on | *no prefix* |",
     ] {
         assert!(page.contains(line), "{line}");
     }

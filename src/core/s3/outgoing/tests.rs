@@ -1,13 +1,15 @@
 use super::*;
 use crate::s3::sample::head;
+use crate::s3::token::{seal_page, seal_upload};
 use crate::s3::{BaseHosts, BucketName, KeyPrefix, RawHead, classify, parse};
 
 fn mapping(client: &str, backend: &str, prefix: &str) -> Mapping {
     Mapping {
-        client_bucket: BucketName::parse(client).unwrap(),
+        client_bucket: BucketName::parse(client).unwrap().into(),
         client_prefix: KeyPrefix::default(),
         backend_bucket: backend.to_owned(),
         prefix: KeyPrefix::parse(prefix).unwrap(),
+        issuer: "a route".into(),
     }
 }
 
@@ -58,10 +60,6 @@ fn section_3_1_names_of_the_backend_replace_those_of_the_client() {
         ("POST", "/bkt?delete", "POST /back?delete="),
         ("POST", "/bkt/key?uploads", "POST /back/p/key?uploads="),
         ("POST", "/bkt/key?uploads=x", "POST /back/p/key?uploads="),
-        ("PUT", "/bkt/key?uploadId=a%2Bb/c&partNumber=1", "PUT /back/p/key?partNumber=1&uploadId=a%2Bb%2Fc"),
-        ("POST", "/bkt/key?uploadId=u", "POST /back/p/key?uploadId=u"),
-        ("DELETE", "/bkt/key?uploadId=u", "DELETE /back/p/key?uploadId=u"),
-        ("GET", "/bkt/key?uploadId=u&max-parts=3", "GET /back/p/key?max-parts=3&uploadId=u"),
         ("GET", "/bkt/key?response-content-type=a/b+c", "GET /back/p/key?response-content-type=a%2Fb%2Bc"),
         ("GET", "/bkt/key?versionId=a%2Bb/c", "GET /back/p/key?versionId=a%2Bb%2Fc"),
         ("DELETE", "/bkt/key?versionId=null", "DELETE /back/p/key?versionId=null"),
@@ -82,8 +80,6 @@ fn d04_a_listing_is_confined_to_the_prefix_of_the_route() {
         ("/bkt?prefix=a&delimiter=/&marker=b", "delimiter=%2F&marker=p%2Fb&prefix=p%2Fa"),
         ("/bkt?list-type=2&start-after=a", "list-type=2&prefix=p%2F&start-after=p%2Fa"),
         ("/bkt?start-after=&list-type=2", "list-type=2&prefix=p%2F&start-after=p%2F"),
-        ("/bkt?list-type=2&continuation-token=t%3D", "continuation-token=t%3D&list-type=2&prefix=p%2F"),
-        ("/bkt?uploads&key-marker=a&upload-id-marker=b", "key-marker=p%2Fa&prefix=p%2F&upload-id-marker=b&uploads="),
         ("/bkt?versions", "prefix=p%2F&versions="),
         (
             "/bkt?versions&key-marker=a&version-id-marker=b&max-keys=1",
@@ -93,6 +89,86 @@ fn d04_a_listing_is_confined_to_the_prefix_of_the_route() {
     ] {
         assert_eq!(build("GET", target, &[]).unwrap().query, expected, "{target}");
     }
+}
+
+#[test]
+fn section_11_ids_of_uploads_are_the_backends_again() {
+    let id = seal_upload(&mapping("bkt", "back", "p/"), "key", "a+b/c").unwrap();
+    for (method, query, expected) in [
+        ("PUT", "&partNumber=1", "PUT /back/p/key?partNumber=1&uploadId=a%2Bb%2Fc"),
+        ("POST", "", "POST /back/p/key?uploadId=a%2Bb%2Fc"),
+        ("DELETE", "", "DELETE /back/p/key?uploadId=a%2Bb%2Fc"),
+        ("GET", "&max-parts=3", "GET /back/p/key?max-parts=3&uploadId=a%2Bb%2Fc"),
+    ] {
+        assert_eq!(line(method, &format!("/bkt/key?uploadId={id}{query}")), expected);
+    }
+    let elsewhere = seal_upload(&mapping("bkt", "other", "p/"), "key", "a+b/c").unwrap();
+    for wrong in ["a%2Bb/c", &elsewhere] {
+        let denied = build("DELETE", &format!("/bkt/key?uploadId={wrong}"), &[]);
+        assert_eq!(denied, Err(Denial::NoSuchUpload));
+    }
+    assert_eq!(build("DELETE", &format!("/bkt/key2?uploadId={id}"), &[]), Err(Denial::NoSuchUpload));
+}
+
+#[test]
+fn section_11_a_listing_of_uploads_goes_on_within_a_key_of_its_own_backend() {
+    let query = |query: &str| build("GET", &format!("/bkt?uploads&{query}"), &[]).map(|outgoing| outgoing.query);
+    let id = seal_upload(&mapping("bkt", "back", "p/"), "a", "b+c").unwrap();
+    let (with, without) =
+        ("key-marker=p%2Fa&prefix=p%2F&upload-id-marker=b%2Bc&uploads=", "key-marker=p%2Fa&prefix=p%2F&uploads=");
+    assert_eq!(query(&format!("key-marker=a&upload-id-marker={id}")).as_deref(), Ok(with));
+    let elsewhere = seal_upload(&mapping("bkt", "other", "p/"), "a", "b+c").unwrap();
+    assert_eq!(query(&format!("key-marker=a&upload-id-marker={elsewhere}")).as_deref(), Ok(without));
+    assert_eq!(query("key-marker=a&upload-id-marker=").as_deref(), Ok(without));
+    assert_eq!(query("upload-id-marker=nonsense").as_deref(), Ok("prefix=p%2F&uploads="), "AWS: ignored");
+    let nonsense = Err(Denial::InvalidArgument("Invalid uploadId marker".to_owned()));
+    assert_eq!(query("key-marker=a&upload-id-marker=b"), nonsense);
+    assert_eq!(query(&format!("key-marker=b&upload-id-marker={id}")), nonsense);
+}
+
+#[test]
+fn section_11_a_list_goes_on_with_the_backends_token_or_after_the_last_name() {
+    let token = |backend: &str, prefix: &str, after: Option<&Position>| {
+        seal_page(&mapping("bkt", backend, "p/"), prefix, "t=", after).unwrap()
+    };
+    let query = |query: &str| build("GET", &format!("/bkt?list-type=2&{query}"), &[]).map(|outgoing| outgoing.query);
+    let (key, prefix) = (Position::key("a b"), Position { text: "a/".to_owned(), is_prefix: true });
+    let at_home = token("back", "", Some(&key));
+    let own = "continuation-token=t%3D&list-type=2&prefix=p%2F";
+    assert_eq!(query(&format!("continuation-token={at_home}")).as_deref(), Ok(own));
+    let both = format!("{own}&start-after=p%2Fz");
+    assert_eq!(query(&format!("continuation-token={at_home}&start-after=z")), Ok(both));
+    for (after, expected) in
+        [(Some(&key), "&start-after=p%2Fa%20b"), (Some(&prefix), "&start-after=p%2Fa%2F%F4%8F%BF%BF"), (None, "")]
+    {
+        let token = token("old", "", after);
+        assert_eq!(query(&format!("continuation-token={token}")), Ok(format!("list-type=2&prefix=p%2F{expected}")));
+        // where the list once began is behind it
+        let expected = if expected.is_empty() { "&start-after=p%2FA" } else { expected };
+        let resumed = query(&format!("continuation-token={token}&start-after=A"));
+        assert_eq!(resumed, Ok(format!("list-type=2&prefix=p%2F{expected}")));
+    }
+    let incorrect = Err(Denial::InvalidArgument("The continuation token provided is incorrect".to_owned()));
+    for nonsense in ["", "t%3D", "AAAA"] {
+        assert_eq!(query(&format!("continuation-token={nonsense}")), incorrect, "{nonsense}");
+    }
+    assert_eq!(query(&format!("continuation-token={at_home}&prefix=a")), incorrect);
+    // a token of another listing is none of ours
+    let configurations = build("GET", "/bkt?intelligent-tiering&continuation-token=t%3D", &[]).unwrap();
+    assert_eq!(configurations.query, "continuation-token=t%3D&intelligent-tiering=");
+}
+
+#[test]
+fn section_11_a_token_leads_nowhere_outside_the_route() {
+    let part = Mapping { client_prefix: KeyPrefix::parse("raw/").unwrap(), ..mapping("bkt", "back", "p/") };
+    let resume = |text: &str| {
+        let token = seal_page(&mapping("bkt", "old", "p/"), "raw/", "t", Some(&Position::key(text))).unwrap();
+        let target = format!("/bkt?list-type=2&prefix=raw/&continuation-token={token}");
+        build_under(&part, AddressingStyle::Path, ("GET", &target, &[])).map(|outgoing| outgoing.query)
+    };
+    assert_eq!(resume("raw/a").as_deref(), Ok("list-type=2&prefix=p%2F&start-after=p%2Fa"));
+    assert_eq!(resume("a").as_deref(), Ok("list-type=2&prefix=p%2F"));
+    assert!(matches!(resume("rax"), Err(Denial::InvalidArgument(_))));
 }
 
 #[test]
@@ -189,12 +265,14 @@ fn p01_keys_travel_as_they_are() {
 
 #[test]
 fn trap_1_the_copy_source_is_written_anew() {
+    let id = seal_upload(&mapping("bkt", "back", "p/"), "key", "u").unwrap();
+    let part = format!("/bkt/key?partNumber=1&uploadId={id}");
     for (source, expected) in [
         ("src/k", "tenant%3Afrom/s%20/k"),
         ("/src%2F..%2Fk%3Fx+y", "tenant%3Afrom/s%20/../k%3Fx%2By"),
         ("bkt/k", "back/p/k"),
     ] {
-        for target in ["/bkt/key", "/bkt/key?partNumber=1&uploadId=u"] {
+        for target in ["/bkt/key", &part] {
             let outgoing = build("PUT", target, &[&format!("X-Amz-Copy-Source: {source}")]).unwrap();
             assert_eq!(headers_of(&outgoing), [format!("x-amz-copy-source: {expected}")]);
         }
@@ -257,6 +335,7 @@ fn section_2_1_identity_routing_framing_and_hop_by_hop_headers_stay_here() {
         "x-amz-acl: private",
         "x-amz-tagging-directive: COPY",
         "x-amz-user-agent: js",
+        "x-amz-api-version: 2006-03-01",
         "content-length: 3",
         "content-md5: m",
         "x-amz-decoded-content-length: 3",

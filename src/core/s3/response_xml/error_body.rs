@@ -48,6 +48,12 @@ impl ErrorBody {
         self.collected.extend(piece.iter().take(space));
     }
 
+    /// True when nothing more would be kept.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.collected.len() >= MAX_BODY_BYTES
+    }
+
     /// The backend's own code as it came, for the log; `None` when the body has none or cannot be read.
     #[must_use]
     pub fn backend_code(&self) -> Option<String> {
@@ -58,7 +64,16 @@ impl ErrorBody {
     #[must_use]
     pub fn absent(status: u16, operation: &Operation) -> Denial {
         let ClientError { code, message } = generic_error(status, operation);
-        Denial::BackendError { status, code, message }
+        Denial::BackendError { status, code, message, details: Vec::new() }
+    }
+
+    /// The same error as of [`Self::finish`], for an answer that OSP writes itself.
+    #[must_use]
+    pub fn denial(&self, status: u16, operation: &Operation) -> Denial {
+        let fields = ErrorFields::read(&self.collected).unwrap_or_default();
+        let error = fields.client_error().unwrap_or_else(|| generic_error(status, operation));
+        let details = fields.details(error, Names::of(operation));
+        Denial::BackendError { status, code: error.code, message: error.message, details }
     }
 
     /// The client's body for a backend answer of this `status`. Unreadable or empty bodies and unknown codes give the
@@ -67,18 +82,24 @@ impl ErrorBody {
     pub fn finish(self, status: u16, operation: &Operation, context: ErrorContext<'_>) -> Vec<u8> {
         let fields = ErrorFields::read(&self.collected).unwrap_or_default();
         let error = fields.client_error().unwrap_or_else(|| generic_error(status, operation));
-        let names = Names { bucket: operation.bucket().map(|b| b.as_str()), key: operation.key().map(|k| k.as_str()) };
+        let details = fields.details(error, Names::of(operation));
         let mut body = DECLARATION.to_owned();
-        body.push_str(&error_element((error.code, error.message), &fields.details(error, names), context));
+        body.push_str(&error_element((error.code, error.message), &details, context));
         body.into_bytes()
     }
 }
 
 /// What the client named.
 #[derive(Debug, Clone, Copy)]
-struct Names<'a> {
+pub(super) struct Names<'a> {
     bucket: Option<&'a str>,
     key: Option<&'a str>,
+}
+
+impl<'a> Names<'a> {
+    pub(super) fn of(operation: &'a Operation) -> Self {
+        Self { bucket: operation.bucket().map(|b| b.as_str()), key: operation.key().map(|k| k.as_str()) }
+    }
 }
 
 /// An `<Error>` inside a 200, written anew.
@@ -94,13 +115,17 @@ pub struct EmbeddedError {
 #[derive(Debug, Default)]
 pub struct ErrorFields {
     code: Option<String>,
+    /// Both are for OSP's eyes only.
+    message: String,
+    region: Option<String>,
     details: Vec<(&'static str, String)>,
     /// Escaped text of the current field.
     text: String,
 }
 
 impl ErrorFields {
-    fn read(body: &[u8]) -> Result<Self, Broken> {
+    /// Reads a whole body.
+    pub(super) fn read(body: &[u8]) -> Result<Self, Broken> {
         let mut fields = Self::default();
         Scanner::read(body, &mut |path, item| {
             if path.first().is_some_and(|root| root.local() != "Error") {
@@ -110,6 +135,19 @@ impl ErrorFields {
             Ok(())
         })?;
         Ok(fields)
+    }
+
+    pub(super) fn code(&self) -> Option<&str> {
+        self.code.as_deref()
+    }
+
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The region that the bucket is in.
+    pub(super) fn region(&self) -> Option<&str> {
+        self.region.as_deref()
     }
 
     /// Takes the next item of an `<Error>` element.
@@ -130,6 +168,10 @@ impl ErrorFields {
         let Some(text) = unescape(&self.text).ok().filter(|text| text.len() <= MAX_FIELD_BYTES) else { return };
         if field == "Code" {
             self.code.get_or_insert_with(|| text.trim().to_owned());
+        } else if field == "Message" {
+            self.message = text;
+        } else if field == "Region" {
+            self.region.get_or_insert_with(|| text.trim().to_owned());
         } else if let Some(name) = DETAILS.into_iter().find(|name| *name == field)
             && self.details.iter().all(|(seen, _)| *seen != name)
             && (name != "ArgumentName" || is_parameter_name(&text))
@@ -153,7 +195,7 @@ impl ErrorFields {
     }
 
     /// Elements after `<Message>`: the backend's safe ones if its code passed, and the client's own names.
-    fn details(&self, error: ClientError, names: Names<'_>) -> Vec<(&'static str, String)> {
+    pub(super) fn details(&self, error: ClientError, names: Names<'_>) -> Vec<(&'static str, String)> {
         let mut details = Vec::new();
         match error.code {
             "NoSuchBucket" => details.extend(names.bucket.map(|bucket| ("BucketName", bucket.to_owned()))),

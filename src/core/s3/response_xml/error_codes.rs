@@ -19,9 +19,15 @@ pub const INTERNAL: ClientError =
     ClientError { code: "InternalError", message: "We encountered an internal error. Please try again." };
 
 /// Codes about the client's object, bucket or request.
-const PASSED_ON: [(&str, &str); 64] = [
+const PASSED_ON: [(&str, &str); 68] = [
     (INTERNAL.code, INTERNAL.message),
     ("BadDigest", "The Content-MD5 or checksum value that you specified did not match what the server received."),
+    (
+        "BucketAlreadyExists",
+        "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Specify a \
+         different name and try again.",
+    ),
+    ("BucketAlreadyOwnedByYou", "The bucket that you tried to create already exists, and you own it."),
     ("BucketNotEmpty", "The bucket you tried to delete is not empty."),
     (
         "ConditionalRequestConflict",
@@ -67,6 +73,7 @@ const PASSED_ON: [(&str, &str); 64] = [
     ("NotImplemented", "A header or query you provided implies functionality that is not implemented."),
     ("NotModified", "Not Modified"),
     ("ObjectAlreadyInActiveTierError", "This object is already in the active tier."),
+    ("ObjectNotInActiveTierError", "The source object of the copy is not in the active tier."),
     (
         "OperationAborted",
         "A conflicting conditional operation is currently in progress against this resource. Please try again.",
@@ -80,6 +87,7 @@ const PASSED_ON: [(&str, &str); 64] = [
     ("SlowDownRead", "Please reduce your request rate."),
     ("SlowDownWrite", "Please reduce your request rate."),
     ("TooManyParts", "The part number must be an integer between 1 and 10000, inclusive."),
+    ("TooManyBuckets", "You have attempted to create more buckets than allowed."),
     ("UnexpectedContent", "This request does not support content"),
     ("XMinioServerNotInitialized", "Server not initialized yet, please try again."),
     ("XMinioStorageFull", "Storage backend has reached its minimum free drive threshold."),
@@ -146,9 +154,14 @@ const OWN_BUSINESS: [&str; 34] = [
     "XAmzContentSHA256Mismatch",
 ];
 
+/// True for a code that is about OSP towards its backend.
+pub fn is_own_business(code: &str) -> bool {
+    OWN_BUSINESS.contains(&code)
+}
+
 /// What a client sees of a backend's code; `None` for a code that OSP does not know.
 pub fn client_error(code: &str) -> Option<ClientError> {
-    if OWN_BUSINESS.contains(&code) {
+    if is_own_business(code) {
         return Some(INTERNAL);
     }
     PASSED_ON.iter().find(|(known, _)| *known == code).map(|&(code, message)| ClientError { code, message })

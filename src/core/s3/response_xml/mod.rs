@@ -1,12 +1,14 @@
 //! Backend response bodies, rewritten while they stream: backend names out, client names in (3.2, RN-1 ... RN-5).
 //!
-//! `rules` says which elements name something, `rewriter` replaces them, `error_body` and `error_codes` say what a
-//! client learns of a backend's error.
+//! `rules` says which elements name something, `rewriter` replaces them, `wrapping` the ids and tokens among them,
+//! `error_body` and `error_codes` say what a client learns of a backend's error, `refusal` whose business it is.
 
 mod error_body;
 mod error_codes;
+mod refusal;
 mod rewriter;
 mod rules;
+mod wrapping;
 
 use std::sync::Arc;
 
@@ -16,7 +18,8 @@ use super::{Mapping, Operation, Query};
 use crate::Denial;
 
 pub use self::error_body::ErrorBody;
-pub(super) use self::error_codes::{INTERNAL, client_error};
+pub(super) use self::refusal::entry_error;
+pub use self::refusal::{Meaning, Refusal, is_ambiguous};
 
 /// Which XML document a successful answer to an operation is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,9 +2,11 @@
 
 use super::error_body::ErrorFields;
 use super::rules::{self, Field};
+use super::wrapping::{self, Wrapping};
 use super::{ResponseNames, XmlDocument};
 use crate::s3::encode_key;
-use crate::s3::xml::{Broken, ElementName, Item, escape, strip_prefix};
+use crate::s3::token::Position;
+use crate::s3::xml::{Broken, ElementName, Item, decoded, escape, strip_prefix};
 
 /// Largest list entry in bytes; AWS's largest, with a key of control characters, has about 12 KiB.
 const MAX_ENTRY_BYTES: usize = 64 * 1024;
@@ -17,8 +19,8 @@ const IDENTITY: &str = "osp";
 #[derive(Debug)]
 struct Leaf {
     field: Field,
-    /// Its start tag, never of the empty form.
-    open: String,
+    /// Its start tag, never of the empty form, and its end tag.
+    tags: (String, String),
     /// Its text so far, escaped as it came.
     text: String,
 }
@@ -29,6 +31,10 @@ struct Entry {
     bytes: Vec<u8>,
     /// `None` until the key is seen; an entry without one is dropped like one outside the prefix.
     inside: Option<bool>,
+    /// That key, where something is wrapped with it.
+    position: Option<Position>,
+    /// The backend's id of the upload that it is about, as it came, and where it goes once the key is known.
+    upload: Option<(usize, String)>,
 }
 
 /// Replaces names in one document as it passes; holds back no more than the current replaced text and list entry.
@@ -41,6 +47,9 @@ pub struct Rewriter {
     url_encoded: bool,
     entry: Option<Entry>,
     leaf: Option<Leaf>,
+    wrapping: Wrapping,
+    /// Replaced elements that have to wait for the end of the document: at most one of each field.
+    held: Vec<Leaf>,
     error: Option<ErrorFields>,
     error_code: Option<&'static str>,
 }
@@ -49,7 +58,17 @@ impl Rewriter {
     /// A rewriter at the beginning of a document.
     pub fn new(document: XmlDocument, names: ResponseNames) -> Self {
         let url_encoded = names.query.get("encoding-type").is_some_and(is_url);
-        Self { document, names, url_encoded, entry: None, leaf: None, error: None, error_code: None }
+        Self {
+            document,
+            names,
+            url_encoded,
+            entry: None,
+            leaf: None,
+            wrapping: Wrapping::default(),
+            held: Vec::new(),
+            error: None,
+            error_code: None,
+        }
     }
 
     /// The code of an `<Error>` inside a success, as the client gets it, once the element is complete.
@@ -95,7 +114,8 @@ impl Rewriter {
         }
         let Some(field) = rules::field(self.document, path) else { return self.write(raw, out) };
         let open = if empty { format!("{}>", raw.trim_end_matches("/>")) } else { raw.to_owned() };
-        self.leaf = Some(Leaf { field, open, text: String::new() });
+        let close = format!("</{}>", path.last().map_or("", ElementName::qualified));
+        self.leaf = Some(Leaf { field, tags: (open, close), text: String::new() });
         Ok(())
     }
 
@@ -107,19 +127,75 @@ impl Rewriter {
 
     fn close(&mut self, path: &[ElementName], raw: &str, out: &mut Vec<u8>) -> Result<(), Broken> {
         if let Some(leaf) = self.leaf.take() {
-            if let Some(text) = self.replacement(leaf.field, &leaf.text) {
-                let name = path.last().map_or("", ElementName::qualified);
-                for part in [&leaf.open, &text, "</", name, ">"] {
-                    self.write(part, out)?;
-                }
+            return self.close_leaf(leaf, out);
+        }
+        if let [_] = path {
+            for leaf in std::mem::take(&mut self.held) {
+                self.write_leaf(leaf, out)?;
             }
-            return Ok(());
         }
         self.write(raw, out)?;
         if rules::is_entry(self.document, path)
-            && let Some(Entry { bytes, inside: Some(true) }) = self.entry.take()
+            && let Some(entry) = self.entry.take()
+            && entry.inside == Some(true)
         {
-            out.extend_from_slice(&bytes);
+            self.close_entry(entry, out)?;
+        }
+        Ok(())
+    }
+
+    fn close_leaf(&mut self, leaf: Leaf, out: &mut Vec<u8>) -> Result<(), Broken> {
+        match leaf.field {
+            // backends differ in where they put it; the last name of the page comes at the end
+            Field::NextToken if !leaf.text.is_empty() => self.hold(leaf),
+            Field::NextUpload if !leaf.text.is_empty() && !self.wrapping.knows_next_key() => self.hold(leaf),
+            Field::EntryUpload if self.entry.is_some() => {
+                let (open, close) = &leaf.tags;
+                self.write(open, out)?;
+                if let Some(entry) = &mut self.entry {
+                    entry.upload = Some((entry.bytes.len(), leaf.text));
+                }
+                self.write(close, out)
+            }
+            _ => self.write_leaf(leaf, out),
+        }
+    }
+
+    fn hold(&mut self, leaf: Leaf) -> Result<(), Broken> {
+        if self.held.iter().any(|held| held.field == leaf.field) {
+            return Err(Broken);
+        }
+        self.held.push(leaf);
+        Ok(())
+    }
+
+    fn write_leaf(&mut self, leaf: Leaf, out: &mut Vec<u8>) -> Result<(), Broken> {
+        if let Some(text) = self.replacement(leaf.field, &leaf.text)? {
+            let (open, close) = &leaf.tags;
+            for part in [open, &text, close] {
+                self.write(part, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Passes on an entry that has a place in the client's names.
+    fn close_entry(&mut self, entry: Entry, out: &mut Vec<u8>) -> Result<(), Broken> {
+        let Entry { bytes, position, upload, .. } = entry;
+        let (before, id, after) = match upload {
+            None => (bytes.as_slice(), String::new(), &[][..]),
+            Some((at, raw)) => {
+                // an id that cannot be bound to its key is not shown, and a list without it is none
+                let key = position.as_ref().ok_or(Broken)?;
+                let (before, after) = bytes.split_at_checked(at).ok_or(Broken)?;
+                (before, wrapping::upload(&self.names, &key.text, &raw)?, after)
+            }
+        };
+        for part in [before, id.as_bytes(), after] {
+            out.extend_from_slice(part);
+        }
+        if let Some(position) = position {
+            self.wrapping.shown(position);
         }
         Ok(())
     }
@@ -145,9 +221,9 @@ impl Rewriter {
     }
 
     /// The client's text for a field, escaped; `None` drops the element.
-    fn replacement(&mut self, field: Field, raw: &str) -> Option<String> {
+    fn replacement(&mut self, field: Field, raw: &str) -> Result<Option<String>, Broken> {
         let names = &self.names;
-        match field {
+        Ok(match field {
             Field::Bucket => Some(escaped(names.mapping.client_bucket.as_str())),
             Field::RequestKey => names.key.as_deref().map(escaped),
             Field::Identity => Some(IDENTITY.to_owned()),
@@ -155,22 +231,41 @@ impl Rewriter {
                 self.url_encoded |= is_url(raw);
                 Some(raw.to_owned())
             }
-            Field::Location => Some(escaped(&self.location()?)),
+            Field::Location => self.location().map(|url| escaped(&url)),
             // An empty marker of the backend's would look like the route's prefix.
             Field::Echo(parameter) if !names.mapping.client_prefix.is_empty() => Some(self.echo(parameter)),
             Field::Echo(parameter) => Some(self.inside(raw).unwrap_or_else(|| self.echo(parameter))),
-            Field::Dropped => None,
-            Field::NextMarker if raw.is_empty() => Some(String::new()),
-            Field::NextMarker => self.inside(raw).filter(|text| !text.is_empty()),
-            Field::EntryKey => {
-                // The bare prefix is no key: clients cannot name the object that lies there.
+            Field::Given(parameter) => Some(self.echo(parameter)),
+            // An id outside an entry is none of an upload.
+            Field::Dropped | Field::EntryUpload => None,
+            Field::NextMarker | Field::NextToken | Field::NextUpload if raw.is_empty() => Some(String::new()),
+            Field::NextMarker => {
                 let text = self.inside(raw).filter(|text| !text.is_empty());
-                if let Some(entry) = &mut self.entry {
-                    entry.inside = Some(text.is_some() && entry.inside != Some(false));
-                }
+                self.wrapping.begins_at(text.as_deref().and_then(|text| decoded(text, self.url_encoded)));
                 text
             }
+            Field::NextToken => Some(self.wrapping.next_token(names, raw)?),
+            Field::NextUpload => self.wrapping.next_upload(names, raw)?,
+            Field::NewUpload => Some(wrapping::upload(names, names.key.as_deref().ok_or(Broken)?, raw)?),
+            Field::EntryKey => self.entry_name(raw, false),
+            Field::EntryPrefix => self.entry_name(raw, true),
+        })
+    }
+
+    /// The key or prefix of the entry; without one the whole entry is dropped.
+    fn entry_name(&mut self, raw: &str, is_prefix: bool) -> Option<String> {
+        // The bare prefix is no key: clients cannot name the object that lies there.
+        let text = self.inside(raw).filter(|text| !text.is_empty());
+        let wraps = match self.document {
+            XmlDocument::ListObjects => self.names.query.get("list-type").is_some(),
+            document => document == XmlDocument::ListMultipartUploads,
+        };
+        let name = text.as_deref().filter(|_| wraps).and_then(|text| decoded(text, self.url_encoded));
+        if let Some(entry) = &mut self.entry {
+            entry.inside = Some(text.is_some() && entry.inside != Some(false));
+            entry.position = name.map(|text| Position { text, is_prefix });
         }
+        text
     }
 
     /// A backend's text with the client's prefix in place of the backend's, in the form that the text has.

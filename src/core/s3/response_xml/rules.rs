@@ -10,12 +10,24 @@ pub enum Field {
     Bucket,
     /// The key of the request.
     RequestKey,
-    /// The key or common prefix of a list entry: without a place in the client's names the whole entry is dropped.
+    /// The key of a list entry: without a place in the client's names the whole entry is dropped.
     EntryKey,
+    /// The same of a common prefix.
+    EntryPrefix,
+    /// The upload that a list entry is about: wrapped for its key.
+    EntryUpload,
+    /// The upload that has been begun: wrapped for the key of the request.
+    NewUpload,
+    /// The upload after which the next page begins: wrapped for the key of [`Self::NextMarker`].
+    NextUpload,
+    /// The token of the next page: wrapped with the last name of this one.
+    NextToken,
     /// Where the next page begins; dropped when it has no place in the client's names.
     NextMarker,
     /// The echo of this query parameter of the request.
     Echo(&'static str),
+    /// The same where nothing of the backend's own echo may be seen: what it got is not what the client sent.
+    Given(&'static str),
     /// `url` when names are percent-encoded; passed on.
     EncodingType,
     /// An id or name of an account at the backend.
@@ -90,6 +102,12 @@ fn top_level(document: XmlDocument, name: &str) -> Option<Field> {
         (ListObjects | ListMultipartUploads | ListVersions, "Prefix") => Some(Field::Echo("prefix")),
         (ListObjects | ListMultipartUploads | ListVersions, "EncodingType") => Some(Field::EncodingType),
         (ListObjects, "NextMarker") | (ListMultipartUploads | ListVersions, "NextKeyMarker") => Some(Field::NextMarker),
+        (ListObjects, "ContinuationToken") => Some(Field::Given("continuation-token")),
+        (ListObjects, "NextContinuationToken") => Some(Field::NextToken),
+        (ListMultipartUploads, "UploadIdMarker") => Some(Field::Given("upload-id-marker")),
+        (ListMultipartUploads, "NextUploadIdMarker") => Some(Field::NextUpload),
+        (ListParts, "UploadId") => Some(Field::Given("uploadId")),
+        (CreateMultipartUpload, "UploadId") => Some(Field::NewUpload),
         (ListMultipartUploads | ListParts | CreateMultipartUpload | CompleteMultipartUpload, "Bucket") => {
             Some(Field::Bucket)
         }
@@ -116,12 +134,13 @@ fn second_level(document: XmlDocument, parent: &str, name: &str) -> Option<Field
     match (document, parent, name) {
         (XmlDocument::ListObjects, "Contents", "Key")
         | (XmlDocument::ListMultipartUploads, "Upload", "Key")
-        | (XmlDocument::ListVersions, "Version" | "DeleteMarker", "Key")
-        | (
+        | (XmlDocument::ListVersions, "Version" | "DeleteMarker", "Key") => Some(Field::EntryKey),
+        (
             XmlDocument::ListObjects | XmlDocument::ListMultipartUploads | XmlDocument::ListVersions,
             "CommonPrefixes",
             "Prefix",
-        ) => Some(Field::EntryKey),
+        ) => Some(Field::EntryPrefix),
+        (XmlDocument::ListMultipartUploads, "Upload", "UploadId") => Some(Field::EntryUpload),
         (XmlDocument::ListParts, "Owner" | "Initiator", _) | (XmlDocument::AccessControl, "Owner", _) => {
             Some(Field::Identity)
         }

@@ -10,10 +10,11 @@ const BACKEND: &str = "corp-backend-7";
 
 fn names(prefix: &str, query: &str) -> ResponseNames {
     let mapping = Mapping {
-        client_bucket: BucketName::parse("photos").unwrap(),
+        client_bucket: BucketName::parse("photos").unwrap().into(),
         client_prefix: KeyPrefix::default(),
         backend_bucket: BACKEND.to_owned(),
         prefix: KeyPrefix::parse(prefix).unwrap(),
+        issuer: "a route".into(),
     };
     ResponseNames {
         mapping: Arc::new(mapping),

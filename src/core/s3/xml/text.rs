@@ -150,6 +150,24 @@ pub fn strip_prefix<'a>(mut raw: &'a str, prefix: &str, url: bool) -> Option<&'a
     Some(raw)
 }
 
+/// The name that `raw` stands for, read as [`strip_prefix`] reads it; `None` when it is not one.
+pub fn decoded(mut raw: &str, url: bool) -> Option<String> {
+    let mut name = Vec::with_capacity(raw.len());
+    while let Some(unit) = first_unit(raw).ok()? {
+        raw = unit.rest;
+        match unit.character? {
+            '%' if url => {
+                let (byte, rest) = percent_encoded_byte(raw)?;
+                raw = rest;
+                name.push(byte);
+            }
+            '+' if url => name.push(b' '),
+            character => name.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    String::from_utf8(name).ok()
+}
+
 /// The byte whose two hexadecimal digits begin `raw`, and what follows them.
 fn percent_encoded_byte(raw: &str) -> Option<(u8, &str)> {
     let high = first_unit(raw).ok().flatten()?;

@@ -10,7 +10,7 @@ use crate::sigv4::post_policy::PostPolicy;
 use crate::sigv4::scope::CredentialFault;
 use crate::sigv4::signing_key::parse_signature;
 use crate::sigv4::{AccessKeyId, Scope};
-use crate::{Denial, Timestamp};
+use crate::{Denial, FormFault, Timestamp};
 
 /// Parts of a signature of version 2.
 const VERSION_2: [&str; 2] = ["awsaccesskeyid", "signature"];
@@ -42,8 +42,8 @@ pub struct ProvedForm {
 ///
 /// # Errors
 /// [`Denial::Anonymous`] without any, [`Denial::UnsupportedAuthentication`], [`Denial::MultipleAuthentication`],
-/// [`Denial::MissingFormField`], [`Denial::NotImplemented`] for `SigV4A`, [`Denial::QueryAuthorizationMalformed`],
-/// [`Denial::UnknownAccessKey`] for a text that can be no access key, [`Denial::InvalidPolicyDocument`].
+/// [`FormFault::MissingField`], [`Denial::NotImplemented`] for `SigV4A`, [`Denial::QueryAuthorizationMalformed`],
+/// [`Denial::UnknownAccessKey`] for a text that can be no access key, [`FormFault::InvalidPolicy`].
 pub fn claim_form(form: Form, target: &Target) -> Result<FormClaim, Denial> {
     use Denial::QueryAuthorizationMalformed as Malformed;
     let bucket = target.bucket.clone().ok_or(Denial::Internal("a form was sent to no bucket"))?;
@@ -54,7 +54,7 @@ pub fn claim_form(form: Form, target: &Target) -> Result<FormClaim, Denial> {
         (false, false) if form.field("policy").is_none() => return Err(Denial::Anonymous),
         (_, false) => {}
     }
-    let required = |name: &'static str| form.field(name).ok_or(Denial::MissingFormField(name));
+    let required = |name: &'static str| form.field(name).ok_or(Denial::Form(FormFault::MissingField(name)));
     let policy = required("policy")?;
     match required("x-amz-algorithm")? {
         HMAC_SHA256 => {}
@@ -85,7 +85,7 @@ impl FormClaim {
     /// for those to hear who have a policy. Secrets are tried as in [`super::Claim::verify`].
     ///
     /// # Errors
-    /// [`Denial::PresignNotYetValid`], [`Denial::PolicyViolated`] also for a policy that has expired,
+    /// [`Denial::PresignNotYetValid`], [`FormFault::PolicyViolated`] also for a policy that has expired,
     /// [`Denial::UnknownAccessKey`], [`Denial::SignatureMismatch`], [`Denial::InvalidToken`].
     pub fn verify(self, secrets: &[ClientSecret], now: Timestamp) -> Result<(Verified, ProvedForm), Denial> {
         self.check_time(now)?;
@@ -112,7 +112,7 @@ impl FormClaim {
             return Err(Denial::PresignNotYetValid);
         }
         if now > self.policy.expiration || now > date.plus_seconds(MOST_POLICY_SECONDS) {
-            return Err(Denial::PolicyViolated("Policy expired.".to_owned()));
+            return Err(Denial::Form(FormFault::PolicyViolated("Policy expired.".to_owned())));
         }
         Ok(())
     }
@@ -128,10 +128,10 @@ impl ProvedForm {
     /// The client-facing key, the name of the file put in.
     ///
     /// # Errors
-    /// [`Denial::MissingFormField`], [`Denial::InvalidArgument`] for an empty one, [`Denial::KeyTooLong`].
+    /// [`FormFault::MissingField`], [`Denial::InvalidArgument`] for an empty one, [`Denial::KeyTooLong`].
     pub fn key(&self) -> Result<ObjectKey, Denial> {
         match self.form.field("key") {
-            None => Err(Denial::MissingFormField("key")),
+            None => Err(Denial::Form(FormFault::MissingField("key"))),
             Some("") => Err(Denial::InvalidArgument("User key must have a length greater than 0.".to_owned())),
             Some(key) => ObjectKey::parse(key.as_bytes().to_vec()),
         }

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
@@ -15,11 +13,10 @@ use super::credentials::{Usable, value};
 use super::resolve::{Granted, Resolver};
 use super::{Rejections, problem};
 use crate::model::{
-    AddressingStyle, Backend, BackendCredential, ObjectName, Problem, ProxyRef, Reason, Route, Snapshot,
-    TlsVerification, TrailingChecksums,
+    AddressingStyle, Backend, BackendCredential, ObjectName, Problem, ProcessProxy, ProxyRef, Reason, Route, Snapshot,
+    TlsVerification, TrailingChecksums, basic_authorization,
 };
 use crate::s3::Mapping;
-use crate::sigv4::SecretKey;
 use crate::table::{Backends, ClientCertificate, Proxy, ServedBackend, ServedRoute, Upstream};
 
 /// Longest user name and password for a proxy: both go into one header.
@@ -31,6 +28,8 @@ struct Found {
     trusted: Trusted,
     client_certificate: Option<Arc<ClientCertificate>>,
     proxy: Option<Arc<Proxy>>,
+    /// The operator of the process has not limited where backends may be.
+    anywhere: bool,
 }
 
 /// The usable backends of a route; `None` when there is none. Problems name their backend.
@@ -51,6 +50,8 @@ pub(super) fn resolve<'a>(
             client_prefix: route.matches.prefix.clone(),
             backend_bucket: backend.bucket.clone(),
             prefix: backend.prefix.clone(),
+            // no name has a line break in it
+            issuer: format!("{name}\n{}\n{}", backend.name, backend.endpoint).into(),
         };
         let served = Arc::new(ServedBackend {
             name: backend.name.as_str().into(),
@@ -58,8 +59,8 @@ pub(super) fn resolve<'a>(
             priority: backend.priority,
             weight: backend.weight,
             mapping: Arc::new(mapping),
-            overrides: overrides(resolver, name, backend, (granted, &found)),
-            upstream: upstream(backend, &found.credential, &found),
+            overrides: Arc::new(overrides(resolver, name, backend, (granted, &found))),
+            upstream: Arc::new(upstream(backend, &found.credential, &found)),
         });
         if index == route.traffic.writes {
             writes = Some(Arc::clone(&served));
@@ -67,7 +68,8 @@ pub(super) fn resolve<'a>(
         usable.push(served);
     }
     let (reads, retries) = (route.traffic.reads, route.traffic.retries);
-    (!usable.is_empty()).then_some(Backends { usable, writes, reads, retries })
+    let complete = usable.len() == route.backends.len();
+    (!usable.is_empty()).then_some(Backends { usable, complete, writes, reads, retries })
 }
 
 /// What the owner of a served route should know about its backends.
@@ -102,9 +104,20 @@ fn find<'a>(
     let client_certificate = optional(backend.client_certificate.as_ref(), |secret| {
         client_certificate(&name.sibling(secret), resolver.snapshot).map_err(&mut *report)
     });
-    let proxy = optional(backend.proxy.as_ref(), |given| proxy(name, given, resolver.snapshot).map_err(&mut *report));
+    let proxy = match &backend.proxy {
+        given @ Some(_) => {
+            optional(given.as_ref(), |given| proxy(name, given, resolver.snapshot).map_err(&mut *report))
+        }
+        None => Some(resolver.snapshot.process.proxies.to(&backend.endpoint).map(|given| Arc::new(of_process(given)))),
+    };
     is_allowed?;
-    Some(Found { credential: credential?, trusted: trusted?, client_certificate: client_certificate?, proxy: proxy? })
+    Some(Found {
+        credential: credential?,
+        trusted: trusted?,
+        client_certificate: client_certificate?,
+        proxy: proxy?,
+        anywhere: resolver.snapshot.process.allowed_endpoints.is_empty(),
+    })
 }
 
 /// `Some(None)` when it is not asked for, `None` when it is and cannot be had.
@@ -130,6 +143,10 @@ fn client_certificate(secret: &ObjectName, snapshot: &Snapshot) -> Result<Client
     Ok(ClientCertificate { chain, key: Zeroizing::new(key.secret_der().to_vec()) })
 }
 
+fn of_process(given: &ProcessProxy) -> Proxy {
+    Proxy { endpoint: given.endpoint.clone(), authorization: given.authorization.clone() }
+}
+
 fn proxy(route: &ObjectName, given: &ProxyRef, snapshot: &Snapshot) -> Result<Proxy, Problem> {
     const FIELD: &str = "proxy.credentialsSecretRef.name";
     let endpoint = given.endpoint.clone();
@@ -146,8 +163,7 @@ fn proxy(route: &ObjectName, given: &ProxyRef, snapshot: &Snapshot) -> Result<Pr
     // Basic knows no colon in the user's name (RFC 7617, 2)
     let username = value(data, "username", FIELD, |name| text(name).filter(|name| !name.contains(':')))?;
     let password = value(data, "password", FIELD, text)?;
-    let pair = Zeroizing::new(format!("{}:{}", *username, *password));
-    let header = SecretKey::new(format!("Basic {}", BASE64.encode(pair.as_bytes())));
+    let header = basic_authorization(&username, &password);
     let header = header.ok_or_else(|| problem(FIELD, Reason::KeyMissing, "username and password are too long"))?;
     Ok(Proxy { endpoint, authorization: Some(header) })
 }
@@ -185,6 +201,7 @@ fn upstream(backend: &Backend, usable: &Usable, found: &Found) -> Upstream {
         source: usable.source.clone(),
         endpoint: backend.endpoint.clone(),
         region: backend.region.clone(),
+        may_change_host: found.anywhere && usable.anywhere,
         addressing: backend.addressing,
         credential: Arc::clone(&usable.credential),
         trust: trusted.trust.clone(),

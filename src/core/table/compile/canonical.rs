@@ -10,7 +10,7 @@ use crate::access::{Rule, Who};
 use crate::model::{AddressingStyle, ClientSecret, ObjectName, Reads, TrailingChecksums};
 use crate::s3::Permission;
 use crate::sigv4::SecretKey;
-use crate::table::bucket::{HostKey, Place};
+use crate::table::bucket::{Bucket, HostKey, Place};
 use crate::table::{RouteTable, ServedBackend, ServedRoute, Upstream};
 
 /// SHA-256.
@@ -77,6 +77,10 @@ impl Canonical {
             for prefix in &rule.prefixes {
                 self.text(prefix.as_str());
             }
+            self.number(rule.buckets.len());
+            for bucket in &rule.buckets {
+                self.text(bucket.as_str());
+            }
         }
         self
     }
@@ -101,6 +105,10 @@ impl Canonical {
         self.number(usize::from(route.alone)).text(backends.writes().map_or("", |writes| &writes.name));
         self.number(backends.retries().map_or(0, |retries| retries.attempts));
         self.duration(backends.retries().map(|retries| retries.backoff));
+        self.number(route.shared.len());
+        for shared in route.shared.iter() {
+            self.text(shared);
+        }
         self.number(backends.usable().len());
         for backend in backends.usable() {
             self.backend(backend);
@@ -113,7 +121,7 @@ impl Canonical {
         self.text(&backend.name).number(backend.priority.into()).number(backend.weight.into());
         self.text(&mapping.backend_bucket).text(mapping.prefix.as_str());
         self.upstream(&backend.upstream).number(backend.overrides.len());
-        for (rule, upstream) in &backend.overrides {
+        for (rule, upstream) in backend.overrides.iter() {
             self.number(*rule).upstream(upstream);
         }
     }
@@ -137,6 +145,24 @@ impl Canonical {
     /// In milliseconds; 0 is no duration that a document may have.
     fn duration(&mut self, duration: Option<Duration>) -> &mut Self {
         self.number(duration.map_or(0, |duration| usize::try_from(duration.as_millis()).unwrap_or(usize::MAX)))
+    }
+
+    fn places(&mut self, bucket: &Bucket) {
+        for ((host, tenant, prefix), place) in bucket.places() {
+            match &host {
+                HostKey::Named(host) => self.text("named").text(host),
+                HostKey::Reserved(host) => self.text("reserved").text(host),
+                HostKey::Open => self.text("open"),
+            };
+            self.text(tenant.map_or("", |namespace| namespace)).text(prefix.as_str());
+            match place {
+                Place::Served(route) => self.text("served").route(route),
+                Place::Broken(grantees) => {
+                    self.text("broken").number(grantees.len());
+                    grantees.iter().fold(&mut *self, |canonical, who| canonical.who(who))
+                }
+            };
+        }
     }
 
     fn client(&mut self, client: &ClientSecret) -> &mut Self {
@@ -166,22 +192,18 @@ pub(super) fn fingerprint(table: &RouteTable) -> u64 {
         canonical.text("reserved host").text(host);
     }
     for (name, bucket) in table.buckets.iter().collect::<BTreeMap<_, _>>() {
-        canonical.text("bucket").text(name.as_str()).number(usize::from(bucket.unplaced));
-        for ((host, tenant, prefix), place) in bucket.places() {
-            match &host {
-                HostKey::Named(host) => canonical.text("named").text(host),
-                HostKey::Reserved(host) => canonical.text("reserved").text(host),
-                HostKey::Open => canonical.text("open"),
-            };
-            canonical.text(tenant.map_or("", |namespace| namespace)).text(prefix.as_str());
-            match place {
-                Place::Served(route) => canonical.text("served").route(route),
-                Place::Broken(grantees) => {
-                    canonical.text("broken").number(grantees.len());
-                    grantees.iter().fold(&mut canonical, |canonical, who| canonical.who(who))
-                }
-            };
+        canonical.text("bucket").text(name.as_str()).number(bucket.unplaced.len());
+        for namespace in &bucket.unplaced {
+            canonical.text(namespace);
         }
+        canonical.places(bucket);
+    }
+    for covered in table.patterns.iter() {
+        canonical.text("pattern").text(covered.pattern.as_str()).number(covered.unplaced.len());
+        for namespace in &covered.unplaced {
+            canonical.text(namespace);
+        }
+        canonical.places(&covered.places);
     }
     for (key, clients) in table.clients.iter().collect::<BTreeMap<_, _>>() {
         canonical.text("access key").text(key.as_str()).number(clients.len());

@@ -15,6 +15,8 @@ pub(super) struct Usable {
     pub(super) source: ObjectName,
     pub(super) credential: Arc<BackendCredential>,
     pub(super) digest: Digest,
+    /// Its owner has not limited where it may be sent.
+    pub(super) anywhere: bool,
 }
 
 /// The usable sources; the others are in the rejections.
@@ -25,8 +27,9 @@ pub(super) fn resolve<'a>(snapshot: &'a Snapshot, rejections: &mut Rejections) -
         let Some(source) = object.valid() else { continue };
         match read(name, source, snapshot) {
             Ok(credential) => {
-                let digest = digest(&credential);
-                usable.insert(name, Usable { source: name.clone(), credential: Arc::new(credential), digest });
+                let (digest, anywhere) = (digest(&credential), source.allowed_endpoints.is_empty());
+                usable
+                    .insert(name, Usable { source: name.clone(), credential: Arc::new(credential), digest, anywhere });
             }
             Err(problem) => rejections.add("CredentialSource", name, "Ready", problem),
         }

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::owners::{Owners, overlap};
 use super::problem;
 use crate::access::Who;
 use crate::model::{ClientScope, Labels, ObjectName, Problem, ProcessRules, Reason, RouteMatch, Snapshot};
-use crate::s3::{BucketName, KeyPrefix};
+use crate::s3::{BucketMatch, BucketName, BucketPattern, KeyPrefix};
 use crate::table::bucket::{Bucket, HostKey, Place};
+use crate::table::patterns::Patterns;
 
 /// Routes of other namespaces are never named: whoever reads it need not know them.
 const CLAIMED: &str = "claimed by another route";
@@ -21,15 +23,12 @@ pub(super) struct Placement<'a> {
     hosts: BTreeMap<&'a str, (Arc<str>, bool)>,
     /// What routes without hosts stand on, by namespace.
     everywhere: HashMap<Arc<str>, Arc<[HostKey]>>,
-    /// Which namespaces own what of a bucket.
-    owners: HashMap<BucketName, Vec<Owner>>,
+    owners: Owners,
     buckets: HashMap<BucketName, Bucket>,
+    patterns: Patterns,
     /// What is broken wherever nobody else has a place: decided when everybody has one.
-    leftovers: Vec<(BucketName, Seat)>,
+    leftovers: Vec<(BucketMatch, Seat)>,
 }
-
-/// A namespace, and the hosts on which a bucket is its own.
-type Owner = (Arc<str>, Arc<[HostKey]>);
 
 /// Where one route stands.
 #[derive(Debug, Clone)]
@@ -69,8 +68,9 @@ impl<'a> Placement<'a> {
             namespaces: &snapshot.namespaces,
             hosts: hosts.collect(),
             everywhere: HashMap::new(),
-            owners: HashMap::new(),
+            owners: Owners::new(snapshot),
             buckets: HashMap::new(),
+            patterns: Patterns::default(),
             leftovers: Vec::new(),
         }
     }
@@ -78,10 +78,15 @@ impl<'a> Placement<'a> {
     /// Gives a route the place that its `match` asks for, or says why not.
     pub(super) fn seat(&mut self, name: &ObjectName, matches: &RouteMatch) -> Standing {
         let bucket = &matches.bucket;
+        if let Some(pattern) = bucket.pattern().filter(|pattern| !self.may_make(&name.namespace, pattern)) {
+            let message = format!("the pattern {pattern} is not assigned to this namespace");
+            self.unplaced(bucket, &name.namespace);
+            return Standing::Refused(problem("spec.match.bucket", Reason::PatternNotAllowed, message));
+        }
         let (hosts, wrong) = self.hosts_of(name, matches);
         let is_tenant = matches.scope == ClientScope::SameNamespace;
         if let Some(problem) = wrong {
-            self.bucket(bucket).unplaced = true;
+            self.unplaced(bucket, &name.namespace);
             if !hosts.is_empty() && (is_tenant || self.own(bucket, &name.namespace, &hosts)) {
                 // Broken where it may stand: a wider route must not serve what this one meant to keep.
                 let (namespace, prefix) = (Arc::clone(&name.namespace), matches.prefix.clone());
@@ -90,7 +95,7 @@ impl<'a> Placement<'a> {
             return Standing::Refused(problem);
         }
         if !is_tenant && !self.own(bucket, &name.namespace, &hosts) {
-            self.bucket(bucket).unplaced = true;
+            self.unplaced(bucket, &name.namespace);
             return Standing::Refused(problem("spec.match.bucket", Reason::Conflicted, CLAIMED));
         }
         let (namespace, prefix) = (Arc::clone(&name.namespace), matches.prefix.clone());
@@ -109,26 +114,29 @@ impl<'a> Placement<'a> {
 
     /// Notes that a route of this namespace claims something of a bucket under a prefix, and nobody knows what: what is
     /// nobody else's is broken.
-    pub(super) fn somewhere(&mut self, name: &ObjectName, bucket: &BucketName, prefix: &KeyPrefix) {
+    pub(super) fn somewhere(&mut self, name: &ObjectName, bucket: &BucketMatch, prefix: &KeyPrefix) {
+        let may_own = bucket.pattern().is_none_or(|pattern| self.may_make(&name.namespace, pattern));
         let hosts = self.everywhere(&name.namespace);
-        if self.own(bucket, &name.namespace, &hosts) {
+        if may_own && self.own(bucket, &name.namespace, &hosts) {
             let namespace = Arc::clone(&name.namespace);
+            // a pattern is about whole buckets, whatever else was written
+            let prefix = if bucket.pattern().is_some() { &KeyPrefix::default() } else { prefix };
             let seat = Seat { hosts, namespace, is_tenant: false, prefix: prefix.clone() };
             self.leftovers.push((bucket.clone(), seat));
         }
-        self.bucket(bucket).unplaced = true;
+        self.unplaced(bucket, &name.namespace);
     }
 
     /// Puts a route, or its ruins, where it belongs.
-    pub(super) fn put(&mut self, bucket: &BucketName, seat: &Seat, place: &Place) {
+    pub(super) fn put(&mut self, bucket: &BucketMatch, seat: &Seat, place: &Place) {
         let places = self.bucket(bucket);
         for host in seat.hosts.iter() {
             places.put(host, (&seat.namespace, seat.is_tenant), &seat.prefix, place.clone());
         }
     }
 
-    /// Every bucket, when every route has its place.
-    pub(super) fn finish(mut self) -> HashMap<BucketName, Arc<Bucket>> {
+    /// Every bucket and pattern, when every route has its place.
+    pub(super) fn finish(mut self) -> (HashMap<BucketName, Arc<Bucket>>, Patterns) {
         let nobody: Arc<[Who]> = Arc::new([]);
         for (bucket, seat) in std::mem::take(&mut self.leftovers) {
             let places = self.bucket(&bucket);
@@ -139,14 +147,35 @@ impl<'a> Placement<'a> {
                 }
             }
         }
-        self.buckets.into_iter().map(|(name, bucket)| (name, Arc::new(bucket))).collect()
+        let buckets = self.buckets.into_iter().map(|(name, bucket)| (name, Arc::new(bucket))).collect();
+        (buckets, self.patterns)
     }
 
-    fn bucket(&mut self, bucket: &BucketName) -> &mut Bucket {
+    fn bucket(&mut self, bucket: &BucketMatch) -> &mut Bucket {
+        let bucket = match bucket {
+            BucketMatch::Exact(bucket) => bucket,
+            BucketMatch::Pattern(pattern) => return &mut self.patterns.entry(pattern).places,
+        };
         if !self.buckets.contains_key(bucket) {
             self.buckets.insert(bucket.clone(), Bucket::default());
         }
         self.buckets.entry(bucket.clone()).or_default()
+    }
+
+    /// A route of this namespace claims it and has no place there.
+    fn unplaced(&mut self, bucket: &BucketMatch, namespace: &Arc<str>) {
+        match bucket {
+            BucketMatch::Exact(_) => self.bucket(bucket).unplaced.insert(Arc::clone(namespace)),
+            BucketMatch::Pattern(pattern) => self.patterns.entry(pattern).unplaced.insert(Arc::clone(namespace)),
+        };
+    }
+
+    /// True when routes of this namespace may be about this pattern (`tenancy.bucketPatterns`).
+    fn may_make(&self, namespace: &str, pattern: &BucketPattern) -> bool {
+        let Some(rules) = &self.process.patterns else { return true };
+        let labels = self.namespaces.get(namespace);
+        let mut rules = rules.iter().filter(|rule| rule.pattern.contains(pattern));
+        rules.any(|rule| rule.namespaces.selects_namespace(namespace, labels))
     }
 
     /// The hosts that a route stands on, and what is wrong with the first one that it must not.
@@ -191,30 +220,15 @@ impl<'a> Placement<'a> {
     }
 
     /// True when the bucket belongs to this namespace on all of these hosts: from now on, if nobody had it before.
-    fn own(&mut self, bucket: &BucketName, namespace: &Arc<str>, hosts: &Arc<[HostKey]>) -> bool {
-        let owners = self.owners.entry(bucket.clone()).or_default();
+    fn own(&mut self, bucket: &BucketMatch, namespace: &Arc<str>, hosts: &Arc<[HostKey]>) -> bool {
         let is_open = |host: &Arc<str>| self.hosts.get(&**host).is_none_or(|(_, is_reserved)| !is_reserved);
-        let meet = |one: &HostKey, other: &HostKey| match (one, other) {
-            (HostKey::Open, HostKey::Open) => true,
-            (HostKey::Open, HostKey::Named(host)) | (HostKey::Named(host), HostKey::Open) => is_open(host),
-            (HostKey::Open, HostKey::Reserved(_)) | (HostKey::Reserved(_), HostKey::Open) => false,
-            (HostKey::Named(one) | HostKey::Reserved(one), HostKey::Named(other) | HostKey::Reserved(other)) => {
-                one == other
-            }
-        };
-        let overlap = |others: &Arc<[HostKey]>| hosts.iter().any(|one| others.iter().any(|other| meet(one, other)));
-        if owners.iter().any(|(owner, theirs)| owner != namespace && overlap(theirs)) {
-            return false;
-        }
-        if !owners.iter().any(|(owner, theirs)| owner == namespace && theirs == hosts) {
-            owners.push((Arc::clone(namespace), Arc::clone(hosts)));
-        }
-        true
+        self.owners.own(bucket, namespace, hosts, |one, other| overlap(one, other, is_open))
     }
 
-    /// `X.H` is a base host: on `H`, nobody could tell it from the bucket `X` in virtual-host style.
-    fn host_conflict(&self, bucket: &BucketName, hosts: &[HostKey]) -> Option<Problem> {
-        let label = bucket.as_str();
+    /// `X.H` is a base host: on `H`, nobody could tell it from the bucket `X` in virtual-host style. A pattern does without
+    /// that one name there, since the base host comes first; in path style it has it.
+    fn host_conflict(&self, bucket: &BucketMatch, hosts: &[HostKey]) -> Option<Problem> {
+        let label = bucket.exact()?.as_str();
         let conflicts = |host: &str| {
             let taken = self.hosts.keys().find(|base| {
                 base.strip_prefix(label).and_then(|rest| rest.strip_prefix('.')).is_some_and(|rest| rest == host)

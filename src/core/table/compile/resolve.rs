@@ -1,6 +1,7 @@
 //! One valid `BucketRoute` -> what serves it, or everything that is missing.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::backends;
 use super::certificates::Bundles;
@@ -55,9 +56,11 @@ impl<'a> Resolver<'a> {
         let backends = backends::resolve(self, name, route, (&granted, &mut reject));
         let allow = granted.into_iter().map(|(rule, _)| rule).collect();
         let alone = self.sharing.is_alone(name, route);
+        let shared = Arc::new(self.sharing.others_in(name, route));
         let served = || {
             let (policy, backends) = (Policy { allow, deny: deny? }, backends?);
-            Some(ServedRoute { name: name.clone(), bucket: route.matches.bucket.clone(), alone, backends, policy })
+            let (bucket, policy) = (route.matches.bucket.clone(), Arc::new(policy));
+            Some(ServedRoute { name: name.clone(), bucket, alone, shared, backends, policy })
         };
         Resolved { served: served(), grantees }
     }
@@ -82,7 +85,8 @@ impl<'a> Resolver<'a> {
                 }
             }
             if let Some(who) = who.filter(|_| are_usable) {
-                granted.push((rule(&entry.name, who, entry.permissions, &entry.prefixes), &*entry.credentials));
+                let rule = rule(&entry.name, who, entry.permissions, &entry.prefixes);
+                granted.push((Rule { buckets: entry.buckets.clone(), ..rule }, &*entry.credentials));
             }
         }
         granted
@@ -203,5 +207,5 @@ fn client_missing(list: &str, index: usize, missing: Missing, consequence: &str)
 }
 
 fn rule(name: &str, who: Who, permissions: Permissions, prefixes: &[KeyPrefix]) -> Rule {
-    Rule { name: name.to_owned(), who, permissions, prefixes: prefixes.to_vec() }
+    Rule { name: name.to_owned(), who, permissions, prefixes: prefixes.to_vec(), buckets: Vec::new() }
 }

@@ -14,8 +14,10 @@ use crate::sigv4::AccessKeyId;
 use crate::table::{Asker, Lookup, ServedBackend, ServedRoute, Trust};
 
 mod backends;
+mod decisions;
 mod order;
 mod ownership;
+mod patterns;
 mod reasons;
 mod references;
 mod sharing;
@@ -63,6 +65,7 @@ fn route(bucket_name: &str, clients: &[&str]) -> Route {
                 clients: Clients::One(Reference::local(client)),
                 permissions: Permissions::ALL,
                 prefixes: vec![],
+                buckets: vec![],
                 credentials: vec![],
             })
             .collect(),
@@ -183,7 +186,8 @@ fn principal(text: &str) -> Principal {
 }
 
 fn may(route: &ServedRoute, who: &str, key: &str) -> bool {
-    let object = Resource::Object(route.bucket.clone(), ObjectKey::parse(key.into()).unwrap());
+    let named = route.backends.usable()[0].mapping.client_bucket.exact().unwrap().clone();
+    let object = Resource::Object(named, ObjectKey::parse(key.into()).unwrap());
     route.policy.allows(&principal(who), Permission::Read, &object)
 }
 
@@ -224,7 +228,7 @@ fn k_api_6_an_invalid_route_breaks_its_bucket_and_no_other() {
     served(&compiled, "data");
     assert!(matches!(lookup(&compiled, "other"), Lookup::Absent));
     assert_eq!(said(&compiled), ["BucketRoute default/bad Accepted spec.x Invalid"]);
-    assert_eq!(compiled.table.broken().collect::<Vec<_>>(), [&bucket("bad-bucket")]);
+    assert_eq!(compiled.table.broken().collect::<Vec<_>>(), ["bad-bucket"]);
 }
 
 #[test]

@@ -5,15 +5,17 @@ use crate::table::{Trust, Upstream};
 
 fn backend(place: u8, priority: u8, weight: u16) -> Arc<ServedBackend> {
     let mapping = Mapping {
-        client_bucket: BucketName::parse("data").unwrap(),
+        client_bucket: BucketName::parse("data").unwrap().into(),
         client_prefix: KeyPrefix::default(),
         backend_bucket: "data".into(),
         prefix: KeyPrefix::default(),
+        issuer: "a route".into(),
     };
     let upstream = Upstream {
         source: ObjectName::new("default", "keys"),
         endpoint: Endpoint::parse("http://127.0.0.1").unwrap(),
         region: "r".into(),
+        may_change_host: true,
         addressing: AddressingStyle::Path,
         credential: Arc::new(BackendCredential::Anonymous),
         trust: Trust::System,
@@ -30,8 +32,8 @@ fn backend(place: u8, priority: u8, weight: u16) -> Arc<ServedBackend> {
         priority,
         weight,
         mapping: Arc::new(mapping),
-        upstream,
-        overrides: std::collections::BTreeMap::new(),
+        upstream: Arc::new(upstream),
+        overrides: Arc::default(),
     })
 }
 

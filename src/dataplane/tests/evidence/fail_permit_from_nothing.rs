@@ -1,5 +1,5 @@
 use osp_core::access::Permit;
 
 fn main() {
-    let _ = Permit { grant: todo!() };
+    let _ = Permit { grant: todo!(), moved: None };
 }

@@ -2,10 +2,16 @@
 use osp_core::access::Permit;
 use osp_core::{Denial, Timestamp};
 use osp_dataplane::stage::{route, sign};
-use osp_dataplane::{Egress, Resolver, SigningKeys};
+use osp_dataplane::{Egress, Resolver, Settings, SigningKeys};
 
-async fn go(permit: &Permit, resolver: &dyn Resolver, egress: &Egress, keys: &SigningKeys) -> Result<(), Denial> {
-    let _peer = route::peer(permit, resolver, egress, 0).await?;
+async fn go(
+    permit: &Permit,
+    resolver: &dyn Resolver,
+    egress: &Egress,
+    settings: &Settings,
+    keys: &SigningKeys,
+) -> Result<(), Denial> {
+    let _peer = route::peer(permit, resolver, egress, settings, 0).await?;
     let _head = sign::regenerate(permit, sign::Body::of(permit), keys, Timestamp::from_unix_seconds(0))?;
     Ok(())
 }

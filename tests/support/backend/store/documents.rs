@@ -6,16 +6,17 @@ use super::{Answer, Head, Query, Store, etag};
 pub(super) type Place = (String, String, String, &'static str);
 
 /// Sub-resources of a bucket, and the code for one that was never put.
-const OF_BUCKETS: [(&str, &str); 14] = [
+const OF_BUCKETS: [(&str, &str); 15] = [
     ("accelerate", ""),
     ("acl", ""),
     ("cors", "NoSuchCORSConfiguration"),
     ("encryption", "ServerSideEncryptionConfigurationNotFoundError"),
-    ("intelligent-tiering", "NoSuchConfiguration"),
+    ("intelligent-tiering", ""),
     ("lifecycle", "NoSuchLifecycleConfiguration"),
     ("object-lock", "ObjectLockConfigurationNotFoundError"),
-    ("ownershipControls", "OwnershipControlsNotFoundError"),
+    ("ownershipControls", ""),
     ("policy", "NoSuchBucketPolicy"),
+    ("policyStatus", ""),
     ("publicAccessBlock", "NoSuchPublicAccessBlockConfiguration"),
     ("requestPayment", ""),
     ("tagging", "NoSuchTagSet"),
@@ -67,7 +68,7 @@ impl Store {
             }
             "GET" => match (self.documents.get(&place), missing) {
                 (Some(text), _) => Answer::new(200, text.as_bytes()).header("Content-Type", "application/xml"),
-                (None, "") => Answer::xml(200, &default(name)),
+                (None, "") => Answer::xml(200, &default(name, query.has("id"))),
                 (None, code) => Answer::error(404, code, "nothing of the kind"),
             },
             _ => Answer::error(405, "MethodNotAllowed", "method"),
@@ -112,12 +113,16 @@ impl Store {
     }
 }
 
-fn default(name: &str) -> String {
+fn default(name: &str, one: bool) -> String {
     match name {
         "acl" => acl("private"),
         "tagging" => "<Tagging><TagSet></TagSet></Tagging>".to_owned(),
         "versioning" => "<VersioningConfiguration/>".to_owned(),
         "accelerate" => "<AccelerateConfiguration/>".to_owned(),
+        "intelligent-tiering" if one => "<IntelligentTieringConfiguration/>".to_owned(),
+        "intelligent-tiering" => "<ListBucketIntelligentTieringConfigurationsOutput/>".to_owned(),
+        "ownershipControls" => "<OwnershipControls/>".to_owned(),
+        "policyStatus" => "<PolicyStatus/>".to_owned(),
         _ => "<RequestPaymentConfiguration><Payer>BucketOwner</Payer></RequestPaymentConfiguration>".to_owned(),
     }
 }

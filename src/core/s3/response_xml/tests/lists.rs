@@ -1,6 +1,7 @@
 //! Listings as AWS, `MinIO`, Ceph RGW, `SeaweedFS` and Garage write them.
 
 use super::*;
+use crate::s3::token::{Page, Position, open_page, open_upload, seal_page, seal_upload};
 
 #[test]
 fn rn_1_aws_version_2_percent_encoded() {
@@ -18,8 +19,14 @@ fn rn_1_aws_version_2_percent_encoded() {
         .replace("tenant-a/", "")
         .replace("75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a", "osp")
         .replace(">corp<", ">osp<");
-    let query = "list-type=2&encoding-type=url&prefix=img%2B/&start-after=img%2B/0%201";
-    assert_eq!(rewritten(XmlDocument::ListObjects, names("tenant-a/", query), aws), expected);
+    // the token comes last: the last name of the page is in it
+    let backends = "<NextContinuationToken>1ueGcxLPRx1Tr/XYExHnhbYLgveDs2J/wm36Hy4vbOwM=</NextContinuationToken>";
+    let last = Position { text: "img+/\u{e9}/".to_owned(), is_prefix: true };
+    let names = names("tenant-a/", "list-type=2&encoding-type=url&prefix=img%2B/&start-after=img%2B/0%201");
+    let wrapped = seal_page(&names.mapping, "img+/", "1ueGcxLPRx1Tr/XYExHnhbYLgveDs2J/wm36Hy4vbOwM=", Some(&last));
+    let token = format!("<NextContinuationToken>{}</NextContinuationToken></ListBucketResult>", wrapped.unwrap());
+    let expected = expected.replace(backends, "").replace("</ListBucketResult>", &token);
+    assert_eq!(rewritten(XmlDocument::ListObjects, names, aws), expected);
 }
 
 #[test]
@@ -106,6 +113,75 @@ fn rn_4_without_a_prefix_keys_are_copied_as_they_came() {
     }
 }
 
+/// What the token of a page says to its backend.
+fn next_page(query: &str, body: &str) -> Page {
+    let names = names("p/", query);
+    let (mapping, prefix) = (Arc::clone(&names.mapping), names.query.get("prefix").unwrap_or_default().to_owned());
+    let out = rewritten(XmlDocument::ListObjects, names, body);
+    let token = out.split_once("<NextContinuationToken>").and_then(|(_, rest)| rest.split_once("</"));
+    let (token, rest) = token.unwrap_or_else(|| panic!("no token in {out}"));
+    assert_eq!(rest, "NextContinuationToken></ListBucketResult>");
+    open_page(&mapping, &prefix, token).unwrap()
+}
+
+#[test]
+fn section_11_a_token_has_the_last_name_of_its_page() {
+    let list = |parts: &str| format!("<ListBucketResult>{parts}</ListBucketResult>");
+    let key = |key: &str| format!("<Contents><Key>{key}</Key></Contents>");
+    let folder = |prefix: &str| format!("<CommonPrefixes><Prefix>{prefix}</Prefix></CommonPrefixes>");
+    let token = "<NextContinuationToken>p/x&amp;y</NextContinuationToken>";
+    let page = |text: &str, is_prefix| Page {
+        token: Some("p/x&y".to_owned()),
+        after: Some(Position { text: text.to_owned(), is_prefix }),
+    };
+    // AWS has the token first, SeaweedFS last
+    for body in [list(&[token, &key("p/a"), &key("p/b&amp;")].concat()), list(&[&key("p/b&amp;"), token].concat())] {
+        assert_eq!(next_page("list-type=2", &body), page("b&", false));
+    }
+    // names are in two lists, and the order of the page is the one of bytes
+    let both = |last_key: &str, last_folder: &str| {
+        list(&[token, &key("p/a"), &key(last_key), &folder("p/b/"), &folder(last_folder)].concat())
+    };
+    assert_eq!(next_page("list-type=2&delimiter=/", &both("p/z", "p/c/")), page("z", false));
+    assert_eq!(next_page("list-type=2&delimiter=/", &both("p/bb", "p/\u{e9}/")), page("\u{e9}/", true));
+    // what is not shown is no place to go on from
+    let hidden = list(&[token, &key("p/a"), &key("p/"), &key("q/z")].concat());
+    assert_eq!(next_page("list-type=2", &hidden), page("a", false));
+    let encoded = list(&[token, &key("p%2Fa+b%2Bc")].concat());
+    assert_eq!(next_page("list-type=2&encoding-type=url", &encoded), page("a b+c", false));
+}
+
+#[test]
+fn section_11_a_page_of_nothing_stays_where_it_was() {
+    let body = "<ListBucketResult><NextContinuationToken>t</NextContinuationToken><Contents><Key>p/</Key></Contents>\
+                </ListBucketResult>";
+    let after = |query: &str| next_page(query, body).after;
+    assert_eq!(after("list-type=2"), None);
+    assert_eq!(after("list-type=2&start-after=s"), Some(Position::key("s")));
+    let earlier = seal_page(&names("p/", "").mapping, "", "t", Some(&Position::key("u"))).unwrap();
+    let query = format!("list-type=2&start-after=s&continuation-token={earlier}");
+    assert_eq!(after(&query), Some(Position::key("u")));
+}
+
+#[test]
+fn c15_a_backends_token_is_never_shown() {
+    let token = "<NextContinuationToken>p/secret</NextContinuationToken>";
+    let echo = "<ContinuationToken>p/secret</ContinuationToken>";
+    let body = format!("<ListBucketResult>{echo}{token}</ListBucketResult>");
+    for query in ["list-type=2", "list-type=2&continuation-token=mine", ""] {
+        let out = rewritten(XmlDocument::ListObjects, names("p/", query), &body);
+        assert!(!out.contains("secret"), "{out}");
+        let mine = if query.ends_with("mine") { "mine" } else { "" };
+        assert!(out.contains(&format!("<ContinuationToken>{mine}</ContinuationToken>")), "{out}");
+    }
+    let twice = format!("<ListBucketResult>{token}{token}</ListBucketResult>");
+    let twice = in_pieces(XmlDocument::ListObjects, names("p/", "list-type=2"), twice.as_bytes(), 99);
+    assert_eq!(twice, Err(Denial::UpstreamMisbehaved));
+    let last = "<ListBucketResult><NextContinuationToken/></ListBucketResult>";
+    let out = rewritten(XmlDocument::ListObjects, names("p/", "list-type=2"), last);
+    assert_eq!(out, "<ListBucketResult><NextContinuationToken></NextContinuationToken></ListBucketResult>");
+}
+
 #[test]
 fn uploads_in_progress() {
     let body = "<ListMultipartUploadsResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Bucket>corp-backend-7</Bucket>\
@@ -117,15 +193,54 @@ fn uploads_in_progress() {
         </ListMultipartUploadsResult>";
     let foreign =
         "<Upload><Key>q/k</Key><UploadId>u2</UploadId></Upload><CommonPrefixes><Prefix>q</Prefix></CommonPrefixes>";
+    let names = names("p/", "uploads&key-marker=k&upload-id-marker=mine");
+    let id = |key: &str, id: &str| format!(">{}<", seal_upload(&names.mapping, key, id).unwrap());
     let expected = body
         .replace("{foreign}", "")
         .replace(BACKEND, "photos")
         .replace("p/", "")
+        .replace(">u<", ">mine<")
+        .replace(">v<", &id("z", "v"))
+        .replace(">u1<", &id("k1", "u1"))
         .replace("arn:aws:iam::123456789012:user/corp", "osp")
         .replace(">1234<", ">osp<")
         .replace(">corp<", ">osp<");
     let body = body.replace("{foreign}", foreign);
-    assert_eq!(rewritten(XmlDocument::ListMultipartUploads, names("p/", "uploads&key-marker=k"), &body), expected);
+    assert_eq!(rewritten(XmlDocument::ListMultipartUploads, names, &body), expected);
+}
+
+#[test]
+fn section_11_an_upload_is_wrapped_for_its_key_whatever_comes_first() {
+    let list = |parts: &str| format!("<ListMultipartUploadsResult>{parts}</ListMultipartUploadsResult>");
+    let names = names("p/", "uploads&encoding-type=url");
+    let open = |key: &str, id: &str| open_upload(&names.mapping, key, id);
+    let texts = |out: &str, tag: &str| -> Vec<String> {
+        let tag = format!("<{tag}>");
+        let after = out.split(&tag).skip(1);
+        after.map(|rest| rest.split('<').next().unwrap_or_default().to_owned()).collect()
+    };
+    for entry in ["<UploadId>u&amp;1</UploadId><Key>p%2Fa+b</Key>", "<Key>p%2Fa+b</Key><UploadId>u&amp;1</UploadId>"] {
+        let out =
+            rewritten(XmlDocument::ListMultipartUploads, names.clone(), &list(&format!("<Upload>{entry}</Upload>")));
+        assert_eq!(open("a b", &texts(&out, "UploadId")[0]).as_deref(), Ok("u&1"), "{out}");
+        assert_eq!(
+            out.len(),
+            list("<Upload><UploadId></UploadId><Key>a+b</Key></Upload>").len() + texts(&out, "UploadId")[0].len()
+        );
+    }
+    let (upload, key) = ("<NextUploadIdMarker>v</NextUploadIdMarker>", "<NextKeyMarker>p%2Fz</NextKeyMarker>");
+    for parts in [[upload, key], [key, upload]] {
+        let out = rewritten(XmlDocument::ListMultipartUploads, names.clone(), &list(&parts.concat()));
+        assert_eq!(open("z", &texts(&out, "NextUploadIdMarker")[0]).as_deref(), Ok("v"), "{out}");
+    }
+    // a marker of a key outside is none, and neither is an id outside an entry
+    let outside = list(&format!(
+        "<NextKeyMarker>q</NextKeyMarker>{upload}<Upload><Key>q</Key><UploadId>secret</UploadId></Upload>"
+    ));
+    assert_eq!(rewritten(XmlDocument::ListMultipartUploads, names.clone(), &outside), list(""));
+    let nameless = list("<Upload><Key>p/%FF</Key><UploadId>u</UploadId></Upload>");
+    let nameless = in_pieces(XmlDocument::ListMultipartUploads, names, nameless.as_bytes(), 99);
+    assert_eq!(nameless, Err(Denial::UpstreamMisbehaved), "never half a list");
 }
 
 #[test]

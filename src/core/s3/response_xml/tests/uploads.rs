@@ -1,20 +1,23 @@
 //! Answers about one object.
 
 use super::*;
+use crate::s3::token::seal_upload;
 
 #[test]
 fn the_key_is_the_clients_whatever_the_backend_says() {
     let create = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<InitiateMultipartUploadResult xmlns=\"u\"><Tenant>corp\
         </Tenant><Bucket>corp-backend-7</Bucket><Key>p/2026/a b&amp;c.jpg</Key><UploadId>VXBsb2Fk</UploadId></InitiateMultipartUploadResult>";
     let expected = create.replace("<Tenant>corp</Tenant>", "").replace(BACKEND, "photos").replace("p/2026", "2026");
+    let id = seal_upload(&names("p/", "").mapping, "2026/a b&c.jpg", "VXBsb2Fk").unwrap();
+    let expected = expected.replace("VXBsb2Fk", &id);
     assert_eq!(rewritten(XmlDocument::CreateMultipartUpload, names("p/", "uploads"), create), expected);
 
     let parts = "<ListPartsResult><Bucket>corp-backend-7</Bucket><Key>whatever</Key><UploadId>u</UploadId><Initiator><ID>1</ID>\
         <DisplayName>2</DisplayName></Initiator><Owner><ID>3</ID></Owner><Part><PartNumber>1</PartNumber>\
         <Key>kept</Key></Part></ListPartsResult>";
     assert_eq!(
-        rewritten(XmlDocument::ListParts, names("p/", "uploadId=u"), parts),
-        "<ListPartsResult><Bucket>photos</Bucket><Key>2026/a b&amp;c.jpg</Key><UploadId>u</UploadId><Initiator><ID>osp</ID>\
+        rewritten(XmlDocument::ListParts, names("p/", "uploadId=mine"), parts),
+        "<ListPartsResult><Bucket>photos</Bucket><Key>2026/a b&amp;c.jpg</Key><UploadId>mine</UploadId><Initiator><ID>osp</ID>\
          <DisplayName>osp</DisplayName></Initiator><Owner><ID>osp</ID></Owner><Part><PartNumber>1</PartNumber>\
          <Key>kept</Key></Part></ListPartsResult>"
     );

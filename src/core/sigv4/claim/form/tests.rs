@@ -140,7 +140,7 @@ impl Draft {
 }
 
 fn violated(why: &str) -> Denial {
-    Denial::PolicyViolated(why.to_owned())
+    Denial::Form(FormFault::PolicyViolated(why.to_owned()))
 }
 
 #[test]
@@ -338,7 +338,7 @@ fn s07_other_credentials_and_none() {
     let ecdsa = right.clone().with("X-Amz-Algorithm", "AWS4-ECDSA-P256-SHA256");
     assert_eq!(ecdsa.denial(), Denial::NotImplemented("AWS4-ECDSA-P256-SHA256".to_owned()));
     for name in ["policy", "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature"] {
-        assert_eq!(right.clone().with(name, "-").denial(), Denial::MissingFormField(name));
+        assert_eq!(right.clone().with(name, "-").denial(), Denial::Form(FormFault::MissingField(name)));
     }
     let nobody = Draft {
         fields: vec![("key".into(), "a".into()), ("policy".into(), "-".into()), ("x-amz-signature".into(), "-".into())],
@@ -373,14 +373,14 @@ fn d11_a_policy_that_cannot_be_read_allows_nothing() {
         ("  ]\r\n}", "  ]"),
     ] {
         let denial = right.clone().policy(from, to).denial();
-        assert!(matches!(denial, Denial::InvalidPolicyDocument(_)), "{to}: {denial:?}");
+        assert!(matches!(denial, Denial::Form(FormFault::InvalidPolicy(_))), "{to}: {denial:?}");
     }
     let deep = format!("{}{}", "[".repeat(5000), "]".repeat(5000));
     for policy in
         [&*STANDARD.encode(&right.policy).replace('e', "*"), "%", "e30", &STANDARD.encode("[]"), &STANDARD.encode(deep)]
     {
         let denial = Draft { signature: Some(""), ..right.clone().with("policy", policy) }.denial();
-        assert!(matches!(denial, Denial::InvalidPolicyDocument(_)), "{denial:?}");
+        assert!(matches!(denial, Denial::Form(FormFault::InvalidPolicy(_))), "{denial:?}");
     }
     for expiration in ["2015-12-30T12:00:00Z", "2015-12-30T12:00:00.1Z", "2015-12-30T12:00:00.123456Z"] {
         assert!(right.clone().policy("2015-12-30T12:00:00.000Z", expiration).verify().is_ok(), "{expiration}");
@@ -399,8 +399,8 @@ fn content_length_range_is_about_the_file() {
     let range = "[\"content-length-range\", 3, \"7\"]";
     assert_eq!(sized(3, range), Ok(()));
     assert_eq!(sized(7, range), Ok(()));
-    assert_eq!(sized(2, range), Err(Denial::FileTooSmall { proposed: 2, least: 3 }));
-    assert_eq!(sized(8, range), Err(Denial::FileTooLarge { proposed: 8, most: 7 }));
+    assert_eq!(sized(2, range), Err(Denial::Form(FormFault::FileTooSmall { proposed: 2, least: 3 })));
+    assert_eq!(sized(8, range), Err(Denial::Form(FormFault::FileTooLarge { proposed: 8, most: 7 })));
     let both = "[\"content-length-range\", 0, 5],[\"content-length-range\", 4, 9]";
     assert_eq!(sized(5, both), Ok(()));
     assert!(sized(6, both).is_err() && sized(3, both).is_err(), "every condition holds");

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::*;
-use crate::model::{ProxyRef, Retries};
+use crate::model::{NoProxy, ProcessProxies, ProcessProxy, ProxyRef, Retries};
+use crate::table::Proxy;
 
 /// Backends `a` and `b`, writes to `a`; `b` has a credential of its own.
 fn two(change: impl FnOnce(&mut Route)) -> Snapshot {
@@ -128,6 +129,32 @@ fn proxy_credentials_become_one_header_or_break_their_backend_only() {
         assert_eq!(names(&served(&compiled, "data")).0, ["a"]);
         assert!(said(&compiled)[0].contains(" spec.backends[1].proxy.credentialsSecretRef.name "));
     }
+}
+
+#[test]
+fn c_29_the_proxies_of_the_process_are_for_backends_without_one_of_their_own() {
+    let endpoint = |text| Endpoint::parse(text).unwrap();
+    let mut snapshot = with_proxy("a", "b");
+    let proxy = ProcessProxy { endpoint: endpoint("http://process:3128"), authorization: None };
+    snapshot.process.proxies = ProcessProxies { http: Some(proxy.clone()), https: Some(proxy), except: Vec::new() };
+    let Entry::Valid(route) = &mut snapshot.routes.get_mut(&name("data")).unwrap().entry else { panic!() };
+    route.backends[0].endpoint = endpoint("http://s3.test");
+    let hosts = |snapshot: &Snapshot| {
+        let compiled = compile(snapshot);
+        let proxies =
+            served(&compiled, "data").backends.usable().iter().map(|one| one.upstream.proxy.clone()).collect();
+        let hosts = |proxies: Vec<Option<_>>| {
+            proxies.into_iter().map(|one: Option<Arc<Proxy>>| Some(one?.endpoint.host.clone()))
+        };
+        hosts(proxies).collect::<Vec<_>>()
+    };
+    let (process, own) = (Some("process".to_owned()), Some("proxy".to_owned()));
+    assert_eq!(hosts(&snapshot), [process, own.clone()]);
+    let through = served(&compile(&snapshot), "data").backends.usable()[0].upstream.pool_group;
+    snapshot.process.proxies.except = vec![NoProxy::Everything];
+    assert_eq!(hosts(&snapshot), [None, own], "NO_PROXY says nothing about what a route asks for");
+    let directly = served(&compile(&snapshot), "data").backends.usable()[0].upstream.pool_group;
+    assert_ne!(through, directly, "K-CTL-7");
 }
 
 #[test]

@@ -31,6 +31,16 @@ fn of_routes() -> Vec<(Reason, Snapshot, &'static str)> {
             edit(|route| route.matches.hosts = vec!["s3.example".into()]),
             "BucketRoute default/data Accepted spec.match.hosts",
         ),
+        (
+            Reason::PatternNotAllowed,
+            changed(|s| {
+                s.process.patterns = Some(Vec::new());
+                let mut of_pattern = route("data", &["demo"]);
+                of_pattern.matches.bucket = crate::s3::BucketMatch::parse("z*").unwrap();
+                s.routes.insert(name("z"), valid(of_pattern));
+            }),
+            "BucketRoute default/z Accepted spec.match.bucket",
+        ),
     ]
 }
 

@@ -38,7 +38,7 @@ fn a_route_is_alone_until_another_one_is_about_its_bucket() {
 fn a_broken_route_counts_for_the_bucket_that_it_claims() {
     let mut snapshot = complete();
     let prefix = KeyPrefix::parse("hr/").unwrap();
-    let entry = Entry::Invalid { claim: Claim::Bucket(bucket("data"), prefix), problems: Vec::new() };
+    let entry = Entry::Invalid { claim: Claim::Bucket(bucket("data").into(), prefix), problems: Vec::new() };
     snapshot.routes.insert(name("broken"), entry.into());
     assert!(!served(&compile(&snapshot), "data").alone);
 }

@@ -24,7 +24,7 @@ fn k_ctl_4_ten_thousand_routes_compile_at_once() {
         one.deny.push(deny(None, "private/"));
         // A tenth of them share buckets by prefix, name hosts, and select their clients.
         if index % 10 == 0 {
-            one.matches.bucket = bucket(&format!("shared-{}", index % 100));
+            one.matches.bucket = bucket(&format!("shared-{}", index % 100)).into();
             one.matches.prefix = KeyPrefix::parse(&format!("part-{index}/")).unwrap();
             one.matches.hosts = vec!["a.example".into()];
             one.access[1].clients = Clients::Selected(LabelSelector { match_labels: role(index / 10) });
