@@ -45,6 +45,7 @@
 //! |---|---|
 //! | `src/core/s3/target.rs`, `operation/table.rs` | which bucket, key and operation does a request name? |
 //! | `src/core/sigv4/claim.rs`, `canonical.rs` | who signed it, and is the signature genuine? |
+//! | `src/core/s3/form/`, `sigv4/post_policy.rs` | what does a browser's form ask for, and does its policy allow it? |
 //! | `src/core/access/question.rs`, `policy.rs`, `permit.rs` | may they? |
 //! | `src/core/payload/gate.rs` | is the body the one that was signed? |
 //! | `src/core/denial.rs` | every reason to stop, and what the client is told |

@@ -10,7 +10,7 @@
 )]
 
 use osp_test_support::documents::{Route, client};
-use osp_test_support::{BOB, Fault, Key, Payload, Response, Rule, STRANGER, Signer, World};
+use osp_test_support::{BOB, Fault, Key, Payload, Response, Rule, STRANGER, Signer, UploadForm, World};
 
 /// Has everything in `team-a-*`. Not Alice: the test support asks as her whether all is well.
 const DORA: Key = Key { id: "OSPTESTDORA000000001", secret: "canary-dora-secret-5b90c7f3" };
@@ -98,6 +98,47 @@ fn k_2_4_objects_of_a_bucket_that_nobody_listed_are_served_under_the_templates_n
     let label = world.gateway.metrics().sum("osp_requests_total", &["bucket=\"team-*\""]);
     assert!(label >= 8.0, "requests are counted under the pattern: {label}");
     assert_eq!(world.gateway.metrics().sum("osp_requests_total", &["bucket=\"team-a-1\""]), 0.0);
+}
+
+#[test]
+fn k_2_4_section_4_1_forms_are_decided_like_every_upload() {
+    let world = world();
+    for bucket in ["team-a-1", "team-b-1"] {
+        world.backend.create_bucket(&backend_bucket(bucket));
+    }
+    let form = |key, bucket: &str| UploadForm::new(key, bucket).field("key", "dir/k").signed();
+    let to = |form: &UploadForm, bucket: &str| form.request(&world.host(), &format!("/{bucket}"));
+    for (key, bucket, stored_in) in [
+        (DORA, "team-a-1", Some("hidden-team-a-1-at-backend")),
+        (CAROL, "team-a-1", Some("hidden-team-a-1-at-backend")),
+        (CAROL, "team-b-1", Some("hidden-team-b-1-at-backend")),
+        (BOB, "team-b-1", Some("hidden-team-b-1-at-backend")),
+        (DORA, "team-a-own", Some("own-at-backend")),
+        (DORA, "team-b-1", None),
+        (BOB, "team-a-1", None),
+        // not the pattern's: the bucket has a route of its own
+        (CAROL, "team-a-own", None),
+    ] {
+        let put = world.signed_by(key, ("PUT", &format!("/{bucket}/dir/k"), ""), "content");
+        for request in [put, to(&form(key, bucket), bucket)] {
+            let Some(stored_in) = stored_in else {
+                assert_no_backend(&world.denied_by_head(&request, 403, "AccessDenied"));
+                continue;
+            };
+            let (response, seen) = world.forwarded(&request);
+            assert_eq!(seen.line(), format!("PUT /{stored_in}/dir/k"));
+            assert_eq!(seen.wire_body, b"content");
+            assert_no_backend(&response);
+        }
+    }
+    let (response, _) = world.forwarded(&to(&form(DORA, "team-a-1"), "team-a-1"));
+    let location = format!("http://{}/team-a-1/dir/k", world.host());
+    assert_eq!((response.status, response.header("location")), (204, Some(location.as_str())));
+    // a policy is for one bucket of the pattern, also where its holder may write in another
+    world.denied_by_head(&to(&form(DORA, "team-a-1"), "team-a-2"), 403, "AccessDenied");
+    let answer = world.send(&to(&form(DORA, "team-a-none"), "team-a-none"));
+    assert_eq!((answer.status, answer.code().as_deref()), (404, Some("NoSuchBucket")));
+    assert_no_backend(&answer);
 }
 
 #[test]

@@ -9,7 +9,9 @@ use osp_test_support::checksum::md5_base64;
 use osp_test_support::documents::Route;
 use osp_test_support::http2::Session;
 use osp_test_support::proxy::Proxy;
-use osp_test_support::{ALICE, Answer, BACKEND, Backend, Fault, Payload, Request, Response, Rule, Seen, Signer, World};
+use osp_test_support::{
+    ALICE, Answer, BACKEND, Backend, Fault, Payload, Request, Response, Rule, Seen, Signer, UploadForm, World,
+};
 
 const EVERYTHING: &str = "Read, List, Write, Delete, Admin";
 /// The region that the backend takes, as it tells OSP.
@@ -346,6 +348,43 @@ fn rn_6_a_body_that_cannot_be_sent_again_is_slow_down_and_the_next_one_passes() 
     assert_eq!(world.send(&put).status, 200);
     assert_eq!(good(&backend.settled()), [true]);
     world.retract("streamed.yaml");
+}
+
+#[test]
+fn rn_6_a_form_goes_to_the_region_of_its_bucket_as_every_upload_does() {
+    let world = world();
+    for (size, status) in [(0, 204), (20_000, 204), (500_000, 503)] {
+        let name = format!("form{size}");
+        let backend = bucket(&world, &name, elsewhere);
+        backend.misbehave(Rule::new("/new", Fault::Instead(malformed())).times(1));
+        let form = UploadForm::new(ALICE, &name).field("key", "new").signed().file(vec![b'x'; size]);
+        let posted = form.request(&world.host(), &format!("/{name}"));
+        let response = world.send(&posted);
+        assert_eq!(response.status, status, "{size} bytes: {response:?} {}", response.text());
+        assert_opaque(&response);
+        if status == 503 {
+            assert_eq!(response.code().as_deref(), Some("SlowDown"), "not kept, so for the client to repeat");
+            assert_eq!(backend.settled().len(), 1);
+        } else {
+            let seen = backend.settled();
+            assert_eq!(good(&seen), [true, true], "{seen:?}");
+            assert!(seen[0].head.header("authorization").unwrap().contains("/wrong-region/s3/"));
+            assert!(seen[1].head.header("authorization").unwrap().contains(&format!("/{THE_REGION}/s3/")));
+            assert_eq!(backend.object("at-backend", "new"), Some(form.file.clone()));
+        }
+        backend.forget();
+        assert_eq!(world.send(&posted).status, 204, "the next one is right at once");
+        assert_eq!(good(&backend.settled()), [true]);
+        assert_eq!(backend.object("at-backend", "new"), Some(form.file.clone()));
+        world.retract(&format!("{name}.yaml"));
+    }
+    let backend = bucket(&world, "form-circle", elsewhere);
+    let form = UploadForm::new(ALICE, "form-circle").field("key", "new").signed();
+    backend.misbehave(Rule::new("/", Fault::Instead(malformed())));
+    let response = world.send(&form.request(&world.host(), "/form-circle"));
+    assert_eq!((response.status, response.code().as_deref()), (503, Some("ServiceUnavailable")));
+    assert_eq!(backend.settled().len(), 2, "sent once more, and never again");
+    world.retract("form-circle.yaml");
 }
 
 #[test]

@@ -66,6 +66,12 @@ class Boto:
         """Return a presigned URL."""
         return self._run(boto_worker.presign, operation, parameters, expires_s)
 
+    def presign_post(
+        self, bucket: str, key: str, fields: dict[str, str], conditions: list[Any], expires_s: int = 300
+    ) -> dict[str, Any]:
+        """Return URL and fields of a form that uploads one object; every field needs a condition."""
+        return self._run(boto_worker.presign_post, bucket, key, fields, conditions, expires_s)
+
     def upload(self, path: Path, bucket: str, key: str) -> None:
         """Upload a file with the client's transfer manager (multipart above 8 MiB)."""
         self._run(boto_worker.upload, str(path), bucket, key)

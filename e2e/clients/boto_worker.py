@@ -76,6 +76,14 @@ def presign(endpoint: Endpoint, operation: str, parameters: dict[str, Any], expi
     return client.generate_presigned_url(operation, Params=parameters, ExpiresIn=expires_s)
 
 
+def presign_post(
+    endpoint: Endpoint, bucket: str, key: str, fields: dict[str, str], conditions: list[Any], expires_s: int
+) -> dict[str, Any]:
+    """Return URL and fields of a form that uploads one object."""
+    client = client_for(endpoint, presign=True)
+    return client.generate_presigned_post(bucket, key, Fields=fields, Conditions=conditions, ExpiresIn=expires_s)
+
+
 def upload(endpoint: Endpoint, path: str, bucket: str, key: str) -> None:
     """Upload a file with the transfer manager of this process."""
     if _with_crt:

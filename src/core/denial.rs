@@ -3,6 +3,10 @@
 //! Every stage returns `Err(Denial)`; only the data plane's `respond.rs` turns one into bytes.
 //! Source of codes and statuses: AWS "Error responses" (`ErrorResponses.html`), s3-protocol.md section 5.
 
+mod form;
+
+use self::Blame::{Client, Gateway, Operator, Upstream};
+pub use self::form::FormFault;
 use crate::Timestamp;
 
 /// Who has to act so that the request would succeed.
@@ -185,6 +189,9 @@ pub enum Denial {
     /// A chunk that is not the last is smaller than 8 KiB, or larger than allowed.
     #[error("Only the last chunk is allowed to have a size less than 8192 bytes")]
     InvalidChunkSize,
+    /// A form that uploads an object is no good.
+    #[error(transparent)]
+    Form(#[from] FormFault),
     /// The aws-chunked framing is broken.
     #[error("The aws-chunked body is malformed: {0}")]
     MalformedChunk(&'static str),
@@ -275,7 +282,7 @@ pub struct Row {
     pub reason: &'static str,
 }
 
-use Blame::{Client, Gateway, Operator, Upstream};
+const MALFORMED_QUERY: &str = "AuthorizationQueryParametersError";
 
 const fn row(status: u16, code: &'static str, blame: Blame, reason: &'static str) -> Row {
     Row { status, code, blame, reason }
@@ -297,9 +304,7 @@ impl Denial {
             Self::UnsupportedAuthentication => row(400, "InvalidRequest", Client, "unsupported_auth"),
             Self::MultipleAuthentication => row(400, "InvalidArgument", Client, "multiple_auth"),
             Self::AuthorizationMalformed(_) => row(400, "AuthorizationHeaderMalformed", Client, "malformed_auth"),
-            Self::QueryAuthorizationMalformed(_) => {
-                row(400, "AuthorizationQueryParametersError", Client, "malformed_auth")
-            }
+            Self::QueryAuthorizationMalformed(_) => row(400, MALFORMED_QUERY, Client, "malformed_auth"),
             Self::UnknownAccessKey => row(403, "InvalidAccessKeyId", Client, "unknown_key"),
             Self::SignatureMismatch => row(403, "SignatureDoesNotMatch", Client, "bad_signature"),
             Self::MissingDate => row(403, "AccessDenied", Client, "missing_date"),
@@ -329,6 +334,7 @@ impl Denial {
             Self::MalformedChunk(_) => row(400, "InvalidRequest", Client, "bad_chunk"),
             Self::MalformedTrailer => row(400, "MalformedTrailerError", Client, "bad_trailer"),
             Self::EntityTooLarge => row(400, "EntityTooLarge", Client, "too_large"),
+            Self::Form(fault) => fault.row(),
             Self::MalformedXml => row(400, "MalformedXML", Client, "malformed_xml"),
             Self::MessageTooLong => row(400, "MaxMessageLengthExceeded", Client, "too_large"),
             Self::ClientGone => row(400, "RequestTimeout", Client, "client_gone"),
@@ -363,6 +369,7 @@ impl Denial {
             Self::PayloadHashMismatch { client, computed } => {
                 vec![("ClientComputedContentSHA256", client.clone()), ("S3ComputedContentSHA256", computed.clone())]
             }
+            Self::Form(fault) => fault.details(),
             Self::NoSuchBucket(bucket) => vec![("BucketName", bucket.clone())],
             Self::BackendError { details, .. } => details.clone(),
             _ => Vec::new(),

@@ -19,5 +19,5 @@ pub mod sigv4;
 pub mod table;
 mod timestamp;
 
-pub use denial::{Blame, Denial};
+pub use denial::{Blame, Denial, FormFault};
 pub use timestamp::Timestamp;

@@ -1,5 +1,5 @@
 //! Requests that OSP itself makes, on a connector and a pool of their own, each under a permit: `DeleteObjects`,
-//! `CreateBucket`, and the lists of buckets of patterns.
+//! `CreateBucket`, the lists of buckets of patterns, and the connections of [`crate::post_object`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -208,24 +208,34 @@ pub async fn proved_body(
 
 /// Sends one small request under a permit; tries another connection when one could not be made.
 async fn send(gateway: &Gateway, permit: &Permit, body: Bytes, flight: &mut Flight) -> Result<Answered, Denial> {
-    let retries = permit.route().backends.retries();
     flight.facts.backend = Some(Arc::clone(&permit.backend().name));
+    let (connection, peer) = connect(gateway, permit, &flight.id, &mut flight.attempts.count).await?;
+    // the body names keys to delete: once it may have left, it is not sent again
+    let head = head_of(gateway, permit, &body)?;
+    let first_byte = route::first_byte(permit.upstream());
+    converse(&gateway.connector, connection, (&peer, first_byte), (head, body)).await
+}
+
+/// A connection to the backend of a permit; tries again, at the next address, when one could not be made, and counts.
+///
+/// # Errors
+/// [`Denial::UpstreamUnreachable`], and those of [`route::peer`].
+pub async fn connect(
+    gateway: &Gateway,
+    permit: &Permit,
+    request_id: &str,
+    count: &mut usize,
+) -> Result<(HttpSession, Box<HttpPeer>), Denial> {
+    let retries = permit.route().backends.retries();
     for attempt in 0..retries.map_or(gateway.settings.max_attempts, |retries| retries.attempts).max(1) {
-        flight.attempts.count = attempt + 1;
+        *count = attempt + 1;
         if let Some(retries) = retries.filter(|_| attempt > 0) {
-            tokio::time::sleep(retries.delay(flight.attempts.count, gateway.observer.ids.random())).await;
+            tokio::time::sleep(retries.delay(*count, gateway.observer.ids.random())).await;
         }
         let peer = route::peer(permit, &*gateway.resolver, &gateway.egress, &gateway.settings, attempt).await?;
         match gateway.connector.get_http_session(&*peer).await {
-            Ok((connection, _)) => {
-                // the body names keys to delete: once it may have left, it is not sent again
-                let head = head_of(gateway, permit, &body)?;
-                let first_byte = route::first_byte(permit.upstream());
-                return converse(&gateway.connector, connection, (&peer, first_byte), (head, body)).await;
-            }
-            Err(error) => {
-                tracing::warn!(request_id = %flight.id, endpoint = %permit.upstream().endpoint, %error, "no connection");
-            }
+            Ok((connection, _)) => return Ok((connection, peer)),
+            Err(error) => tracing::warn!(request_id, endpoint = %permit.upstream().endpoint, %error, "no connection"),
         }
     }
     Err(Denial::UpstreamUnreachable)

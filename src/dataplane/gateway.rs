@@ -26,6 +26,7 @@ use crate::egress::Egress;
 use crate::exchange;
 use crate::flight::Flight;
 use crate::health::{BackendHealth, HealthBook};
+use crate::post_object::Posted;
 use crate::refusal;
 use crate::regions::Regions;
 use crate::resolver::Resolver;
@@ -61,6 +62,7 @@ pub struct Gateway {
 enum Admitted {
     Forward(Permit),
     Batch(PendingBatch),
+    Form(Posted),
     Create(PendingCreation),
     Answer(Answer),
 }
@@ -107,6 +109,10 @@ impl Gateway {
         name(flight, &target, &table);
         if head.method() == Method::OPTIONS {
             return Err(Denial::CorsRefused);
+        }
+        if s3::is_form_upload(&head, &target) {
+            let form = (head, &target, content_length);
+            return Box::pin(self.admit_form(session, flight, form, &table)).await.map(Admitted::Form);
         }
         let now = self.observer.clock.now();
         let (verified, target) = authenticate::verify(&head, target, &table, now, &mut flight.facts)?;
@@ -171,6 +177,13 @@ impl Gateway {
         }
     }
 
+    async fn post(&self, session: &mut Session, flight: &mut Flight, posted: Posted) -> Result<bool> {
+        match self.post_object(session, flight, posted).await {
+            Ok(answer) => respond::answer(session, flight, answer, &self.observer).await,
+            Err(denial) => respond::deny(session, flight, denial, &self.observer).await,
+        }
+    }
+
     async fn create(&self, session: &mut Session, flight: &mut Flight, creation: PendingCreation) -> Result<bool> {
         match exchange::create_bucket(self, session, flight, creation).await {
             Ok(answer) => respond::answer(session, flight, answer, &self.observer).await,
@@ -217,6 +230,7 @@ impl ProxyHttp for Proxy {
         match gateway.admit(session, flight).await {
             Ok(Admitted::Forward(permit)) => gateway.forward(session, flight, permit).await,
             Ok(Admitted::Batch(batch)) => Box::pin(gateway.delete(session, flight, batch)).await,
+            Ok(Admitted::Form(posted)) => Box::pin(gateway.post(session, flight, posted)).await,
             Ok(Admitted::Create(creation)) => Box::pin(gateway.create(session, flight, creation)).await,
             Ok(Admitted::Answer(answer)) => Box::pin(respond::answer(session, flight, answer, &gateway.observer)).await,
             Err(denial) => Box::pin(respond::deny(session, flight, denial, &gateway.observer)).await,
@@ -387,7 +401,7 @@ fn name(flight: &mut Flight, target: &Target, table: &RouteTable) {
 }
 
 /// Sends our `100 Continue`, once, and keeps the backend's from following it.
-async fn invite_body(session: &mut Session) -> std::result::Result<(), Denial> {
+pub(crate) async fn invite_body(session: &mut Session) -> std::result::Result<(), Denial> {
     // writing the 100 turns keep-alive off, because the body is not read yet
     let keepalive = session.get_keepalive();
     session.write_continue_response().await.map_err(|_| Denial::ClientGone)?;
@@ -398,12 +412,12 @@ async fn invite_body(session: &mut Session) -> std::result::Result<(), Denial> {
 }
 
 /// True when the client's connection is encrypted.
-fn is_tls(session: &Session) -> bool {
+pub(crate) fn is_tls(session: &Session) -> bool {
     session.digest().is_some_and(|digest| digest.ssl_digest.is_some())
 }
 
 /// Scheme and authority as the client used them, without the bucket of virtual-host style.
-fn base_url(session: &Session, head: Option<&RawHead>, label: Option<&BucketName>) -> String {
+pub(crate) fn base_url(session: &Session, head: Option<&RawHead>, label: Option<&BucketName>) -> String {
     let tls = is_tls(session);
     let authority = head.map(RawHead::host).unwrap_or_default();
     let base = label.and_then(|bucket| authority.get(bucket.as_str().len()..)?.strip_prefix('.')).unwrap_or(authority);

@@ -2,7 +2,8 @@
 //!
 //! Read in this order: `gateway.rs` (one request, top to bottom; `admit` is the security of the product), `stage/`
 //! (one file a step), `respond.rs` (the only place where a denial becomes bytes), `front.rs` (raw heads, deadlines,
-//! drain), `exchange.rs` (requests that OSP itself makes), `refusal.rs` (what backends say about OSP itself). This crate and the root's `wiring.rs` are the only users of
+//! drain), `exchange.rs` and `post_object.rs` (requests that OSP itself makes), `refusal.rs` (what backends say about OSP
+//! itself). This crate and the root's `wiring.rs` are the only users of
 //! pingora.
 
 mod access_log;
@@ -22,6 +23,7 @@ mod health;
 mod listen;
 mod metrics;
 mod outline;
+mod post_object;
 mod refusal;
 mod regions;
 mod request_id;

@@ -1,7 +1,7 @@
 //! The only place where a [`Denial`] becomes bytes, and where OSP's own answers are written.
 
 use bytes::Bytes;
-use http::{HeaderName, header};
+use http::{HeaderName, HeaderValue, header};
 use osp_core::Denial;
 use osp_core::s3::{ErrorContext, error_xml};
 use pingora_error::{Error, ErrorSource, ErrorType};
@@ -24,15 +24,17 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// `x-amz-bucket-region`, of `HeadBucket`.
     pub bucket_region: Option<String>,
-    /// `Location`, of `CreateBucket`: a path.
+    /// `Location`, of `CreateBucket` (a path) and of `PostObject` (a URL).
     pub location: Option<String>,
+    /// Headers about a new object.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Answer {
     /// Status and body.
     #[must_use]
     pub const fn new(status: u16, body: Vec<u8>) -> Self {
-        Self { status, body, bucket_region: None, location: None }
+        Self { status, body, bucket_region: None, location: None, headers: Vec::new() }
     }
 }
 
@@ -141,8 +143,14 @@ async fn write(
     if answer.status == 503 {
         head.insert_header(header::RETRY_AFTER, RETRY_AFTER)?;
     }
-    if !is_head {
+    for (name, value) in answer.headers {
+        head.append_header(name, value)?;
+    }
+    if !is_head && !answer.body.is_empty() {
         head.insert_header(header::CONTENT_TYPE, "application/xml")?;
+    }
+    // a 204 has no body, and so no length of one
+    if !is_head && answer.status != 204 {
         head.insert_header(header::CONTENT_LENGTH, answer.body.len())?;
     }
     // neither HTTP/2 nor answers to HEAD apply it by themselves

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use osp_test_support::connection::PATIENCE;
 use osp_test_support::documents::Route;
-use osp_test_support::{ALICE, Connection, Fault, Payload, Request, Rule, Signer, World, wait_until};
+use osp_test_support::{ALICE, Connection, Fault, Payload, Request, Rule, Signer, UploadForm, World, wait_until};
 
 use crate::frames::{END_HEADERS, END_STREAM, End, Raw};
 use crate::{assert_last, assert_unharmed, read, seed};
@@ -100,7 +100,12 @@ fn uploads(world: &World) -> Vec<(&'static str, Request)> {
         ("an upload in signed chunks", signer.sign(put(), Payload::SignedChunks)),
         ("an upload in HTTP chunks", signer.sign(put(), Payload::UnsignedTrailer).transfer_chunked(100)),
         ("a batch of deletions", signer.sign(batch, Payload::Sha256)),
+        ("a form", form().request(&world.host(), "/alpha")),
     ]
+}
+
+fn form() -> UploadForm {
+    UploadForm::new(ALICE, "alpha").field("key", "k").signed().file(vec![b'x'; 3000])
 }
 
 /// What a body that was given up may have left behind.
@@ -123,6 +128,24 @@ fn r_a_body_that_stops_is_given_up() {
         assert_timed_out(&mut connection, what);
         assert_given_up(&world, &before, what);
     }
+}
+
+/// Its fields are all there and right: the backend has begun to get it.
+#[test]
+fn r_a_form_that_stops_in_its_file_is_given_up() {
+    let world = world();
+    let before = world.backend.contents();
+    let form = form();
+    let request = form.request(&world.host(), "/alpha");
+    for sent in [form.before_file().len(), form.before_file().len() + 1000, form.body().len() - 1] {
+        let mut connection = world.connect();
+        connection.write(&request.head()).unwrap();
+        connection.write(&form.body()[..sent]).unwrap();
+        assert_timed_out(&mut connection, "a form");
+        assert_given_up(&world, &before, "a form");
+    }
+    assert_eq!(world.send(&request).status, 204, "its twin");
+    seed(&world);
 }
 
 /// Never silent for long, and below 1 KiB a second.

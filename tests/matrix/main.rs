@@ -95,7 +95,7 @@ fn every_row_of_the_page_of_operations_is_in_the_matrix() {
 /// Everything that comes by one protocol.
 fn half(http2: bool) -> Report {
     let mut runner = Runner::new(model::documents);
-    let (operations, attacks) = (operations::all(), attacks::all());
+    let (operations, attacks, of_forms) = (operations::all(), attacks::all(), attacks::of_forms());
     for front in Front::ALL.into_iter().filter(|front| front.is_http2() == http2) {
         for operation in &operations {
             for auth in Auth::ALL {
@@ -104,7 +104,7 @@ fn half(http2: bool) -> Report {
                 for &site in sites {
                     whole(&mut runner, operation, site, (auth, front));
                 }
-                for attack in &attacks {
+                for attack in if auth == Auth::PostPolicy { &of_forms } else { &attacks } {
                     tampered(&mut runner, attack, Target { operation, auth, front });
                 }
             }

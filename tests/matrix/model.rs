@@ -63,6 +63,8 @@ pub const MALFORMED: &[Code] = &[MALFORMED_HEADER, MALFORMED_QUERY];
 pub const INVALID_REQUEST: Code = (400, "InvalidRequest");
 pub const INVALID_ARGUMENT: Code = (400, "InvalidArgument");
 pub const NOT_IMPLEMENTED: Code = (501, "NotImplemented");
+/// What is announced as a form and is none.
+pub const MALFORMED_FORM: Code = (400, "MalformedPOSTRequest");
 const NO_CORS: Code = (403, "AccessForbidden");
 
 /// What has to happen.
@@ -171,8 +173,13 @@ pub fn verdict(operation: &Operation, principal: Principal, key: &str, auth: Aut
     if matches!(operation.need, Need::Preflight) {
         return Verdict::Head(vec![NO_CORS]);
     }
-    // PostObject is not served yet: credentials in a form are none, whatever the operation.
-    if principal == Principal::Nobody || auth == Auth::PostPolicy {
+    if operation.name == "PostObject" && auth != Auth::PostPolicy {
+        // a form is authorised by itself and by nothing else; stripped of its credentials, this is no form either
+        let code = if principal == Principal::Nobody { vec![DENIED, MALFORMED_FORM] } else { vec![INVALID_ARGUMENT] };
+        return Verdict::Head(code);
+    }
+    // to all other operations, credentials in a form are none
+    if principal == Principal::Nobody || (auth == Auth::PostPolicy && operation.name != "PostObject") {
         return Verdict::Head(vec![DENIED]);
     }
     if principal == Principal::Unknown {

@@ -109,6 +109,9 @@ impl Operation {
 /// Known and not served; whoever is not granted it may hear of that first.
 const REFUSED: Need = Need::Refused(&[NOT_IMPLEMENTED, DENIED]);
 
+/// Not a header: what the form is to have for its field `key`, as it stands in a path.
+pub const FORM_KEY: &str = "matrix-form-key";
+
 const SOURCE: &str = "x-amz-copy-source";
 
 /// The operations that somebody may do.
@@ -137,6 +140,7 @@ fn served() -> Vec<Operation> {
         row("RestoreObject", "POST", Object, "restore=", Need::Object(Write)).body(Body::Named("RestoreRequest")),
         row("ListObjectVersions", "GET", Bucket, "prefix={prefix}&versions=", Need::Listing),
         row("PutObject", "PUT", Object, "", Need::Object(Write)).body(Body::Object).header("x-amz-meta-colour", "blue").header("content-type", "text/plain"),
+        row("PostObject", "POST", Bucket, "", Need::Object(Write)).body(Body::Object).header("content-type", "multipart/form-data; boundary=matrix").header(FORM_KEY, "{key}"),
         row("CopyObject", "PUT", OwnObject, "", Need::Copy).header(SOURCE, "/vault/{key}"),
         row("DeleteObject", "DELETE", Object, "", Need::Object(Delete)),
         row("CreateMultipartUpload", "POST", Object, "uploads=", Need::Object(Write)).header("x-amz-meta-colour", "blue"),
@@ -205,7 +209,6 @@ fn refused() -> Vec<Operation> {
     vec![
         Operation::new("Preflight (bucket)", "OPTIONS", Bucket, "", Need::Preflight).header("origin", "https://a.test").header("access-control-request-method", "PUT"),
         Operation::new("Preflight (object)", "OPTIONS", Object, "", Need::Preflight).header("origin", "https://a.test").header("access-control-request-method", "GET"),
-        Operation::new("PostObject", "POST", Bucket, "", Need::Refused(&[NOT_IMPLEMENTED])).header("content-type", "multipart/form-data; boundary=matrix").body(Body::Document),
         row("CreateBucket", "PUT", Bucket, ""),
         row("DeleteBucket", "DELETE", Bucket, ""),
         row("GetBucketPolicy", "GET", Bucket, "policy="),

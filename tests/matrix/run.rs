@@ -371,6 +371,9 @@ fn wrong_at_backend(case: &Case, (line, uploads): (&str, &HashMap<String, String
 
 /// Method and path that the backend has to see.
 pub fn forwarded_line(operation: &Operation, site: Site) -> String {
+    if operation.name == "PostObject" {
+        return format!("PUT /{BACKEND_BUCKET}/{}", site.encoded_key());
+    }
     let key = match operation.level {
         Level::Service | Level::Bucket | Level::Made => String::new(),
         Level::Object => format!("/{}", site.encoded_key()),
@@ -382,5 +385,5 @@ pub fn forwarded_line(operation: &Operation, site: Site) -> String {
 
 /// The bytes that a passing upload leaves.
 pub fn stored(operation: &Operation, site: Site) -> Option<(String, Vec<u8>)> {
-    (operation.name == "PutObject").then(|| (site.key(), crate::forms::body(Body::Object, site)))
+    matches!(operation.name, "PutObject" | "PostObject").then(|| (site.key(), crate::forms::body(Body::Object, site)))
 }

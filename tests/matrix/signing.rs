@@ -17,6 +17,7 @@ use osp_test_support::checksum::crc32_base64;
 use osp_test_support::{Key, Request};
 
 use crate::forms::{Auth, BOUNDARY};
+use crate::operations::FORM_KEY;
 
 /// Data of one aws-chunk: the smallest that may stand before the last.
 const CHUNK: usize = 8192;
@@ -175,32 +176,40 @@ impl Signing {
         pieces
     }
 
-    /// A browser's form: the policy and its signature stand in the body.
+    /// A browser's form: the policy and its signature stand in the body, and the file is what the draft has for a body.
     fn sign_form(&self, mut draft: Request) -> Request {
-        let params = self.params_text();
+        let (credential, date) = self.params_text();
+        let key = draft.value(FORM_KEY).replace("%20", " ");
+        let key = if key.is_empty() { "team-a/form" } else { &key };
+        let covered = [
+            ("key", key),
+            ("Content-Type", "text/plain"),
+            ("x-amz-meta-colour", "blue"),
+            ("x-amz-algorithm", "AWS4-HMAC-SHA256"),
+            ("x-amz-credential", &credential),
+            ("x-amz-date", &date),
+        ];
+        let token = self.token.map(|token| ("x-amz-security-token", token));
+        let covered: Vec<(&str, &str)> = covered.into_iter().chain(token).collect();
+        let conditions: Vec<String> =
+            covered.iter().map(|(name, value)| format!("{{\"{name}\":\"{value}\"}}")).collect();
         let policy = STANDARD.encode(format!(
-            "{{\"expiration\":\"2099-01-01T00:00:00Z\",\"conditions\":[{{\"bucket\":\"{}\"}},[\"starts-with\",\"$key\",\"\"]]}}",
-            crate::model::BUCKET
+            "{{\"expiration\":\"2099-01-01T00:00:00Z\",\"conditions\":[{{\"bucket\":\"{}\"}},{}]}}",
+            crate::model::BUCKET,
+            conditions.join(",")
         ));
         let key = v4::generate_signing_key(self.key.secret, self.at, self.region, self.service);
         let signature = v4::calculate_signature(key, policy.as_bytes());
-        let fields = [
-            ("key", "team-a/form"),
-            ("policy", &policy),
-            ("x-amz-algorithm", "AWS4-HMAC-SHA256"),
-            ("x-amz-credential", &params.0),
-            ("x-amz-date", &params.1),
-            ("x-amz-signature", &signature),
-        ];
         let part = |(name, value): (&str, &str)| {
             format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
         };
-        let mut form: String = fields.map(part).concat();
-        form.push_str(&format!(
-            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\ncontent\r\n--{BOUNDARY}--\r\n"
-        ));
-        draft.headers.retain(|(name, _)| name != "content-type");
-        draft.pieces = vec![form.into_bytes()];
+        let signed = [("policy", policy.as_str()), ("x-amz-signature", &signature)];
+        let fields: String = covered.into_iter().chain(signed).map(part).collect();
+        let file = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\n");
+        let content = draft.pieces.concat();
+        let end = format!("\r\n--{BOUNDARY}--\r\n");
+        draft.headers.retain(|(name, _)| name != "content-type" && name != FORM_KEY);
+        draft.pieces = vec![fields.into_bytes(), file.into_bytes(), content, end.into_bytes()];
         with_length(draft.header("content-type", &format!("multipart/form-data; boundary={BOUNDARY}")))
     }
 

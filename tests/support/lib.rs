@@ -8,6 +8,7 @@ pub mod certificate;
 pub mod checksum;
 pub mod connection;
 pub mod documents;
+pub mod form;
 pub mod gateway;
 pub mod http2;
 pub mod proxy;
@@ -17,5 +18,6 @@ mod world;
 
 pub use backend::{Answer, Backend, Fault, Rule, Seen};
 pub use connection::{Connection, Response};
+pub use form::UploadForm;
 pub use request::{Key, Payload, Request, Signer};
 pub use world::{ALICE, BACKEND, BASE_HOST, BOB, STRANGER, World, wait_until};

@@ -178,7 +178,9 @@ impl SigningKey {
         self.sign_text(&format!("AWS4-HMAC-SHA256-TRAILER\n{date}\n{scope}\n{previous}\n{hash}"))
     }
 
-    fn sign_text(&self, text: &str) -> String {
+    /// The signature of any text: of a form's policy, it is all that is signed.
+    #[must_use]
+    pub fn sign_text(&self, text: &str) -> String {
         hex(&hmac_sha256(&self.key, text))
     }
 }

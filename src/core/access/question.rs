@@ -8,7 +8,7 @@ use super::{PendingBatch, PendingBuckets, PendingCreation, Permit, Principal};
 use crate::Denial;
 use crate::payload::Obligation;
 use crate::s3::{BucketName, Kind, ListedBucket, Operation, Outgoing, Query, Semantics};
-use crate::sigv4::Verified;
+use crate::sigv4::{Scheme, Verified};
 use crate::table::{RouteTable, ServedRoute};
 
 /// What is asked for, beside who asks.
@@ -22,7 +22,8 @@ pub struct Request<'a> {
     pub query: &'a Query,
     /// Its headers, hoisted ones included.
     pub semantics: &'a Semantics<'a>,
-    /// Length of the HTTP body; `None` when it was not declared.
+    /// Length of the HTTP body; `None` when it was not declared. Of a form it is not asked: the proof knows how long its file
+    /// is.
     pub content_length: Option<u64>,
     /// The client's connection is encrypted.
     pub secure: bool,
@@ -80,9 +81,13 @@ impl Question {
     ///
     /// # Errors
     /// [`Denial::NoSuchBucket`], [`Denial::RouteBroken`], [`Denial::NotReady`], [`Denial::AccessDenied`] for a part of a
-    /// bucket that no route is for, [`Denial::InsecureChannel`], and those of [`Obligation::new`].
+    /// bucket that no route is for, [`Denial::InsecureChannel`], those of [`Obligation::new`], and [`Denial::Internal`] for a
+    /// form's proof with another request than its form, or the other way round.
     pub fn ask(verified: Verified, request: Request<'_>, table: &RouteTable) -> Result<Self, Denial> {
         let Request { operation, host, query, semantics, content_length, secure } = request;
+        if operation.is_form_upload() != (verified.scheme() == Scheme::Form) {
+            return Err(Denial::Internal("a proof was to be used for a request of another kind"));
+        }
         if operation.demands_secure_channel() && !secure {
             return Err(Denial::InsecureChannel);
         }

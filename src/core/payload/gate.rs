@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::PayloadAuth;
 use super::chunked::Decoder;
 use super::digests::Digests;
+use super::form_file::FileDecoder;
 use super::obligation::Obligation;
 use super::reframe::Framer;
 use super::restoration::Restoration;
@@ -19,7 +20,7 @@ use crate::Denial;
 #[derive(Debug)]
 pub struct Gate {
     /// Takes the client's frames off; `None` for bare bytes.
-    decoder: Option<Decoder>,
+    decoder: Option<Frames>,
     digests: Digests,
     /// Reads the document of a restoration; boxed, as few bodies are one.
     reader: Option<Box<Restoration>>,
@@ -29,6 +30,16 @@ pub struct Gate {
     wire: Count,
     decoded: Count,
     state: State,
+}
+
+/// What is around the bytes of an object.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "frames are aws-chunked as a rule, and no gate is to cost an allocation")]
+enum Frames {
+    /// aws-chunked.
+    Chunked(Decoder),
+    /// A form, from the first byte of its file on.
+    Form(FileDecoder),
 }
 
 #[derive(Debug)]
@@ -53,9 +64,13 @@ impl Gate {
             PayloadAuth::SignedChunks { chain, .. } => Some(chain.clone()),
             _ => None,
         };
-        let decoder = obligation.framed.then(|| {
-            let decoder = Decoder::new(decoded_length, chain);
-            if obligation.auth.has_trailer() { decoder.with_trailer(obligation.trailer) } else { decoder }
+        let decoder = obligation.framed.then(|| match &obligation.auth {
+            PayloadAuth::Form(file) => Frames::Form(FileDecoder::new(file, decoded_length)),
+            auth => {
+                let decoder = Decoder::new(decoded_length, chain);
+                let trailer = auth.has_trailer();
+                Frames::Chunked(if trailer { decoder.with_trailer(obligation.trailer) } else { decoder })
+            }
         });
         let framer = obligation.trailer.filter(|_| framed).map(|algorithm| Framer::new(decoded_length, algorithm));
         Self {
@@ -111,7 +126,8 @@ impl Gate {
         self.wire.add(piece.len())?;
         let data = match &mut self.decoder {
             None => piece,
-            Some(decoder) => decoder.decode(piece)?,
+            Some(Frames::Chunked(decoder)) => decoder.decode(piece)?,
+            Some(Frames::Form(decoder)) => decoder.decode(piece)?,
         };
         self.decoded.add(data.len())?;
         if data.is_empty() {
@@ -129,7 +145,11 @@ impl Gate {
     }
 
     fn prove(&mut self) -> Result<Bytes, Denial> {
-        let trailer = self.decoder.as_ref().map(Decoder::finish).transpose()?.flatten();
+        let trailer = match &self.decoder {
+            None => None,
+            Some(Frames::Chunked(decoder)) => decoder.finish()?,
+            Some(Frames::Form(decoder)) => decoder.finish().map(|()| None)?,
+        };
         self.wire.complete()?;
         self.decoded.complete()?;
         self.digests.prove(trailer)?;

@@ -5,7 +5,7 @@ use http::{HeaderName, HeaderValue};
 use super::declared::Declared;
 use super::digests::{Checksum, Digests, Expected, decode_md5};
 use super::reframe::Framer;
-use super::{ChecksumAlgorithm, Gate};
+use super::{ChecksumAlgorithm, FormFile, Gate};
 use crate::Denial;
 use crate::model::TrailingChecksums;
 use crate::s3::Body;
@@ -34,13 +34,15 @@ pub enum PayloadAuth {
     },
     /// `STREAMING-UNSIGNED-PAYLOAD-TRAILER`.
     UnsignedTrailer,
+    /// The file of a form: its policy says how large it may be, and nothing of its bytes.
+    Form(FormFile),
 }
 
 /// Everything that must hold for one body. Cheap to clone; makes a fresh [`Gate`] for every attempt.
 #[derive(Debug, Clone)]
 pub struct Obligation {
     pub(super) auth: PayloadAuth,
-    /// The body comes in aws-chunked frames.
+    /// The body comes in aws-chunked frames, or in a form.
     pub(super) framed: bool,
     /// The checksum that the trailer will bring.
     pub(super) trailer: Option<ChecksumAlgorithm>,
@@ -90,6 +92,7 @@ impl Obligation {
     /// # Errors
     /// [`Denial::MissingContentLength`] (CH-2, RS-9), [`Denial::InvalidDigest`], [`Denial::InvalidContentSha256`] for a
     /// streaming payload on an operation that takes none (CH-1), [`Denial::EntityTooLarge`] over 5 GiB,
+    /// [`crate::FormFault::FileTooLarge`] and [`crate::FormFault::FileTooSmall`] outside the range of a form's policy,
     /// [`Denial::MessageTooLong`] for XML bodies over 2 MiB, [`Denial::InvalidRequest`] for a body on an operation
     /// that takes none, for two checksums, or for an algorithm that nobody knows or that is named without a value,
     /// [`Denial::InvalidArgument`] for a length that is no number,
@@ -174,11 +177,14 @@ impl Obligation {
         if auth.is_streaming() && declared.body != Body::Object {
             return Err(Denial::InvalidContentSha256);
         }
-        if declared.aws_chunked && matches!(auth, PayloadAuth::Unsigned) {
+        if declared.aws_chunked && matches!(auth, PayloadAuth::Unsigned | PayloadAuth::Form(_)) {
             let text = "A body in aws-chunked frames needs a streaming value of x-amz-content-sha256.";
             return Err(Denial::InvalidRequest(text.to_owned()));
         }
-        let Lengths { decoded, wire, framed } = Lengths::of(declared, auth.is_streaming())?;
+        let Lengths { decoded, wire, framed } = match &auth {
+            PayloadAuth::Form(file) => Lengths::of_file(file)?,
+            _ => Lengths::of(declared, auth.is_streaming())?,
+        };
         let trailer = announced_trailer(&auth, declared)?;
         let obligation = Self {
             framed,
@@ -240,6 +246,17 @@ impl Lengths {
             _ if decoded > OBJECT_BYTES_LIMIT => Err(Denial::EntityTooLarge),
             _ => Ok(Self { decoded, wire: if framed { wire } else { Some(decoded) }, framed }),
         }
+    }
+}
+
+impl Lengths {
+    /// A form's file: the form knows its length, whatever else was declared.
+    fn of_file(file: &FormFile) -> Result<Self, Denial> {
+        let decoded = file.bytes()?;
+        if decoded > OBJECT_BYTES_LIMIT {
+            return Err(Denial::EntityTooLarge);
+        }
+        Ok(Self { decoded, wire: Some(file.wire_bytes()), framed: true })
     }
 }
 

@@ -11,6 +11,7 @@
 mod authentication;
 mod body;
 mod document;
+mod form;
 mod request;
 
 #[cfg(test)]
@@ -19,16 +20,19 @@ mod tests;
 pub use authentication::{authorization, presigned_query};
 pub use body::{chunks, trailer};
 pub use document::{batch, listing};
+pub use form::{form, post_policy};
 pub use request::{classifier, raw_target};
 
 /// What holds for any bytes: panics where it does not.
 type Property = fn(&[u8]);
 
 /// Every property by the name of its fuzz target.
-pub const ALL: [(&str, Property); 8] = [
+pub const ALL: [(&str, Property); 10] = [
     ("raw_target", raw_target),
     ("authorization", authorization),
     ("presigned_query", presigned_query),
+    ("form", form),
+    ("post_policy", post_policy),
     ("chunks", chunks),
     ("trailer", trailer),
     ("listing", listing),

@@ -7,6 +7,7 @@ mod create_bucket;
 mod delete_xml;
 pub(crate) mod encoding;
 mod error_xml;
+mod form;
 mod key;
 mod list_buckets;
 mod mapping;
@@ -16,7 +17,7 @@ mod query;
 mod raw_head;
 mod response_xml;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod semantics;
 mod target;
 mod token;
@@ -29,11 +30,16 @@ pub use create_bucket::{check_creation, creation_xml};
 pub use delete_xml::{DeleteEntry, DeleteOutcome, DeleteRequest, Marker};
 pub use encoding::{decode, encode_key, encode_query};
 pub use error_xml::{ErrorContext, error_xml};
+pub(crate) use form::{Boundary, is_ignored};
+pub use form::{Form, FormReader, Receipt, Told};
 pub use key::{KeyPrefix, ObjectKey};
 pub use list_buckets::{ListBucketsPage, ListedBucket, ToldBuckets, list_buckets_xml, location_xml};
 pub use mapping::Mapping;
 pub(crate) use operation::Body;
-pub use operation::{Kind, Needs, Operation, Permission, Permissions, Resource, classify, named, operations_page};
+pub use operation::{
+    Kind, Needs, Operation, Permission, Permissions, Resource, classify, classify_form, is_form_upload, named,
+    operations_page,
+};
 pub use outgoing::{Outgoing, OutgoingHeaders};
 pub use query::Query;
 pub use raw_head::{Framing, Protocol, RawHead};

@@ -13,9 +13,10 @@ mod tests;
 use http::Method;
 
 use self::headers::Demands;
-use self::row::{Family, Handling, Level, Need, Row, Scope, Verb};
-use super::{BucketName, CopySource, ObjectKey, Query, Semantics, Target, XmlDocument};
+use self::row::{Family, Handling, Level, Mark, Need, Row, Scope, Verb};
+use super::{BucketName, CopySource, ObjectKey, Query, RawHead, Semantics, Target, XmlDocument};
 use crate::Denial;
+use crate::sigv4::ProvedForm;
 
 pub(super) use self::headers::Fate;
 pub use self::page::operations_page;
@@ -45,7 +46,9 @@ pub fn named(
     source: Option<CopySource>,
 ) -> Option<Operation> {
     let row = table::ROWS.iter().find(|row| row.name == name && row.is_served() && row.kind != Kind::Preflight)?;
-    let fits = (bucket.is_some(), key.is_some()) == (row.level != Level::Service, row.level == Level::Object)
+    // a form names its key in a field
+    let has_key = row.level == Level::Object || row.mark == Mark::Form;
+    let fits = (bucket.is_some(), key.is_some()) == (row.level != Level::Service, has_key)
         && source.is_some() == (row.need == Need::Copy);
     fits.then_some(Operation { row, bucket, key, source, demands: Demands::default() })
 }
@@ -56,9 +59,24 @@ pub fn named(
 /// [`Denial::NotImplemented`] for what S3 knows and OSP does not serve (operations, parameters, `x-amz-*` headers that
 /// change meaning), [`Denial::AccessDenied`] for headers that change rights where
 /// they have no meaning, [`Denial::MethodNotAllowed`], [`Denial::InvalidArgument`] for conflicting sub-resources, empty or
-/// malformed modifiers, [`Denial::InvalidRequest`] for a selector on the wrong level.
+/// malformed modifiers, [`Denial::InvalidRequest`] for a selector on the wrong level,
+/// [`Denial::MultipleAuthentication`] for a form, which has its credentials in itself.
 pub fn classify(method: &Method, target: &Target, semantics: &Semantics<'_>) -> Result<Operation, Denial> {
     classify::classify(method, target, semantics)
+}
+
+/// True when the head announces a form that uploads an object: its credentials, and what is asked for, stand in its body.
+#[must_use]
+pub fn is_form_upload(head: &RawHead, target: &Target) -> bool {
+    classify::is_form_upload(head, target)
+}
+
+/// The `PostObject` that a proved form asks for. `semantics` are those of the same form, `target` is where it was sent.
+///
+/// # Errors
+/// As [`classify`], and those of [`ProvedForm::key`].
+pub fn classify_form(form: &ProvedForm, target: &Target, semantics: &Semantics<'_>) -> Result<Operation, Denial> {
+    classify::classify_form(form, target, semantics)
 }
 
 impl Operation {
@@ -145,10 +163,16 @@ impl Operation {
         self.source.as_ref()
     }
 
-    /// The HTTP method, the same towards clients and backends.
+    /// The HTTP method towards the backend: the client's, but `PUT` for what came in a form.
     #[must_use]
     pub const fn method(&self) -> Method {
-        self.row.verb.method()
+        if self.is_form_upload() { Method::PUT } else { self.row.verb.method() }
+    }
+
+    /// True for `PostObject`: what is asked for was read from a form, and from nothing else.
+    #[must_use]
+    pub const fn is_form_upload(&self) -> bool {
+        matches!(self.row.mark, Mark::Form)
     }
 
     /// True when a backend answers it; `ListBuckets`, `Preflight` and `GetBucketLocation` are answered by OSP.

@@ -12,3 +12,8 @@ pub fn head(method: &str, target: &str, lines: &[&str]) -> RawHead {
     head.push_str("\r\n");
     RawHead::parse_http1(head.as_bytes()).unwrap().0
 }
+
+/// A boundary of forms.
+pub fn boundary(text: &str) -> super::Boundary {
+    super::Boundary::of_content_type(format!("multipart/form-data; boundary={text}").as_bytes()).unwrap()
+}

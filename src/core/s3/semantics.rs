@@ -3,8 +3,10 @@
 #[cfg(test)]
 mod tests;
 
+use super::form::{is_of_the_signature, tagging_header};
 use super::{RawHead, Target};
 use crate::Denial;
+use crate::sigv4::ProvedForm;
 
 /// `X-Amz-*` parameters that authenticate; [`crate::sigv4::claim`] reads them.
 const AUTHENTICATION: [&str; 8] = [
@@ -20,11 +22,25 @@ const AUTHENTICATION: [&str; 8] = [
 /// As many as a head may have fields.
 const MAX_HOISTED: usize = 100;
 
-/// Header values by lower-case name, from the head and from the query: classification, authorisation and forwarding
-/// read headers only through this view, so neither place can hide one from them.
+/// Fields of a form beside `x-amz-*` that stand for the header of the same name.
+const ENTITY_FIELDS: [&str; 7] = [
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "content-md5",
+    "content-type",
+    "expires",
+];
+/// Headers that say how a body is framed or proved: what a form says of that is its boundary.
+const FRAMING: [&str; 3] = ["x-amz-content-sha256", "x-amz-decoded-content-length", "x-amz-trailer"];
+
+/// Header values by lower-case name, from the head and from the query, or from the fields of a form: classification,
+/// authorisation and forwarding read headers only through this view, so no place can hide one from them.
 #[derive(Debug, Clone)]
 pub struct Semantics<'a> {
-    head: &'a RawHead,
+    /// `None` for a form: nothing but its fields is covered by its policy.
+    head: Option<&'a RawHead>,
     hoisted: Vec<(String, String)>,
 }
 
@@ -53,14 +69,44 @@ impl<'a> Semantics<'a> {
             hoisted.push((name, value.to_owned()));
         }
         drop_repetitions(head, &mut hoisted)?;
-        Ok(Self { head, hoisted })
+        Ok(Self { head: Some(head), hoisted })
+    }
+
+    /// Reads the fields of a form, and nothing else of its request: `acl` and `tagging` stand for `x-amz-acl` and
+    /// `x-amz-tagging`, `x-amz-*` and entity headers for themselves. All others mean nothing.
+    ///
+    /// # Errors
+    /// [`Denial::InvalidRequest`] for a field that cannot be a header, and for one that frames a body,
+    /// [`Denial::DuplicateHeader`] when two stand for the same, [`Denial::MalformedXml`] for tags that cannot be read.
+    pub fn of_form(form: &'a ProvedForm) -> Result<Self, Denial> {
+        let mut hoisted: Vec<(String, String)> = Vec::new();
+        for (field, value) in form.fields() {
+            let (name, value) = match field {
+                "acl" => ("x-amz-acl", value.to_owned()),
+                "tagging" => ("x-amz-tagging", tagging_header(value)?),
+                // browsers send what was left empty
+                _ if ENTITY_FIELDS.contains(&field) && value.is_empty() => continue,
+                _ if ENTITY_FIELDS.contains(&field) => (field, value.to_owned()),
+                _ if is_amz_parameter(field) && !is_of_the_signature(field) => (field, value.to_owned()),
+                _ => continue,
+            };
+            let value = value.trim_matches([' ', '\t']);
+            if FRAMING.contains(&name) || !could_be_header(name, value) {
+                return Err(Denial::InvalidRequest(format!("The form field {field} cannot stand for a header.")));
+            }
+            if hoisted.iter().any(|(earlier, _)| *earlier == name) {
+                return Err(Denial::DuplicateHeader(name.to_owned()));
+            }
+            hoisted.push((name.to_owned(), value.to_owned()));
+        }
+        Ok(Self { head: None, hoisted })
     }
 
     /// The value of a lower-case header name.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&[u8]> {
         let hoisted = || self.hoisted.iter().find(|(present, _)| present == name).map(|(_, value)| value.as_bytes());
-        self.head.field(name).or_else(hoisted)
+        self.head.and_then(|head| head.field(name)).or_else(hoisted)
     }
 
     /// The value as text; `None` also when it is not UTF-8.
@@ -71,7 +117,8 @@ impl<'a> Semantics<'a> {
 
     /// Every header, hoisted ones last.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.head.fields().chain(self.hoisted.iter().map(|(name, value)| (name.as_str(), value.as_bytes())))
+        let head = self.head.into_iter().flat_map(RawHead::fields);
+        head.chain(self.hoisted.iter().map(|(name, value)| (name.as_str(), value.as_bytes())))
     }
 }
 

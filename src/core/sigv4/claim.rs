@@ -1,4 +1,9 @@
-//! From a head to a proof: [`claim`] reads what the head says, [`Claim::verify`] is the only maker of [`Verified`].
+//! From a head or a form to a proof: [`claim`] and [`claim_form`] read what it says; [`Claim::verify`] and
+//! [`FormClaim::verify`] are the only makers of [`Verified`], by one and the same comparison.
+
+mod form;
+
+pub use form::{FormClaim, ProvedForm, claim_form};
 
 use super::authorization::{Authorization, malformed};
 use super::canonical::{canonical_path, canonical_query, path_as_received, replace_by_string_to_sign};
@@ -8,7 +13,7 @@ use super::presigned::{Presigned, QueryCredentials};
 use super::scope::CredentialFault;
 use super::signed_headers::{self, SignedHeaders};
 use super::signing_key::same_signature;
-use super::{AccessKeyId, CanonicalRequest, ChunkChain, SigningKey};
+use super::{AccessKeyId, CanonicalRequest, ChunkChain, Scope, SigningKey};
 use crate::access::Principal;
 use crate::model::ClientSecret;
 use crate::payload::PayloadAuth;
@@ -17,6 +22,9 @@ use crate::{Denial, Timestamp};
 
 /// How far a client's clock may be from ours, in seconds (SIG-13).
 const GREATEST_SKEW_SECONDS: i64 = 15 * 60;
+/// How long a form's policy counts after its `x-amz-date`, in seconds, whenever it expires: at AWS a signing key is good for
+/// seven days.
+const MOST_POLICY_SECONDS: i64 = 7 * 86_400;
 /// Most secrets of one access key that are tried: four identities of two Secrets each.
 const MOST_SECRETS: usize = 8;
 /// A canonical request of an SDK has 300 to 900 bytes.
@@ -29,6 +37,8 @@ pub enum Scheme {
     Header,
     /// A presigned URL.
     Presigned,
+    /// A form with a signed policy.
+    Form,
 }
 
 /// What a head claims about its sender; proves nothing.
@@ -53,7 +63,8 @@ enum Validity {
     Lifetime { seconds: i64 },
 }
 
-/// Proof that the holder of a client secret signed this head within the time window. Only [`Claim::verify`] makes one.
+/// Proof that the holder of a client secret signed this head within the time window, or allows this form. Only
+/// [`Claim::verify`] and [`FormClaim::verify`] make one.
 #[derive(Debug)]
 pub struct Verified {
     principal: Principal,
@@ -154,31 +165,13 @@ impl Claim<'_> {
         replace_by_string_to_sign(buffer, &self.date.text, &self.authorization.scope);
     }
 
-    /// Tries every secret, also after a match: one that two principals share identifies neither of them. An unknown key
-    /// costs one derivation and one comparison, as a known one does whose scope is not the remembered one (SIG-14).
     fn find_signer<'s>(
         &self,
         secrets: &'s [ClientSecret],
         string_to_sign: &[u8],
     ) -> Result<Option<(&'s ClientSecret, SigningKey)>, Denial> {
-        let sent = self.authorization.signature.as_ref();
-        if secrets.is_empty() {
-            let dummy = SigningKey::derive_dummy(&self.authorization.scope);
-            std::hint::black_box(same_signature(sent, &dummy.sign(string_to_sign)));
-            return Ok(None);
-        }
-        let mut found: Option<(&ClientSecret, SigningKey)> = None;
-        for secret in secrets.iter().take(MOST_SECRETS) {
-            let key = secret.signing_key(&self.authorization.scope);
-            if !same_signature(sent, &key.sign(string_to_sign)) {
-                continue;
-            }
-            if found.as_ref().is_some_and(|(other, _)| other.principal != secret.principal) {
-                return Err(Denial::SignatureMismatch);
-            }
-            found = Some((secret, key));
-        }
-        Ok(found)
+        let Authorization { scope, signature, .. } = &self.authorization;
+        find_signer(secrets, (scope, signature.as_ref()), string_to_sign)
     }
 
     fn payload_auth(&self, key: SigningKey) -> Result<PayloadAuth, Denial> {
@@ -193,6 +186,32 @@ impl Claim<'_> {
             }
         })
     }
+}
+
+/// Tries every secret, also after a match: one that two principals share identifies neither of them. An unknown key costs one
+/// derivation and one comparison, as a known one does whose scope is not the remembered one (SIG-14).
+fn find_signer<'s>(
+    secrets: &'s [ClientSecret],
+    (scope, sent): (&Scope, Option<&[u8; 32]>),
+    string_to_sign: &[u8],
+) -> Result<Option<(&'s ClientSecret, SigningKey)>, Denial> {
+    if secrets.is_empty() {
+        let dummy = SigningKey::derive_dummy(scope);
+        std::hint::black_box(same_signature(sent, &dummy.sign(string_to_sign)));
+        return Ok(None);
+    }
+    let mut found: Option<(&ClientSecret, SigningKey)> = None;
+    for secret in secrets.iter().take(MOST_SECRETS) {
+        let key = secret.signing_key(scope);
+        if !same_signature(sent, &key.sign(string_to_sign)) {
+            continue;
+        }
+        if found.as_ref().is_some_and(|(other, _)| other.principal != secret.principal) {
+            return Err(Denial::SignatureMismatch);
+        }
+        found = Some((secret, key));
+    }
+    Ok(found)
 }
 
 impl Verified {
@@ -330,4 +349,4 @@ fn claim_of_query<'a>(
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

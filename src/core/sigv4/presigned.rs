@@ -41,6 +41,12 @@ pub(super) struct Presigned<'a> {
     pub(super) content_sha256: Option<&'a str>,
 }
 
+/// True when a query has any part of a signature, of version 4 or 2.
+pub(crate) fn is_signed_query(query: &Query) -> bool {
+    let found = QueryCredentials::read(query);
+    found.is_presigned() || found.is_version_2()
+}
+
 impl<'a> QueryCredentials<'a> {
     /// Finds them.
     pub(super) fn read(query: &'a Query) -> Self {

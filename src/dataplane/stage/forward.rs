@@ -217,7 +217,7 @@ fn refuse_absent_body(head: &ResponseHeader, status: StatusCode, passage: &Passa
 }
 
 /// Headers that OSP puts its own values into, whatever the backend sent.
-const OWN: [&str; 3] = ["x-amz-request-id", "x-amz-id-2", "server"];
+pub(crate) const OWN: [&str; 3] = ["x-amz-request-id", "x-amz-id-2", "server"];
 
 /// Removes what clients may not see and writes [`OWN`] over the backend's.
 fn keep_only_known(head: &mut ResponseHeader, id: &str, server_name: &str) -> Result<(), Denial> {

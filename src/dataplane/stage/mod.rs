@@ -2,6 +2,7 @@
 
 pub(crate) mod authenticate;
 pub(crate) mod authorize;
+pub(crate) mod form;
 pub(crate) mod forward;
 pub(crate) mod listener;
 pub(crate) mod observe;

@@ -2,6 +2,7 @@
 //! that one request can carry. Each says for which requests it exists and what has to come of it.
 
 mod body;
+mod form;
 mod mechanism;
 mod names;
 mod signature;
@@ -90,7 +91,12 @@ fn denied_by_body(codes: &[Code]) -> Option<Effect> {
     Some(Effect::Body(codes.to_vec()))
 }
 
-/// All of them.
+/// Those on a form: it has nothing in its head that could be changed but what is about the way.
+pub fn of_forms() -> Vec<Attack> {
+    [wire::all(), form::all()].into_iter().flatten().collect()
+}
+
+/// All of them, but those on forms.
 pub fn all() -> Vec<Attack> {
     [signature::all(), mechanism::all(), names::all(), wire::all(), body::all()].into_iter().flatten().collect()
 }

@@ -6,7 +6,8 @@ use super::row::{Handling, Level, Mark, Need, Refusal, Row, Verb};
 use super::table::ROWS;
 use super::{Operation, headers, parameters};
 use crate::Denial;
-use crate::s3::{CopySource, Semantics, Target};
+use crate::s3::{CopySource, RawHead, Semantics, Target};
+use crate::sigv4::ProvedForm;
 
 const COPY_SOURCE: &str = "x-amz-copy-source";
 
@@ -23,14 +24,46 @@ pub(super) fn classify(method: &Method, target: &Target, semantics: &Semantics<'
         Handling::Own if verb == Verb::Options => return Ok(of_row(row)),
         Handling::Pass | Handling::Adapt | Handling::Own => {}
     }
+    if row.mark == Mark::Form {
+        // only the policy of a form can say what it may be
+        return Err(Denial::MultipleAuthentication);
+    }
     parameters::check(row, &target.query)?;
     let source = semantics.header(COPY_SOURCE);
     if source.is_some() && row.need != Need::Copy {
-        return Err(Denial::InvalidArgument("You can only specify a copy source header for copy requests.".to_owned()));
+        return Err(copy_source_of_no_copy());
     }
     let source = source.map(CopySource::parse).transpose()?;
     let demands = headers::check(row, semantics)?;
     Ok(Operation { bucket: target.bucket.clone(), key: target.key.clone(), source, demands, ..of_row(row) })
+}
+
+/// See [`super::is_form_upload`].
+pub(super) fn is_form_upload(head: &RawHead, target: &Target) -> bool {
+    // cheap questions first: every request is asked
+    let to_bucket = *head.method() == Method::POST && target.bucket.is_some() && target.key.is_none();
+    to_bucket
+        && Semantics::read(head, target)
+            .is_ok_and(|semantics| row_of(Verb::Post, target, &semantics).is_ok_and(|row| row.mark == Mark::Form))
+}
+
+/// See [`super::classify_form`].
+pub(super) fn classify_form(
+    form: &ProvedForm,
+    target: &Target,
+    semantics: &Semantics<'_>,
+) -> Result<Operation, Denial> {
+    let row = ROWS.iter().find(|row| row.mark == Mark::Form).ok_or(Denial::Internal("forms have no row"))?;
+    parameters::check(row, &target.query)?;
+    if semantics.header(COPY_SOURCE).is_some() {
+        return Err(copy_source_of_no_copy());
+    }
+    let demands = headers::check(row, semantics)?;
+    Ok(Operation { bucket: Some(form.bucket().clone()), key: Some(form.key()?), demands, ..of_row(row) })
+}
+
+fn copy_source_of_no_copy() -> Denial {
+    Denial::InvalidArgument("You can only specify a copy source header for copy requests.".to_owned())
 }
 
 fn of_row(row: &'static Row) -> Operation {

@@ -174,7 +174,12 @@ pub(in crate::s3) static ROWS: &[Row] = &[
         .body(Body::Document)
         .headers(&[Family::Bypass])
         .adapted("keys that may not be deleted get an error of their own in the answer"),
-    bucket(Post, "", "PostObject").marked(Mark::Form).refused(NotImplemented, "uploads by a form"),
+    bucket(Post, "", "PostObject")
+        .marked(Mark::Form)
+        .needs(Need::Object(Write))
+        .body(Body::Object)
+        .headers(NEW)
+        .adapted("becomes a PutObject once its policy is proved; the file must be the last field of the form"),
     // --- the service and buckets themselves
     Row::at(Get, Level::Service, "", "ListDirectoryBuckets")
         .marked(Mark::Value("x-id", "ListDirectoryBuckets"))

@@ -94,10 +94,10 @@ const SERVED: &[(&str, &str, &[&str], &str, &str)] = &[
     ("PUT", "/bkt?website", &[], "PutBucketWebsite", "Admin bkt/*"),
 ];
 
-/// Every operation that S3 has and OSP refuses: method, target, headers, name, S3 code.
+/// Every operation that S3 has and OSP refuses, or (a form) serves by another way than by its head: method, target, headers, name, S3 code.
 const REFUSED: &[(&str, &str, &[&str], &str, &str)] = &[
     ("GET", "/?x-id=ListDirectoryBuckets", &[], "ListDirectoryBuckets", "NotImplemented"),
-    ("POST", "/bkt", &["content-type: multipart/form-data; boundary=x"], "PostObject", "NotImplemented"),
+    ("POST", "/bkt", &["content-type: multipart/form-data; boundary=x"], "PostObject", "InvalidArgument"),
     ("GET", "/bkt?abac", &[], "GetBucketAbac", "NotImplemented"),
     ("PUT", "/bkt?abac", &[], "PutBucketAbac", "NotImplemented"),
     ("GET", "/bkt?analytics&id=1", &[], "GetBucketAnalyticsConfiguration", "NotImplemented"),
@@ -286,8 +286,23 @@ fn d08_what_s3_does_not_know_is_named_in_the_refusal() {
 }
 
 #[test]
-fn d11_a_form_upload_is_not_implemented() {
-    assert_eq!(outcome("POST", "/bkt", &["content-type: multipart/form-data; boundary=x"]), "NotImplemented");
+fn d11_a_form_is_never_what_its_head_says() {
+    let form = "content-type: multipart/form-data; boundary=x";
+    assert_eq!(classify_with("POST", "/bkt", &[form]), Err(Denial::MultipleAuthentication), "credentials in a head");
+    let announced = |method, target: &str, lines: &[&str]| {
+        let head = head(method, target, lines);
+        is_form_upload(&head, &parse(&head, &BaseHosts::default()).unwrap())
+    };
+    assert!(announced("POST", "/bkt", &[form]) && announced("POST", "/bkt/?x-id=PostObject", &[form]));
+    for (method, target, line) in [
+        ("PUT", "/bkt", form),
+        ("POST", "/bkt/key", form),
+        ("POST", "/bkt?delete", form),
+        ("POST", "/", form),
+        ("POST", "/bkt", "content-type: text/xml"),
+    ] {
+        assert!(!announced(method, target, &[line]), "{method} {target} {line}");
+    }
     assert_eq!(outcome("POST", "/bkt", &["content-type: text/xml"]), "MethodNotAllowed");
     assert_eq!(outcome("POST", "/bkt/key", &["content-type: multipart/form-data"]), "MethodNotAllowed");
 }

@@ -1,12 +1,19 @@
 //! The positive twin: the way that exists compiles.
 use osp_core::access::{Decision, Permit, Question, Request};
-use osp_core::sigv4::{Claim, Verified};
+use osp_core::s3::{Operation, Semantics, Target, classify_form};
+use osp_core::sigv4::{Claim, FormClaim, ProvedForm, Verified};
 use osp_core::table::RouteTable;
 use osp_core::{Denial, Timestamp};
 
 fn decide(claim: Claim<'_>, request: Request<'_>, table: &RouteTable, now: Timestamp) -> Result<Decision, Denial> {
     let verified: Verified = claim.verify(&[], now)?;
     Question::ask(verified, request, table)?.answer()
+}
+
+fn classify(claim: FormClaim, target: &Target, now: Timestamp) -> Result<(Verified, Operation), Denial> {
+    let (verified, form): (Verified, ProvedForm) = claim.verify(&[], now)?;
+    let semantics = Semantics::of_form(&form)?;
+    Ok((verified, classify_form(&form, target, &semantics)?))
 }
 
 fn forward(permit: &mut Permit) {
@@ -16,5 +23,5 @@ fn forward(permit: &mut Permit) {
 }
 
 fn main() {
-    let _ = (decide, forward);
+    let _ = (decide, classify, forward);
 }
