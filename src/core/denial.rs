@@ -160,6 +160,13 @@ pub enum Denial {
     )]
     InsecureChannel,
 
+    /// The source of a copy is not as the request wants it; carries the name of the header that says so.
+    #[error("At least one of the pre-conditions you specified did not hold")]
+    PreconditionFailed(&'static str),
+    /// The source of a copy that OSP makes was replaced while it was read.
+    #[error("A conflicting conditional operation is currently in progress against this resource. Please try again.")]
+    SourceChanged,
+
     // --- the body
     /// No length where S3 demands one.
     #[error("You must provide the Content-Length HTTP header.")]
@@ -324,6 +331,8 @@ impl Denial {
             Self::InvalidLocationConstraint => row(400, "InvalidLocationConstraint", Client, "location_constraint"),
             Self::InsecureChannel => row(400, "InvalidRequest", Client, "insecure_channel"),
             Self::CorsRefused => row(403, "AccessForbidden", Client, "cors"),
+            Self::PreconditionFailed(_) => row(412, "PreconditionFailed", Client, "precondition"),
+            Self::SourceChanged => row(409, "OperationAborted", Upstream, "source_changed"),
             Self::MissingContentLength => row(411, "MissingContentLength", Client, "missing_length"),
             Self::PayloadHashMismatch { .. } => row(400, "XAmzContentSHA256Mismatch", Client, "bad_payload_hash"),
             Self::ChecksumMismatch(_) => row(400, "BadDigest", Client, "bad_digest"),
@@ -371,6 +380,7 @@ impl Denial {
             }
             Self::Form(fault) => fault.details(),
             Self::NoSuchBucket(bucket) => vec![("BucketName", bucket.clone())],
+            Self::PreconditionFailed(header) => vec![("Condition", (*header).to_owned())],
             Self::BackendError { details, .. } => details.clone(),
             _ => Vec::new(),
         }

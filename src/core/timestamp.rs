@@ -4,6 +4,10 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
+/// The first is that of the epoch.
+const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
 /// Year, month and day, hour, minute and second of a [`Timestamp`] in UTC.
 struct Civil {
     year: i64,
@@ -54,6 +58,23 @@ impl Timestamp {
         (back.year == year && back.month == month && back.day == day).then_some(moment)
     }
 
+    /// Parses `Sun, 06 Nov 1994 08:49:37 GMT`, the one form of dates that HTTP allows to be sent (RFC 9110, IMF-fixdate). The
+    /// weekday is not compared.
+    #[must_use]
+    pub fn parse_http(text: &str) -> Option<Self> {
+        let (weekday, rest) = text.split_once(", ")?;
+        let mut words = rest.split(' ');
+        let mut word = |length: usize| words.next().filter(|word| word.len() == length);
+        let (day, month, year, clock, zone) = (word(2)?, word(3)?, word(4)?, word(8)?, word(3)?);
+        if !DAYS.contains(&weekday) || zone != "GMT" || words.next().is_some() {
+            return None;
+        }
+        let month = MONTHS.iter().position(|name| *name == month)? + 1;
+        let mut clock = clock.split(':');
+        let (hour, minute, second) = (clock.next()?, clock.next()?, clock.next()?);
+        Self::parse_amz(format!("{year}{month:02}{day}T{hour}{minute}{second}Z").as_bytes())
+    }
+
     /// Parses `YYYY-MM-DDTHH:MM:SSZ`, the form of Kubernetes' times (RFC 3339, whole seconds, UTC).
     #[must_use]
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
@@ -97,8 +118,6 @@ impl Timestamp {
     /// `Sun, 06 Nov 1994 08:49:37 GMT`, the form of the `Date` header (RFC 9110, IMF-fixdate).
     #[must_use]
     pub fn imf_fixdate(self) -> String {
-        const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-        const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
         let c = self.civil();
         let (h, m, s) = c.clock();
         let name = |names: &[&'static str], index: i64| {

@@ -291,6 +291,7 @@ pub struct Timeouts {
 
 /// How requests are spread over several backends.
 #[derive(Debug, Clone, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Traffic {
     /// Priority: reads go to the backend of the lowest priority that is up; among equals to the one with the greatest
     /// weight. Weighted: they are spread over the backends of that priority by weight; the same key always goes to the
@@ -302,6 +303,17 @@ pub struct Traffic {
     pub writes: Option<Label>,
     /// What is tried again when a backend fails.
     pub retries: Option<Retries>,
+    /// Copies into this route whose source is at another storage backend. Refuse: 501. Stream: the gateway reads the source
+    /// and writes the target, so that the bytes pass through it.
+    #[schemars(extend("default" = "Refuse"))]
+    pub copy_between_backends: Option<CopyBetweenBackends>,
+}
+
+/// What becomes of copies from another storage backend.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub enum CopyBetweenBackends {
+    Refuse,
+    Stream,
 }
 
 /// How reads are spread.

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use osp_core::model::{
-    AddressingStyle, Backend, CaRef, CaRefKind, Endpoint, ProxyRef, Reads, Retries, RouteMatch, Timeouts,
+    AddressingStyle, Backend, CaRef, CaRefKind, Copies, Endpoint, ProxyRef, Reads, Retries, RouteMatch, Timeouts,
     TlsVerification, Traffic, TrailingChecksums,
 };
 use osp_core::s3::{BucketMatch, BucketName, BucketPattern, PLACEHOLDER};
@@ -35,18 +35,21 @@ pub(super) fn list(node: Node<'_>, matches: Option<&RouteMatch>) -> Option<Vec<B
 /// truth is.
 pub(super) fn traffic(spec: &Fields<'_>, backends: Option<&[Backend]>) -> Option<Traffic> {
     let several = backends.is_some_and(|backends| backends.len() > 1);
-    let only = Traffic { reads: Reads::Priority, writes: 0, retries: None };
+    let only = Traffic { reads: Reads::Priority, writes: 0, retries: None, copies: Copies::Refuse };
     let given = spec.optional("traffic", |node| {
         node.object(|fields| {
             let reads = fields
                 .or_default("reads", |node| node.word(&[("Priority", Reads::Priority), ("Weighted", Reads::Weighted)]));
             let writes = fields.optional("writes", |node| node.text(|text| place(text, backends)));
             let retries = fields.optional("retries", retries);
+            let copies = fields.or_default("copyBetweenBackends", |node| {
+                node.word(&[("Refuse", Copies::Refuse), ("Stream", Copies::Stream)])
+            });
             let writes = match writes? {
                 None if several => fields.refuse("writes", "is required with more than one backend"),
                 other => Some(other.unwrap_or(0)),
             };
-            Some(Traffic { reads: reads?, writes: writes?, retries: retries? })
+            Some(Traffic { reads: reads?, writes: writes?, retries: retries?, copies: copies? })
         })
     })?;
     match given {

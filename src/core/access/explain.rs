@@ -113,7 +113,11 @@ fn destination(
     found: &Found,
     (operation, query): (&Operation, &Query),
 ) -> Result<Option<Destination>, Denial> {
-    let (Judged::Forward(granted), Found::Named(..) | Found::Whole(..)) = (judged, found) else { return Ok(None) };
+    let (Judged::Forward(granted) | Judged::Copy { to: granted, .. }, Found::Named(..) | Found::Whole(..)) =
+        (judged, found)
+    else {
+        return Ok(None);
+    };
     let backend = granted.backend(operation, query)?;
     let (upstream, mapping) = (backend.upstream_for(granted.rule), &backend.mapping);
     Ok(Some(Destination {

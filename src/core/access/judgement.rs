@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::{Principal, Verdict};
 use crate::Denial;
+use crate::model::Copies;
 use crate::s3::{BucketName, Kind, Needs, Operation, Permission, Query, Resource};
 use crate::table::{Asker, Lookup, Part, RouteTable, ServedBackend, ServedRoute, Upstream};
 
@@ -40,6 +41,13 @@ pub(super) enum Judged {
     Batch,
     /// Goes to the backend.
     Forward(Granted),
+    /// A copy that OSP has to make itself: no backend has both its sides.
+    Copy {
+        /// The source's side.
+        from: Granted,
+        /// The target's.
+        to: Granted,
+    },
 }
 
 /// A route with the rule that allows.
@@ -153,7 +161,8 @@ fn one(asking: Asking<'_>, bucket: &BucketName, text: &str, table: &RouteTable) 
 /// # Errors
 /// [`Denial::AccessDenied`]; [`Denial::RouteBroken`] when only a broken route could allow it; [`Denial::NoSuchUpload`] for
 /// an allowed operation on an upload that no backend of the route has; [`Denial::NotImplemented`] for
-/// an allowed copy between two backends, and for allowed administration of a bucket that is not one at its backend.
+/// an allowed copy between two backends into a route that does not say [`Copies::Stream`], and for allowed administration of a
+/// bucket that is not one at its backend.
 pub(super) fn decide(
     principal: &Principal,
     operation: &Operation,
@@ -195,7 +204,11 @@ pub(super) fn decide(
                 }
                 (Some(_), Some(from)) => {
                     let target = to.backend(operation, query)?.upstream_for(to.rule);
-                    one_backend(from.home()?, target).map(|()| Judged::Forward(to))
+                    match to.route.backends.copies() {
+                        _ if is_one_backend(from.home()?, target) => Ok(Judged::Forward(to)),
+                        Copies::Stream => Ok(Judged::Copy { from, to }),
+                        Copies::Refuse => Err(Denial::NotImplemented("a copy between two storage backends".to_owned())),
+                    }
                 }
                 _ => Err(Denial::AccessDenied),
             }
@@ -242,11 +255,7 @@ fn decide_whole(
     }
 }
 
-/// A copy within one backend is the backend's work; between two it would need the gateway to stream (501).
-fn one_backend(from: &Upstream, to: &Upstream) -> Result<(), Denial> {
-    if from.endpoint == to.endpoint && from.credential == to.credential {
-        Ok(())
-    } else {
-        Err(Denial::NotImplemented("a copy between two storage backends".to_owned()))
-    }
+/// A copy within one backend is the backend's work; between two, only the gateway could do it.
+fn is_one_backend(from: &Upstream, to: &Upstream) -> bool {
+    from.endpoint == to.endpoint && from.credential == to.credential
 }

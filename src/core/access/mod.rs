@@ -1,6 +1,7 @@
 //! May they? `Verified` -> [`Question`] -> [`Permit`]: nothing is forwarded without a permit, and only an answered
 //! question makes one.
 
+mod copying;
 mod creation;
 mod explain;
 mod judgement;
@@ -10,6 +11,7 @@ mod policy;
 mod principal;
 mod question;
 
+pub use copying::{PendingCopy, PlannedCopy, StoredPart};
 pub use creation::PendingCreation;
 pub use explain::{Check, CheckAnswer, Destination, Explanation, Hypothesis, explain};
 pub use listing::PendingBuckets;

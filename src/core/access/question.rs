@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::judgement::{Asking, Found, Judged, decide, find, first_backend};
+use super::copying::{Asked, Side};
 use super::permit::{Batch, Grant};
-use super::{PendingBatch, PendingBuckets, PendingCreation, Permit, Principal};
+use super::{PendingBatch, PendingBuckets, PendingCopy, PendingCreation, Permit, Principal};
 use crate::Denial;
 use crate::payload::Obligation;
 use crate::s3::{BucketName, Kind, ListedBucket, Operation, Outgoing, Query, Semantics};
@@ -59,6 +60,8 @@ pub enum Decision {
     Batch(PendingBatch),
     /// `CreateBucket`: prove the body, then write the backend's.
     Create(PendingCreation),
+    /// A copy between two backends: read the one and write the other.
+    Copy(PendingCopy),
     /// `ListBuckets`: ask the backends of patterns first.
     Buckets(PendingBuckets),
     /// OSP answers by itself.
@@ -110,8 +113,8 @@ impl Question {
     ///
     /// # Errors
     /// [`Denial::AccessDenied`], [`Denial::RouteBroken`] when only a broken route could allow it, [`Denial::NoSuchUpload`],
-    /// [`Denial::NotImplemented`] for an allowed copy between two backends and for administration of a bucket that is not
-    /// one at its backend, [`Denial::InsecureChannel`], or those of [`Outgoing::build`].
+    /// [`Denial::NotImplemented`] for an allowed copy between two backends that is refused, and for administration of a bucket
+    /// that is not one at its backend, [`Denial::InsecureChannel`], or those of [`Outgoing::build`] and [`PendingCopy`].
     pub fn answer(self) -> Result<Decision, Denial> {
         let judged = decide(&self.principal, &self.operation, &self.query, &self.found, |_| {})?;
         let Self { principal, operation, found, obligation, outgoing, query, listed } = self;
@@ -142,6 +145,14 @@ impl Question {
                     grant if makes_bucket => Decision::Create(PendingCreation::new(grant)),
                     grant => Decision::Forward(Permit::new(grant)),
                 })
+            }
+            (Judged::Copy { from, to }, _) => {
+                let target = Arc::clone(to.backend(&operation, &query)?);
+                // a copy reads what its route calls the truth, as within one backend
+                let source = Arc::clone(from.route.backends.writes().ok_or(Denial::RouteBroken)?);
+                let (from, to) = (Side::new(from, source), Side::new(to, target));
+                let asked = Asked { principal, operation, query, obligation };
+                PendingCopy::new(asked, (from, to), forwarded()?).map(Decision::Copy)
             }
             (Judged::Batch, Found::Whole(part, _)) => {
                 let batch = Batch { principal, operation, part, outgoing: forwarded()?, obligation, query };

@@ -73,6 +73,20 @@ pub struct Traffic {
     pub writes: usize,
     /// `retries`; `None` = what the process does.
     pub retries: Option<Retries>,
+    /// `copyBetweenBackends`; default `Refuse`.
+    pub copies: Copies,
+}
+
+/// `traffic.copyBetweenBackends`: what becomes of a copy into the route whose source another storage backend has. No backend
+/// can do it for OSP.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Copies {
+    /// 501 `NotImplemented`.
+    #[default]
+    Refuse,
+    /// OSP reads the source and writes the target: the bytes pass through it, and are paid for like those of a read and a
+    /// write.
+    Stream,
 }
 
 /// `traffic.reads`: how reads of single objects choose inside a tier.

@@ -17,7 +17,7 @@ mod snapshot;
 
 pub use address::forbidden_address;
 pub use backend::{
-    AddressingStyle, Backend, CaRef, CaRefKind, ProxyRef, Reads, Retries, Timeouts, TlsVerification, Traffic,
+    AddressingStyle, Backend, CaRef, CaRefKind, Copies, ProxyRef, Reads, Retries, Timeouts, TlsVerification, Traffic,
     TrailingChecksums,
 };
 pub use client::{Client, ClientSecret, SecretRef};

@@ -68,7 +68,7 @@ impl ChecksumAlgorithm {
     ///
     /// # Errors
     /// [`Denial::InvalidRequest`] for one that nobody knows.
-    pub(super) fn named(name: &str) -> Result<Self, Denial> {
+    pub(crate) fn named(name: &str) -> Result<Self, Denial> {
         let unknown = || Denial::InvalidRequest("The checksum algorithm named is not known.".to_owned());
         Self::find(name.as_bytes()).ok_or_else(unknown)
     }
@@ -100,7 +100,7 @@ impl ChecksumAlgorithm {
     }
 
     /// S3's name of the algorithm, as in its error messages.
-    const fn label(self) -> &'static str {
+    pub(crate) const fn label(self) -> &'static str {
         match self {
             Self::Crc32 => "CRC32",
             Self::Crc32c => "CRC32C",
@@ -113,6 +113,11 @@ impl ChecksumAlgorithm {
             Self::Xxhash3 => "XXHASH3",
             Self::Xxhash128 => "XXHASH128",
         }
+    }
+
+    /// The element of a part in the document of `CompleteMultipartUpload`, and of the result of a copy.
+    pub(crate) fn element(self) -> String {
+        format!("Checksum{}", self.label())
     }
 
     const fn digest_bytes(self) -> usize {
@@ -316,6 +321,17 @@ impl Digests {
         if let Some(other) = &mut self.other {
             other.update(data);
         }
+    }
+
+    /// Base64 of the checksum of everything, where it is OSP that tells it.
+    pub(super) fn value(self) -> Option<String> {
+        let algorithm = self.expected.checksum?.algorithm;
+        let digest = match algorithm {
+            ChecksumAlgorithm::Sha256 => self.sha256.map(|sha256| sha256.finish().to_vec()),
+            ChecksumAlgorithm::Md5 => self.md5.map(|md5| md5.finalize().to_vec()),
+            _ => self.other.and_then(|other| other.finish(algorithm)),
+        };
+        digest.map(|digest| STANDARD.encode(digest))
     }
 
     /// Compares everything, once the body and its trailer are complete. `trailer` is the value of the trailer that was

@@ -13,11 +13,13 @@ mod obligation;
 mod reframe;
 mod restoration;
 mod trailer;
+mod transit;
 
 pub use digests::{ChecksumAlgorithm, content_md5, sha256_hex};
 pub use form_file::FormFile;
 pub use gate::Gate;
 pub use obligation::{Announcement, Obligation, PayloadAuth};
+pub use transit::Transit;
 
 #[cfg(any(test, fuzzing))]
 #[cfg_attr(not(test), allow(dead_code, reason = "the tests need more of it than fuzzing"))]

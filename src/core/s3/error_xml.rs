@@ -22,6 +22,15 @@ pub fn error_xml(denial: &Denial, context: ErrorContext<'_>) -> Vec<u8> {
     body.into_bytes()
 }
 
+/// The same without the declaration: for a body that has begun with [`XML_DECLARATION`] and white space (trap 10).
+#[must_use]
+pub fn late_error_xml(denial: &Denial, context: ErrorContext<'_>) -> Vec<u8> {
+    error_element((denial.row().code, &denial.to_string()), &denial.details(), context).into_bytes()
+}
+
+/// How every document of OSP begins.
+pub const XML_DECLARATION: &str = DECLARATION;
+
 /// The `<Error>` element alone.
 pub(super) fn error_element(
     (code, message): (&str, &str),

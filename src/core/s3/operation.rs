@@ -145,6 +145,19 @@ impl Operation {
         matches!(self.row.body, Body::Document | Body::Completion | Body::Restoration) && !self.row.takes(Family::Acl)
     }
 
+    /// One of the operations that a copy between backends is made of: on its source if that is read, on its target
+    /// otherwise. `None` when this is no copy, or for a name that no operation has.
+    pub(crate) fn step_of_copy(&self, name: &str) -> Option<Self> {
+        let source = self.source.as_ref()?;
+        let row = table::ROWS.iter().find(|row| row.name == name && row.is_served())?;
+        let (bucket, key, admin) = match row.need {
+            Need::Object(Permission::Read) => (Some(source.bucket.clone()), Some(source.key.clone()), false),
+            _ => (self.bucket.clone(), self.key.clone(), self.demands.admin),
+        };
+        let demands = Demands { admin, secure: self.demands.secure };
+        Some(Self { row, bucket, key, source: None, demands })
+    }
+
     /// The client-facing bucket, `None` for the service level.
     #[must_use]
     pub const fn bucket(&self) -> Option<&BucketName> {

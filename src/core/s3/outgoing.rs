@@ -64,6 +64,20 @@ impl Outgoing {
         })
     }
 
+    /// One of the requests that a copy between backends is made of. `query` is canonical already.
+    ///
+    /// # Errors
+    /// [`Denial::KeyTooLong`], [`Denial::Internal`].
+    pub(crate) fn of_step(
+        operation: &Operation,
+        (query, headers): (String, OutgoingHeaders),
+        (style, mapping): (AddressingStyle, &Mapping),
+    ) -> Result<Self, Denial> {
+        let bucket_label = label(style, mapping)?;
+        let path = path(operation, mapping, bucket_label.is_some())?;
+        Ok(Self { method: operation.method(), bucket_label, path, query, headers })
+    }
+
     /// The same request for another backend of the route. Only names change; the headers of operations that may be
     /// answered elsewhere name nothing.
     ///

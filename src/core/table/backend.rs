@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::Denial;
 use crate::model::{
-    AddressingStyle, BackendCredential, Endpoint, ObjectName, Reads, Retries, Timeouts, TrailingChecksums,
+    AddressingStyle, BackendCredential, Copies, Endpoint, ObjectName, Reads, Retries, Timeouts, TrailingChecksums,
 };
 use crate::s3::{BucketName, Mapping, ObjectKey, Unopened, open_upload};
 use crate::sigv4::SecretKey;
@@ -24,6 +24,7 @@ pub struct Backends {
     pub(super) writes: Option<Arc<ServedBackend>>,
     pub(super) reads: Reads,
     pub(super) retries: Option<Retries>,
+    pub(super) copies: Copies,
 }
 
 /// One usable backend of a route.
@@ -169,7 +170,8 @@ impl Backends {
         let usable = self.usable.iter().map(named).collect::<Option<Vec<_>>>()?;
         let place = self.writes.as_ref().map(|writes| usize::from(writes.place));
         let writes = place.and_then(|place| usable.get(place)).map(Arc::clone);
-        Some(Self { usable, writes, complete: self.complete, reads: self.reads, retries: self.retries })
+        let Self { complete, reads, retries, copies, .. } = *self;
+        Some(Self { usable, writes, complete, reads, retries, copies })
     }
 
     /// How reads choose.
@@ -182,6 +184,12 @@ impl Backends {
     #[must_use]
     pub fn retries(&self) -> Option<Retries> {
         self.retries
+    }
+
+    /// What becomes of a copy into the route whose source is elsewhere.
+    #[must_use]
+    pub fn copies(&self) -> Copies {
+        self.copies
     }
 }
 

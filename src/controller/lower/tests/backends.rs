@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use osp_core::model::{Reads, Retries, Timeouts, Traffic};
+use osp_core::model::{Copies, Reads, Retries, Timeouts, Traffic};
 
 use super::*;
 
@@ -20,7 +20,9 @@ fn https() -> Value {
 
 #[test]
 fn every_field_of_a_backend_is_read() {
-    let mut document = two(json!({"reads": "Weighted", "writes": "b", "retries": {"attempts": 5, "backoff": "1s"}}));
+    let mut document = two(json!({
+        "reads": "Weighted", "writes": "b", "retries": {"attempts": 5, "backoff": "1s"}, "copyBetweenBackends": "Stream",
+    }));
     for (field, value) in [
         ("endpoint", json!("https://s3.example.com")),
         ("priority", json!(7)),
@@ -43,14 +45,14 @@ fn every_field_of_a_backend_is_read() {
     let seconds = |seconds| Some(Duration::from_secs(seconds));
     assert_eq!(a.timeouts, Timeouts { connect: seconds(2), first_byte: seconds(30), idle: seconds(300) });
     let retries = Some(Retries { attempts: 5, backoff: Duration::from_secs(1) });
-    assert_eq!(route.traffic, Traffic { reads: Reads::Weighted, writes: 1, retries });
+    assert_eq!(route.traffic, Traffic { reads: Reads::Weighted, writes: 1, retries, copies: Copies::Stream });
     assert_eq!((b.priority, b.weight, b.timeouts), (0, 100, Timeouts::default()));
     assert_eq!((&b.proxy, &b.server_name, &b.client_certificate), (&None, &None, &None));
 }
 
 #[test]
 fn writes_are_named_as_soon_as_there_is_a_choice() {
-    let default = Traffic { reads: Reads::Priority, writes: 0, retries: None };
+    let default = Traffic { reads: Reads::Priority, writes: 0, retries: None, copies: Copies::Refuse };
     assert_eq!(valid_route(&route()).traffic, default);
     assert_eq!(valid_route(&with(route(), "/spec/traffic", json!({}))).traffic, default);
     assert_eq!(valid_route(&two(json!({"writes": "b"}))).traffic.writes, 1);
@@ -61,6 +63,8 @@ fn writes_are_named_as_soon_as_there_is_a_choice() {
         (json!({"writes": "c"}), "spec.traffic.writes"),
         (json!({"writes": "b", "reads": "Random"}), "spec.traffic.reads"),
         (json!({"writes": "b", "mirror": "a"}), "spec.traffic.mirror"),
+        (json!({"writes": "b", "copyBetweenBackends": "Copy"}), "spec.traffic.copyBetweenBackends"),
+        (json!({"writes": "b", "copyBetweenBackends": true}), "spec.traffic.copyBetweenBackends"),
         (json!({"writes": "b", "retries": {"attempts": 0}}), "spec.traffic.retries.attempts"),
         (json!({"writes": "b", "retries": {"attempts": 6}}), "spec.traffic.retries.attempts"),
         (json!({"writes": "b", "retries": {"backoff": "11s"}}), "spec.traffic.retries.backoff"),

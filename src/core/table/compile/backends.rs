@@ -14,7 +14,7 @@ use super::resolve::{Granted, Resolver};
 use super::{Rejections, problem};
 use crate::model::{
     AddressingStyle, Backend, BackendCredential, ObjectName, Problem, ProcessProxy, ProxyRef, Reason, Route, Snapshot,
-    TlsVerification, TrailingChecksums, basic_authorization,
+    TlsVerification, Traffic, TrailingChecksums, basic_authorization,
 };
 use crate::s3::Mapping;
 use crate::table::{Backends, ClientCertificate, Proxy, ServedBackend, ServedRoute, Upstream};
@@ -67,9 +67,9 @@ pub(super) fn resolve<'a>(
         }
         usable.push(served);
     }
-    let (reads, retries) = (route.traffic.reads, route.traffic.retries);
+    let Traffic { reads, retries, copies, writes: _ } = route.traffic;
     let complete = usable.len() == route.backends.len();
-    (!usable.is_empty()).then_some(Backends { usable, complete, writes, reads, retries })
+    (!usable.is_empty()).then_some(Backends { usable, complete, writes, reads, retries, copies })
 }
 
 /// What the owner of a served route should know about its backends.

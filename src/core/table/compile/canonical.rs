@@ -7,7 +7,7 @@ use std::time::Duration;
 use ring::digest::{Context, SHA256, digest};
 
 use crate::access::{Rule, Who};
-use crate::model::{AddressingStyle, ClientSecret, ObjectName, Reads, TrailingChecksums};
+use crate::model::{AddressingStyle, ClientSecret, Copies, ObjectName, Reads, TrailingChecksums};
 use crate::s3::Permission;
 use crate::sigv4::SecretKey;
 use crate::table::bucket::{Bucket, HostKey, Place};
@@ -105,6 +105,7 @@ impl Canonical {
         self.number(usize::from(route.alone)).text(backends.writes().map_or("", |writes| &writes.name));
         self.number(backends.retries().map_or(0, |retries| retries.attempts));
         self.duration(backends.retries().map(|retries| retries.backoff));
+        self.number(usize::from(backends.copies() == Copies::Stream));
         self.number(route.shared.len());
         for shared in route.shared.iter() {
             self.text(shared);

@@ -6,7 +6,7 @@ use super::*;
 use crate::access::Principal;
 use crate::model::{
     AccessEntry, AddressingStyle, AllowedNamespaces, Backend, BackendCredential, CaRef, CaRefKind, Client, Clients,
-    Credential, CredentialKind, CredentialOverride, DenyEntry, Endpoint, Reads, Reference, Route, RouteMatch,
+    Copies, Credential, CredentialKind, CredentialOverride, DenyEntry, Endpoint, Reads, Reference, Route, RouteMatch,
     SecretRef, Timeouts, TlsVerification, Traffic, TrailingChecksums,
 };
 use crate::s3::{BucketName, KeyPrefix, ObjectKey, Permission, Permissions, Resource};
@@ -57,7 +57,7 @@ fn route(bucket_name: &str, clients: &[&str]) -> Route {
         name: name("unused: the key of the map counts"),
         matches: RouteMatch::whole(bucket(bucket_name)),
         backends: vec![backend(bucket_name)],
-        traffic: Traffic { reads: Reads::Priority, writes: 0, retries: None },
+        traffic: Traffic { reads: Reads::Priority, writes: 0, retries: None, copies: Copies::Refuse },
         access: clients
             .iter()
             .map(|client| AccessEntry {

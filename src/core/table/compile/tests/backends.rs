@@ -186,7 +186,7 @@ fn k_ctl_7_names_client_certificates_and_proxies_part_pools() {
 fn every_change_of_the_backends_changes_the_fingerprint() {
     type Change = fn(&mut Route);
     let retries = |attempts, milliseconds| Retries { attempts, backoff: Duration::from_millis(milliseconds) };
-    let changes: [Change; 10] = [
+    let changes: [Change; 11] = [
         |_| (),
         |route| route.backends[1].priority = 0,
         |route| route.backends[1].weight = 1,
@@ -196,6 +196,7 @@ fn every_change_of_the_backends_changes_the_fingerprint() {
         |route| route.backends[1].server_name = Some("other".into()),
         |route| route.traffic.writes = 1,
         |route| route.traffic.reads = Reads::Weighted,
+        |route| route.traffic.copies = Copies::Stream,
         |route| route.backends.swap(0, 1),
     ];
     let mut prints: Vec<u64> = changes.iter().map(|change| compile(&two(*change)).table.fingerprint()).collect();
