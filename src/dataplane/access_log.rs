@@ -69,6 +69,8 @@ pub struct AccessRecord<'a> {
     pub backend: Option<&'a str>,
     /// The S3 error code that the backend answered with, as far as it was read.
     pub backend_code: Option<&'a str>,
+    /// Of a copy between backends: name in its route of the one that it was read from, and bytes that came from there.
+    pub copied: Option<(&'a str, u64)>,
     /// Attempts to reach a backend.
     pub attempts: usize,
 }
@@ -203,6 +205,10 @@ fn json_line(record: &AccessRecord<'_>, out: &mut Vec<u8>) {
     }
     if let Some(code) = record.backend_code {
         escaped(",\"backend_code\":\"", &[code], out);
+    }
+    if let Some((source, bytes)) = record.copied {
+        quoted(",\"source_backend\":\"", &[source], out);
+        number(",\"bytes_copied\":", bytes, out);
     }
     number(",\"attempts\":", record.attempts as u64, out);
     out.extend_from_slice(b"}\n");

@@ -1,5 +1,5 @@
 //! Requests that OSP itself makes, on a connector and a pool of their own, each under a permit: `DeleteObjects`,
-//! `CreateBucket`, the lists of buckets of patterns, and the connections of [`crate::post_object`].
+//! `CreateBucket`, the lists of buckets of patterns, and the connections of [`crate::post_object`] and [`crate::copying`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -130,13 +130,16 @@ async fn pages(
 }
 
 /// The answer of a backend, whole.
-struct Answered {
-    head: ResponseHeader,
-    body: Bytes,
+pub struct Answered {
+    /// Its head.
+    pub head: ResponseHeader,
+    /// Its body.
+    pub body: Bytes,
 }
 
 impl Answered {
-    fn status(&self) -> u16 {
+    /// Its status.
+    pub fn status(&self) -> u16 {
         self.head.status.as_u16()
     }
 
@@ -147,7 +150,7 @@ impl Answered {
     }
 
     /// Whose business it is, where the status leaves that open.
-    fn meaning(&self, permit: &Permit) -> Option<Meaning> {
+    pub fn meaning(&self, permit: &Permit) -> Option<Meaning> {
         is_ambiguous(self.status()).then(|| self.held(permit).judge(permit))
     }
 
@@ -207,7 +210,10 @@ pub async fn proved_body(
 }
 
 /// Sends one small request under a permit; tries another connection when one could not be made.
-async fn send(gateway: &Gateway, permit: &Permit, body: Bytes, flight: &mut Flight) -> Result<Answered, Denial> {
+///
+/// # Errors
+/// Those of [`connect`]; [`Denial::UpstreamTimeout`], [`Denial::UpstreamMisbehaved`].
+pub async fn send(gateway: &Gateway, permit: &Permit, body: Bytes, flight: &mut Flight) -> Result<Answered, Denial> {
     flight.facts.backend = Some(Arc::clone(&permit.backend().name));
     let (connection, peer) = connect(gateway, permit, &flight.id, &mut flight.attempts.count).await?;
     // the body names keys to delete: once it may have left, it is not sent again

@@ -64,6 +64,8 @@ pub struct Facts {
     pub backend: Option<Arc<str>>,
     /// The S3 error code that it answered with, as far as its body was read.
     pub backend_code: Option<String>,
+    /// Name in its route of the backend that a copy was read from, and object bytes that came from it.
+    pub copied: Option<(Arc<str>, u64)>,
     /// When the backend's head came, by the monotonic clock.
     pub backend_answered: Option<Duration>,
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::Method;
-use osp_core::access::{Decision, OwnAnswer, PendingBatch, PendingCreation, Permit};
+use osp_core::access::{Decision, OwnAnswer, PendingBatch, PendingCopy, PendingCreation, Permit};
 use osp_core::s3::{self, Addressing, BucketName, Framing, ListBucketsPage, RawHead, Target};
 use osp_core::table::{Outcome, Reader, RouteTable};
 use osp_core::{Denial, Timestamp};
@@ -22,6 +22,7 @@ use pingora_proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 use tokio::sync::watch;
 
 use crate::attempt::Failure;
+use crate::copying;
 use crate::egress::Egress;
 use crate::exchange;
 use crate::flight::Flight;
@@ -64,6 +65,7 @@ enum Admitted {
     Batch(PendingBatch),
     Form(Posted),
     Create(PendingCreation),
+    Copy(PendingCopy),
     Answer(Answer),
 }
 
@@ -127,6 +129,7 @@ impl Gateway {
             Decision::Forward(permit) => Ok(Admitted::Forward(permit)),
             Decision::Batch(batch) => Ok(Admitted::Batch(batch)),
             Decision::Create(creation) => Ok(Admitted::Create(creation)),
+            Decision::Copy(copy) => Ok(Admitted::Copy(copy)),
             Decision::Buckets(pending) => {
                 let buckets = Box::pin(exchange::list_buckets(self, flight, pending, &table)).await?;
                 Ok(Admitted::Answer(self.own_answer(OwnAnswer::Buckets(buckets), &target, flight)?))
@@ -232,6 +235,7 @@ impl ProxyHttp for Proxy {
             Ok(Admitted::Batch(batch)) => Box::pin(gateway.delete(session, flight, batch)).await,
             Ok(Admitted::Form(posted)) => Box::pin(gateway.post(session, flight, posted)).await,
             Ok(Admitted::Create(creation)) => Box::pin(gateway.create(session, flight, creation)).await,
+            Ok(Admitted::Copy(copy)) => Box::pin(copying::copy(gateway, session, flight, copy)).await,
             Ok(Admitted::Answer(answer)) => Box::pin(respond::answer(session, flight, answer, &gateway.observer)).await,
             Err(denial) => Box::pin(respond::deny(session, flight, denial, &gateway.observer)).await,
         }

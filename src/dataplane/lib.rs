@@ -2,7 +2,7 @@
 //!
 //! Read in this order: `gateway.rs` (one request, top to bottom; `admit` is the security of the product), `stage/`
 //! (one file a step), `respond.rs` (the only place where a denial becomes bytes), `front.rs` (raw heads, deadlines,
-//! drain), `exchange.rs` and `post_object.rs` (requests that OSP itself makes), `refusal.rs` (what backends say about OSP
+//! drain), `exchange.rs`, `post_object.rs` and `copying.rs` (requests that OSP itself makes), `refusal.rs` (what backends say about OSP
 //! itself). This crate and the root's `wiring.rs` are the only users of
 //! pingora.
 
@@ -11,6 +11,7 @@ mod alarm;
 mod attempt;
 mod chunk_scan;
 mod clock;
+mod copying;
 mod drain;
 mod egress;
 mod exchange;

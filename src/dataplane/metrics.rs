@@ -23,6 +23,7 @@ pub struct Metrics {
     errors: IntCounterVec,
     denials: IntCounterVec,
     transfer: IntCounterVec,
+    copied: IntCounterVec,
     presigned_hits: IntCounterVec,
     presigned_rejected: IntCounterVec,
     duration: HistogramVec,
@@ -107,6 +108,11 @@ impl Metrics {
             errors: counters("osp_request_errors_total", "Requests that failed.", &["method", "bucket", "error"])?,
             denials: counters("osp_denials_total", "Requests that OSP stopped.", &["reason", "blame"])?,
             transfer: counters("osp_transfer_bytes_total", "Body bytes moved.", &["direction", "bucket"])?,
+            copied: counters(
+                "osp_copied_bytes_total",
+                "Object bytes that OSP carried from one backend to another, by the bucket that they were for.",
+                &["bucket"],
+            )?,
             presigned_hits: counters("osp_presigned_url_hits_total", "Presigned requests served.", &["bucket"])?,
             presigned_rejected: counters(
                 "osp_presigned_url_rejected_total",
@@ -169,6 +175,11 @@ impl Metrics {
             let family = if finished.denial.is_some() { &self.presigned_rejected } else { &self.presigned_hits };
             family.with_label_values(&[bucket]).inc();
         }
+    }
+
+    /// Bytes of a copy came from its source.
+    pub fn copied(&self, bucket: &str, bytes: u64) {
+        self.copied.with_label_values(&[bucket]).inc_by(bytes);
     }
 
     /// An attempt at a backend failed.

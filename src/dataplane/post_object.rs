@@ -255,7 +255,7 @@ impl Gateway {
 }
 
 /// The whole body of a short answer.
-async fn read_answer(backend: &mut HttpSession) -> pingora_error::Result<Bytes> {
+pub(crate) async fn read_answer(backend: &mut HttpSession) -> pingora_error::Result<Bytes> {
     let mut answer = BytesMut::new();
     while let Some(piece) = backend.read_response_body().await? {
         answer.extend_from_slice(&piece);

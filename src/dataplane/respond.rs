@@ -1,5 +1,7 @@
 //! The only place where a [`Denial`] becomes bytes, and where OSP's own answers are written.
 
+mod late;
+
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, header};
 use osp_core::Denial;
@@ -8,6 +10,7 @@ use pingora_error::{Error, ErrorSource, ErrorType};
 use pingora_http::ResponseHeader;
 use pingora_proxy::{FailToProxy, Session};
 
+pub use self::late::{Late, SILENCE};
 use crate::flight::Flight;
 use crate::settings::{DRAIN_BYTES, DRAIN_TIME};
 use crate::stage::Observer;
@@ -128,12 +131,7 @@ async fn write(
         // what is left of the body must not be taken for the next request
         session.set_keepalive(None);
     }
-    let mut head = ResponseHeader::build(answer.status, Some(8))?;
-    for name in ["x-amz-request-id", "x-amz-id-2"] {
-        head.insert_header(HeaderName::from_static(name), flight.id.as_str())?;
-    }
-    head.insert_header(header::SERVER, observer.server_name.as_str())?;
-    head.insert_header(header::DATE, observer.clock.now().imf_fixdate())?;
+    let mut head = own_head(answer.status, &flight.id, observer)?;
     if let Some(region) = &answer.bucket_region {
         head.insert_header(HeaderName::from_static("x-amz-bucket-region"), region.as_str())?;
     }
@@ -165,6 +163,17 @@ async fn write(
         drain(session).await;
     }
     Ok(())
+}
+
+/// What every answer of OSP's own says.
+fn own_head(status: u16, id: &str, observer: &Observer) -> pingora_error::Result<ResponseHeader> {
+    let mut head = ResponseHeader::build(status, Some(8))?;
+    for name in ["x-amz-request-id", "x-amz-id-2"] {
+        head.insert_header(HeaderName::from_static(name), id)?;
+    }
+    head.insert_header(header::SERVER, observer.server_name.as_str())?;
+    head.insert_header(header::DATE, observer.clock.now().imf_fixdate())?;
+    Ok(head)
 }
 
 /// A client that still waits for `100 Continue` sends nothing that could be drained.

@@ -67,6 +67,9 @@ impl Observer {
             self.metrics.answer.observe(now.saturating_sub(answered).as_secs_f64());
         }
         let bucket = facts.label.as_ref().map_or(UNROUTED, BucketMatch::as_str);
+        if let Some((_, bytes)) = facts.copied {
+            self.metrics.copied(bucket, bytes);
+        }
         self.metrics.count(Finished {
             method: facts.method,
             bucket,
@@ -103,6 +106,7 @@ impl Observer {
             duration,
             backend: facts.backend.as_deref(),
             backend_code: facts.backend_code.as_deref(),
+            copied: facts.copied.as_ref().map(|(source, bytes)| (&**source, *bytes)),
             attempts: flight.attempts.count,
         }
     }

@@ -7,6 +7,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use osp_core::access::Permit;
 use osp_core::model::BackendCredential;
+use osp_core::payload::Announcement;
 use osp_core::s3::XmlDocument;
 use osp_core::sigv4::{CanonicalRequest, Scope, canonical_value, join_values, replace_by_string_to_sign};
 use osp_core::{Denial, Timestamp};
@@ -37,13 +38,7 @@ impl Body {
         if !permit.operation().takes_body() {
             return Self::empty(permit);
         }
-        let announced = permit.announcement();
-        Self {
-            content_length: Some(announced.content_length),
-            sha256: announced.content_sha256.into(),
-            headers: announced.headers,
-            aws_chunked: announced.aws_chunked,
-        }
+        permit.announcement().into()
     }
 
     /// No body.
@@ -52,6 +47,13 @@ impl Body {
         let method = &permit.outgoing().method;
         let content_length = (method == http::Method::PUT || method == http::Method::POST).then_some(0);
         Self { content_length, sha256: EMPTY_SHA256.into(), headers: Vec::new(), aws_chunked: false }
+    }
+}
+
+impl From<Announcement> for Body {
+    fn from(announced: Announcement) -> Self {
+        let Announcement { content_length, content_sha256, headers, aws_chunked } = announced;
+        Self { content_length: Some(content_length), sha256: content_sha256.into(), headers, aws_chunked }
     }
 }
 

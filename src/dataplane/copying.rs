@@ -1,0 +1,225 @@
+//! Copies from one storage backend to another, from the plan to the answer: OSP reads the source and writes the target, every
+//! request under a permit that the one decision about the copy gave. Memory: two pieces of a body.
+
+mod progress;
+mod transfer;
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
+use osp_core::Denial;
+use osp_core::access::{PendingCopy, Permit, PlannedCopy, StoredPart};
+use osp_core::s3::{ErrorBody, Meaning, is_ambiguous, upload_id, upload_result};
+use pingora_error::Result;
+use pingora_http::ResponseHeader;
+use pingora_proxy::Session;
+
+use self::progress::Progress;
+use self::transfer::{Reading, Stored, modified};
+use crate::attempt::Failure;
+use crate::exchange::{Answered, send};
+use crate::flight::Flight;
+use crate::gateway::Gateway;
+use crate::refusal::Held;
+use crate::respond::{self, Late, SILENCE};
+
+/// What of a target's answer is about the new object, and the client's business.
+const TOLD: [&str; 6] = [
+    "x-amz-expiration",
+    "x-amz-server-side-encryption",
+    "x-amz-server-side-encryption-bucket-key-enabled",
+    "x-amz-server-side-encryption-customer-algorithm",
+    "x-amz-server-side-encryption-customer-key-md5",
+    "x-amz-version-id",
+];
+
+/// A result without its declaration, and headers that go with it.
+type Document = (Vec<u8>, Vec<(HeaderName, HeaderValue)>);
+
+/// What one copy is made with.
+struct Copier<'a> {
+    gateway: &'a Gateway,
+    flight: &'a mut Flight,
+    progress: &'a Progress,
+}
+
+/// Makes the copy and answers. Returns `true`: the answer is sent, or nobody is left who waits for it.
+///
+/// # Errors
+/// The client cannot be answered.
+pub async fn copy(gateway: &Gateway, session: &mut Session, flight: &mut Flight, copy: PendingCopy) -> Result<bool> {
+    flight.facts.allowed = true;
+    let progress = Progress::default();
+    let planned = Copier { gateway, flight, progress: &progress }.plan(copy).await;
+    let mut planned = match planned {
+        Ok(planned) => planned,
+        Err(denial) => return respond::deny(session, flight, denial, &gateway.observer).await,
+    };
+    let version = planned.source_version().cloned();
+    let headers = version.map(|version| (HeaderName::from_static("x-amz-copy-source-version-id"), version));
+    let mut late = Late::new(&flight.id, &gateway.observer, headers.into_iter().collect());
+    let work = Copier { gateway, flight, progress: &progress }.make(&mut planned);
+    let outcome = attend(&mut late, session, &progress, work).await;
+    if let Some(upload) = progress.unfinished() {
+        // nothing else would ever take away what is stored of it
+        progress.enter();
+        let work = Copier { gateway, flight, progress: &progress }.give_up(&planned, &upload);
+        attend(&mut late, session, &progress, work).await;
+    }
+    if let Some((_, bytes)) = &mut flight.facts.copied {
+        *bytes = progress.bytes();
+    }
+    if progress.is_alone() {
+        session.set_keepalive(None);
+        flight.denial = Some(Denial::ClientGone);
+        return Ok(true);
+    }
+    late.end(session, flight, outcome.unwrap_or(Err(Denial::Internal("a copy ended without a word")))).await
+}
+
+/// Does some work while a client waits for it, and tells the client now and then that it goes on. Stops when the client is
+/// gone, unless the work is at a point where nobody could clean up after it. `None` = it was stopped.
+async fn attend<T>(
+    late: &mut Late<'_>,
+    session: &mut Session,
+    progress: &Progress,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    let mut work = pin!(work);
+    while !progress.is_alone() {
+        let is_gone = tokio::select! {
+            done = &mut work => return Some(done),
+            // the request has no body: all that can come is the end of the connection
+            _ = session.read_body_or_idle(true) => true,
+            () = tokio::time::sleep(SILENCE) => late.breathe(session).await.is_err(),
+        };
+        if is_gone {
+            progress.leave_alone();
+        }
+    }
+    if progress.must_go_on() { Some(work.await) } else { None }
+}
+
+impl Copier<'_> {
+    /// Looks at the source.
+    async fn plan(mut self, copy: PendingCopy) -> std::result::Result<PlannedCopy, Denial> {
+        let permit = copy.look()?;
+        self.flight.facts.copied = Some((Arc::clone(&permit.backend().name), 0));
+        let (_, answered) = self.ask(permit, Bytes::new()).await?;
+        copy.plan(&answered.head.headers)
+    }
+
+    /// Makes the whole copy: in one request, or as an upload in parts.
+    async fn make(mut self, planned: &mut PlannedCopy) -> std::result::Result<Document, Denial> {
+        let first = self.open(planned, 0).await?;
+        if planned.needs_tags(&first.head.headers) {
+            let (_, answered) = self.ask(planned.read_tags()?, Bytes::new()).await?;
+            planned.take_tags(&answered.body)?;
+        }
+        if planned.pieces() > 1 {
+            return self.make_of_parts(planned, first).await;
+        }
+        let stored = self.carry((planned, 0), first, planned.put()?).await?;
+        let checksum = stored.part.checksum.as_deref();
+        let document = planned.result(&stored.part.etag, self.modified(&stored.head), checksum);
+        Ok((document, about_object(&stored.head)))
+    }
+
+    async fn make_of_parts(
+        mut self,
+        planned: &PlannedCopy,
+        first: Reading,
+    ) -> std::result::Result<Document, Denial> {
+        self.progress.enter();
+        let (_, created) = self.ask(planned.create()?, Bytes::new()).await?;
+        let upload = upload_id(&created.body)?;
+        self.progress.begun(&upload);
+        let mut parts: Vec<StoredPart> = Vec::with_capacity(planned.pieces().into());
+        let mut first = Some(first);
+        for index in 0..planned.pieces() {
+            self.progress.check()?;
+            let reading = match first.take() {
+                Some(first) => first,
+                None => self.open(planned, index).await?,
+            };
+            let Stored { part, .. } = self.carry((planned, index), reading, planned.part(&upload, index)?).await?;
+            parts.push(part);
+        }
+        // from here on it is the target that knows whether there is a new object
+        self.progress.enter();
+        let (permit, document) = planned.complete(&upload, &parts)?;
+        let (permit, completed) = self.ask(permit, document.into()).await?;
+        let etag = upload_result(&completed.body, permit.operation())?;
+        self.progress.finished();
+        let document = planned.result(&etag, self.modified(&completed.head), None);
+        Ok((document, about_object(&completed.head)))
+    }
+
+    /// Gives up the upload that OSP began.
+    async fn give_up(mut self, planned: &PlannedCopy, upload: &str) {
+        let told = self.flight.facts.backend_code.take();
+        let given_up = match planned.abort(upload) {
+            Ok(permit) => self.ask(permit, Bytes::new()).await.map(drop),
+            Err(denial) => Err(denial),
+        };
+        // what the log says is why the copy failed
+        self.flight.facts.backend_code = told;
+        if let Err(denial) = given_up {
+            let (id, reason) = (&self.flight.id, denial.row().reason);
+            tracing::warn!(request_id = %id, reason, "an upload could not be given up: its parts stay at the backend");
+        }
+    }
+
+    /// Sends a small request; once more if its bucket turns out to be in another region, since it has changed nothing then.
+    async fn ask(&mut self, mut permit: Permit, body: Bytes) -> std::result::Result<(Permit, Answered), Denial> {
+        self.gateway.regions.apply(&mut permit);
+        let mut answered = send(self.gateway, &permit, body.clone(), self.flight).await?;
+        if let Some(Meaning::Elsewhere(region)) = answered.meaning(&permit)
+            && self.gateway.found(&mut permit, &region)
+        {
+            answered = send(self.gateway, &permit, body, self.flight).await?;
+        }
+        if (200..300).contains(&answered.status()) {
+            return Ok((permit, answered));
+        }
+        Err(self.refused(&permit, &answered.head, &answered.body))
+    }
+
+    /// What the refusal of a backend means to the client.
+    fn refused(&mut self, permit: &Permit, head: &ResponseHeader, body: &[u8]) -> Denial {
+        let status = head.status.as_u16();
+        if matches!(status, 500 | 502 | 503 | 504) {
+            self.failed(permit, Failure::Status);
+        }
+        let mut held = Held::new(head, permit);
+        held.push(body);
+        self.flight.facts.backend_code = held.backend_code();
+        if is_ambiguous(status) {
+            return match held.judge(permit) {
+                Meaning::Client(denial) => denial,
+                Meaning::Elsewhere(_) | Meaning::Gateway => Denial::UpstreamRefused,
+            };
+        }
+        let mut error = ErrorBody::default();
+        error.push(body);
+        if status >= 402 { error.denial(status, permit.operation()) } else { Denial::UpstreamMisbehaved }
+    }
+
+    /// A backend did not do its part.
+    fn failed(&self, permit: &Permit, failure: Failure) {
+        self.gateway.observer.metrics.failed(Some(&permit.route().bucket), &permit.backend().name, failure);
+    }
+
+    /// When the target says that it has stored the object.
+    fn modified(&self, head: &ResponseHeader) -> osp_core::Timestamp {
+        modified(head).unwrap_or_else(|| self.gateway.observer.clock.now())
+    }
+}
+
+fn about_object(head: &ResponseHeader) -> Vec<(HeaderName, HeaderValue)> {
+    let told = head.headers.iter().filter(|(name, _)| TOLD.contains(&name.as_str()));
+    told.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
