@@ -70,7 +70,7 @@ impl Timestamp {
             return None;
         }
         let month = MONTHS.iter().position(|name| *name == month)? + 1;
-        let mut clock = clock.split(':');
+        let mut clock = clock.split(':').filter(|part| part.len() == 2);
         let (hour, minute, second) = (clock.next()?, clock.next()?, clock.next()?);
         Self::parse_amz(format!("{year}{month:02}{day}T{hour}{minute}{second}Z").as_bytes())
     }
@@ -218,6 +218,33 @@ mod tests {
             "",
         ] {
             assert_eq!(Timestamp::parse_amz(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn dates_of_http_are_read_as_they_are_written() {
+        for seconds in [0, 784_111_777, 1_767_225_600, 1_709_164_799] {
+            let moment = Timestamp::from_unix_seconds(seconds);
+            assert_eq!(Timestamp::parse_http(&moment.imf_fixdate()), Some(moment));
+        }
+        assert_eq!(
+            Timestamp::parse_http("Sun, 06 Nov 1994 08:49:37 GMT"),
+            Some(Timestamp::from_unix_seconds(784_111_777))
+        );
+        for text in [
+            "",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 1994",
+            "Sun, 6 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 08:49:37 UTC",
+            "Sun, 06 Nov 1994 08:49:37 GMT ",
+            "Sun, 06 nov 1994 08:49:37 GMT",
+            "Sun, 31 Feb 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 24:49:37 GMT",
+            "Sun, 06 Nov 1994 08:4937: GMT",
+            "Xxx, 06 Nov 1994 08:49:37 GMT",
+        ] {
+            assert_eq!(Timestamp::parse_http(text), None, "{text}");
         }
     }
 

@@ -318,6 +318,7 @@ mod tests {
             duration: Duration::from_micros(500),
             backend: None,
             backend_code: None,
+            copied: None,
             attempts: 0,
         }
     }
@@ -360,6 +361,7 @@ mod tests {
             bytes_out: 1_234_567_890,
             backend: Some("minio-dr"),
             backend_code: Some("No\"SuchKey"),
+            copied: Some(("aws", 67_108_865)),
             attempts: 2,
             ..record("00")
         };
@@ -368,7 +370,8 @@ mod tests {
             "principal": "team-a/alice", "method": "GET", "operation": "GetObject",
             "bucket": "line\nbreak\u{1b}[31m\"\\é", "decision": "deny", "status": 403, "code": "AccessDenied",
             "reason": "denied", "blame": "client", "bytes_in": u64::MAX, "bytes_out": 1_234_567_890, "duration_ms": 0.5,
-            "backend": "minio-dr", "backend_code": "No\"SuchKey", "attempts": 2
+            "backend": "minio-dr", "backend_code": "No\"SuchKey", "source_backend": "aws", "bytes_copied": 67_108_865,
+            "attempts": 2
         });
         assert_eq!(json(&full), expected);
         let v6 = "2001:db8::1".parse().unwrap();
@@ -376,7 +379,17 @@ mod tests {
             AccessRecord { client: Some(v6), bucket: None, code: None, reason: None, blame: None, ..record("00") };
         let bare = json(&bare);
         assert_eq!(bare["client"], "2001:db8::1");
-        for absent in ["principal", "operation", "bucket", "code", "reason", "blame", "backend_code"] {
+        for absent in [
+            "principal",
+            "operation",
+            "bucket",
+            "code",
+            "reason",
+            "blame",
+            "backend_code",
+            "source_backend",
+            "bytes_copied",
+        ] {
             assert_eq!(bare.get(absent), None, "{absent}");
         }
     }

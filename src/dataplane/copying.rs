@@ -128,11 +128,7 @@ impl Copier<'_> {
         Ok((document, about_object(&stored.head)))
     }
 
-    async fn make_of_parts(
-        mut self,
-        planned: &PlannedCopy,
-        first: Reading,
-    ) -> std::result::Result<Document, Denial> {
+    async fn make_of_parts(mut self, planned: &PlannedCopy, first: Reading) -> std::result::Result<Document, Denial> {
         self.progress.enter();
         let (_, created) = self.ask(planned.create()?, Bytes::new()).await?;
         let upload = upload_id(&created.body)?;

@@ -81,7 +81,9 @@ impl CopyTerms {
                     terms.conditions.read(condition, &value)?;
                 }
                 key if key.starts_with(SOURCE_KEY) => {
-                    let renamed = HeaderName::from_bytes([KEY, key.get(SOURCE_KEY.len()..).unwrap_or_default()].concat().as_bytes());
+                    let renamed = HeaderName::from_bytes(
+                        [KEY, key.get(SOURCE_KEY.len()..).unwrap_or_default()].concat().as_bytes(),
+                    );
                     let renamed = renamed.map_err(|_| Denial::Internal("a header could not be renamed"))?;
                     terms.source_key.push((renamed, value));
                 }
@@ -126,7 +128,9 @@ impl CopyTerms {
         }
         match (none_match, modified_since) {
             (Some(tags), _) => demand(etag.is_some() && !names(tags, etag), "x-amz-copy-source-if-none-match"),
-            (None, Some(since)) => demand(modified.is_some_and(|at| at > *since), "x-amz-copy-source-if-modified-since"),
+            (None, Some(since)) => {
+                demand(modified.is_some_and(|at| at > *since), "x-amz-copy-source-if-modified-since")
+            }
             (None, None) => Ok(()),
         }
     }

@@ -95,7 +95,9 @@ mod tests {
 
     #[test]
     fn an_upload_id_is_read_or_there_is_none() {
-        let answer = |inside: &str| format!("<InitiateMultipartUploadResult xmlns=\"x\">{inside}</InitiateMultipartUploadResult>");
+        let answer = |inside: &str| {
+            format!("<InitiateMultipartUploadResult xmlns=\"x\">{inside}</InitiateMultipartUploadResult>")
+        };
         assert_eq!(upload_id(answer("<Key>k</Key><UploadId>a&amp;b</UploadId>").as_bytes()), Ok("a&b".to_owned()));
         for broken in ["", "<Error/>", &answer(""), &answer("<UploadId/>"), &answer("<UploadId>a")] {
             assert_eq!(upload_id(broken.as_bytes()), Err(Denial::UpstreamMisbehaved), "{broken}");
@@ -128,7 +130,8 @@ mod tests {
         assert!(body.contains(expected), "{body}");
         let at = Timestamp::from_unix_seconds(0);
         let told = String::from_utf8(result(true, ("\"a\"", at), None)).unwrap();
-        let expected = "<LastModified>1970-01-01T00:00:00.000Z</LastModified><ETag>&quot;a&quot;</ETag></CopyPartResult>";
+        let expected =
+            "<LastModified>1970-01-01T00:00:00.000Z</LastModified><ETag>&quot;a&quot;</ETag></CopyPartResult>";
         assert!(told.starts_with("<CopyPartResult ") && told.ends_with(expected), "{told}");
         let told = String::from_utf8(result(false, ("e", at), Some((crc, "AAAAAA==")))).unwrap();
         assert!(told.ends_with("<ETag>e</ETag><ChecksumCRC32>AAAAAA==</ChecksumCRC32></CopyObjectResult>"), "{told}");

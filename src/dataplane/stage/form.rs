@@ -79,11 +79,7 @@ pub fn decide(
     let request = Request { operation, host, query, semantics: &semantics, content_length: None, secure };
     match Question::ask(verified, request, table)?.answer()? {
         Decision::Forward(permit) => Ok((permit, receipt)),
-        Decision::Batch(_)
-        | Decision::Create(_)
-        | Decision::Copy(_)
-        | Decision::Buckets(_)
-        | Decision::Answer(_) => {
+        Decision::Batch(_) | Decision::Create(_) | Decision::Copy(_) | Decision::Buckets(_) | Decision::Answer(_) => {
             Err(Denial::Internal("a form was decided as something else"))
         }
     }

@@ -14,6 +14,7 @@ use crate::sigv4::AccessKeyId;
 use crate::table::{Asker, Lookup, ServedBackend, ServedRoute, Trust};
 
 mod backends;
+mod copies;
 mod decisions;
 mod order;
 mod ownership;

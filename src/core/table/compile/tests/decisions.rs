@@ -6,7 +6,7 @@ use crate::Denial;
 use crate::access::{CheckAnswer, Hypothesis, explain};
 use crate::s3::{CopySource, Query, named};
 
-/// Parts `raw/` and `bad/` (broken) of bucket `data`, bucket `other` at another backend, bucket `same` at that of `raw/`,
+/// Parts `raw/` and `bad/` (broken) of bucket `data`, bucket `other` at another backend, which takes copies from elsewhere, bucket `same` at that of `raw/`,
 /// bucket `shut` with nothing but a broken route. Client `demo` may do everything, client `none` nothing.
 fn snapshot(with_whole: bool) -> Snapshot {
     let mut snapshot = complete();
@@ -19,6 +19,7 @@ fn snapshot(with_whole: bool) -> Snapshot {
     let mut put = |route_name: &str, matches: RouteMatch, port: u16| {
         let mut route = Route { matches, ..route("data", &["demo"]) };
         route.backends[0].endpoint = Endpoint::parse(&format!("http://127.0.0.1:{port}")).unwrap();
+        route.traffic.copies = if route_name == "other" { Copies::Stream } else { Copies::Refuse };
         snapshot.routes.insert(name(route_name), valid(route));
     };
     put("raw", at("data", "raw/"), 9000);
@@ -120,6 +121,9 @@ fn d01_a_copy_reads_its_source_writes_its_target_and_stays_within_one_backend() 
         ("demo", ("data", "raw/a"), ("data", "raw/b"), "raw -> data-real/b, 2 asked, 0 refused"),
         ("demo", ("data", "raw/a"), ("same", "b"), "same -> data-real/b, 2 asked, 0 refused"),
         ("demo", ("other", "a"), ("same", "b"), "denied: NotImplemented, 2 asked, 0 refused"),
+        // into a route that says so, the gateway carries the bytes; nobody is asked less for that
+        ("demo", ("data", "raw/a"), ("other", "b"), "other -> data-real/b, 2 asked, 0 refused"),
+        ("none", ("data", "raw/a"), ("other", "b"), "denied: AccessDenied, 1 asked, 1 refused"),
         ("none", ("other", "a"), ("same", "b"), "denied: AccessDenied, 1 asked, 1 refused"),
         ("demo", ("data", "bad/a"), ("same", "b"), "denied: RouteBroken, 0 asked, 0 refused"),
         ("demo", ("data", "elsewhere"), ("same", "b"), "denied: AccessDenied, 0 asked, 0 refused"),
