@@ -29,6 +29,8 @@ const COPIED: &[Family] =
 const ENCRYPTED: &[Family] = &[Family::CustomerKey];
 
 const NAMES: &str = "names in the answer";
+const COPIES: &str =
+    "the source is named anew; an error may come after a 200; between two backends only where the route allows it";
 const NAMES_AND_OWNERS: &str = "names and owners in the answer";
 const ACCOUNTS: &str = "accounts in the answer are `osp`; ids in a request are the backend's";
 const OTHER_BUCKET: &str = "its document names other buckets, on which nobody's permission is asked";
@@ -66,7 +68,7 @@ pub(in crate::s3) static ROWS: &[Row] = &[
         .marked(Mark::Header("x-amz-copy-source"))
         .needs(Need::Copy)
         .headers(COPIED)
-        .answers(Xml::Copy, "the source is named anew; an error may come after a 200"),
+        .answers(Xml::Copy, COPIES),
     object(Put, "", "PutObject (append)")
         .marked(Mark::Header("x-amz-write-offset-bytes"))
         .refused(NotImplemented, EXPRESS),
@@ -79,7 +81,7 @@ pub(in crate::s3) static ROWS: &[Row] = &[
         .with(&["partNumber"])
         .requires(&["partNumber"])
         .headers(&[Family::CustomerKey, Family::SourceCustomerKey])
-        .answers(Xml::Copy, "the source is named anew; an error may come after a 200"),
+        .answers(Xml::Copy, COPIES),
     object(Put, "uploadId", "UploadPart")
         .needs(Need::Object(Write))
         .body(Body::Object)
