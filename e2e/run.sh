@@ -4,8 +4,9 @@
 #   e2e/run.sh all   [pytest arguments]    and MinIO, Garage and the clients in Go, Java and Rust, which are built once
 #                                          into the cache folder; everything
 #   e2e/run.sh prepare                     only installs and builds what `quick` needs beside OSP
+# Without pytest arguments the Kubernetes tests, which mostly wait, run beside the others in a pytest of their own.
 # Installs what is missing and says what. OSP_BIN names another binary; OSP_E2E_DIRECT=1 leaves OSP out, so that the
-# tests and the servers themselves are tried. Ends with pytest's closing line and its exit code.
+# tests and the servers themselves are tried. Ends with pytest's closing line and exits with its code.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -130,4 +131,16 @@ fi
 export PATH="$venv/bin:$PATH" PYTHONDONTWRITEBYTECODE=1
 unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
 cd "$here"
-exec "$venv/bin/python" -m pytest --backends "$backends" "${depth[@]}" "$@"
+suite=("$venv/bin/python" -m pytest --backends "$backends" "${depth[@]}")
+(($# == 0)) || exec "${suite[@]}" "$@"
+
+report=$(mktemp)
+"${suite[@]}" kube >"$report" 2>&1 &
+kubernetes=$!
+trap 'kill "$kubernetes" 2>/dev/null || true; rm -f "$report"' EXIT
+failed=0
+"${suite[@]}" --ignore kube || failed=$?
+say "the Kubernetes tests, which ran beside these"
+wait "$kubernetes" || failed=$?
+cat "$report"
+exit "$failed"

@@ -150,22 +150,27 @@ pub fn strip_prefix<'a>(mut raw: &'a str, prefix: &str, url: bool) -> Option<&'a
     Some(raw)
 }
 
-/// The name that `raw` stands for, read as [`strip_prefix`] reads it; `None` when it is not one.
-pub fn decoded(mut raw: &str, url: bool) -> Option<String> {
+/// The name that `raw` stands for to a client that decodes it as it is told to; `None` when there are references to no
+/// character in it.
+///
+/// Some servers say `url` of lists that they did not encode (RN-2; `SeaweedFS` of its uploads). What is no
+/// percent-encoding in such a name stands for itself, as `unquote` of the clients leaves it.
+pub fn decoded(raw: &str, url: bool) -> Option<String> {
+    let mut rest = raw;
     let mut name = Vec::with_capacity(raw.len());
-    while let Some(unit) = first_unit(raw).ok()? {
-        raw = unit.rest;
+    while let Some(unit) = first_unit(rest).ok()? {
+        rest = unit.rest;
         match unit.character? {
             '%' if url => {
-                let (byte, rest) = percent_encoded_byte(raw)?;
-                raw = rest;
+                let (byte, after) = percent_encoded_byte(rest).unwrap_or((b'%', rest));
+                rest = after;
                 name.push(byte);
             }
             '+' if url => name.push(b' '),
             character => name.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
         }
     }
-    String::from_utf8(name).ok()
+    String::from_utf8(name).ok().or_else(|| unescape(raw).ok())
 }
 
 /// The byte whose two hexadecimal digits begin `raw`, and what follows them.

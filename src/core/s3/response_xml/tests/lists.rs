@@ -238,9 +238,23 @@ fn section_11_an_upload_is_wrapped_for_its_key_whatever_comes_first() {
         "<NextKeyMarker>q</NextKeyMarker>{upload}<Upload><Key>q</Key><UploadId>secret</UploadId></Upload>"
     ));
     assert_eq!(rewritten(XmlDocument::ListMultipartUploads, names.clone(), &outside), list(""));
-    let nameless = list("<Upload><Key>p/%FF</Key><UploadId>u</UploadId></Upload>");
+    let nameless = list("<Upload><Key>p/&#xD800;</Key><UploadId>u</UploadId></Upload>");
     let nameless = in_pieces(XmlDocument::ListMultipartUploads, names, nameless.as_bytes(), 99);
     assert_eq!(nameless, Err(Denial::UpstreamMisbehaved), "never half a list");
+}
+
+#[test]
+fn rn_2_uploads_of_a_server_that_says_url_and_does_not_encode() {
+    let names = names("p/", "uploads&encoding-type=url");
+    let list = |id: &dyn Fn(&str) -> String| {
+        let keys = [("100%zz", "100%zz"), ("a b", "a b"), ("ü%20", "ü "), ("%FF", "%FF"), ("a%20b", "a b")];
+        let of = |(shown, meant)| format!("<Upload><Key>p/{shown}</Key><UploadId>{}</UploadId></Upload>", id(meant));
+        let uploads: String = keys.map(of).concat();
+        format!("<ListMultipartUploadsResult><EncodingType>url</EncodingType>{uploads}</ListMultipartUploadsResult>")
+    };
+    let sealed = list(&|key| seal_upload(&names.mapping, key, "u").unwrap()).replace("p/", "");
+    let actual = rewritten(XmlDocument::ListMultipartUploads, names, &list(&|_| "u".to_owned()));
+    assert_eq!(actual, sealed, "each id is good for the key that a client reads there");
 }
 
 #[test]
