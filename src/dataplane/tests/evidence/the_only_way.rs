@@ -17,8 +17,9 @@ fn classify(claim: FormClaim, target: &Target, now: Timestamp) -> Result<(Verifi
 }
 
 fn forward(permit: &mut Permit) {
-    let another = permit.candidates()[0].clone();
-    let _ = permit.redirect(&another);
+    if let Some(another) = permit.candidates().first().cloned() {
+        let _ = permit.redirect(&another);
+    }
     let _ = (permit.upstream(), permit.outgoing(), permit.gate());
 }
 
