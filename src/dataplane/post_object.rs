@@ -280,7 +280,7 @@ fn answer(head: ResponseHeader, body: Bytes, tell: impl FnOnce(&str) -> Told) ->
     let etag = head.headers.get(header::ETAG).and_then(|etag| etag.to_str().ok()).unwrap_or_default();
     let Told { status, location, body } = tell(etag);
     let about_object = |name: &HeaderName| {
-        *name == header::ETAG || (name.as_str().starts_with("x-amz-") && !forward::OWN.contains(&name.as_str()))
+        *name == header::ETAG || (name.as_str().starts_with("x-amz-") && !forward::OWN.contains(name))
     };
     let kept = head.headers.iter().filter(|(name, _)| about_object(name));
     let headers: Vec<(HeaderName, HeaderValue)> = kept.map(|(name, value)| (name.clone(), value.clone())).collect();
