@@ -3,7 +3,7 @@
 //! Read in this order: `gateway.rs` (one request, top to bottom; `admit` is the security of the product), `stage/`
 //! (one file a step), `respond.rs` (the only place where a denial becomes bytes), `front.rs` (raw heads, deadlines,
 //! drain), `exchange.rs` and `post_object.rs` (requests that OSP itself makes), `refusal.rs` (what backends say about OSP
-//! itself). This crate and the root's `wiring.rs` are the only users of
+//! itself), `cors.rs` (what browsers are told). This crate and the root's `wiring.rs` are the only users of
 //! pingora.
 
 mod access_log;
@@ -11,6 +11,7 @@ mod alarm;
 mod attempt;
 mod chunk_scan;
 mod clock;
+mod cors;
 mod drain;
 mod egress;
 mod exchange;

@@ -16,6 +16,7 @@ use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 
 use crate::attempt::Failure;
+use crate::cors;
 use crate::exchange;
 use crate::flight::{AnswerBody, Flight};
 use crate::gateway::{Gateway, base_url, invite_body, is_tls};
@@ -81,6 +82,7 @@ impl Gateway {
         // the time is that of the whole form: its policy may have expired meanwhile
         let now = self.observer.clock.now();
         let proved = form::verify(form, target, table, now, &mut flight.facts)?;
+        cors::note_sender(target, table, flight);
         let (permit, receipt) = form::decide(proved, (target, secure), table, &mut flight.facts)?;
         Ok(Posted { permit, receipt, begun })
     }

@@ -8,6 +8,7 @@ use pingora_error::{Error, ErrorSource, ErrorType};
 use pingora_http::ResponseHeader;
 use pingora_proxy::{FailToProxy, Session};
 
+use crate::cors;
 use crate::flight::Flight;
 use crate::settings::{DRAIN_BYTES, DRAIN_TIME};
 use crate::stage::Observer;
@@ -145,6 +146,10 @@ async fn write(
     }
     for (name, value) in answer.headers {
         head.append_header(name, value)?;
+    }
+    if let Err(denial) = cors::mark(&mut head, flight) {
+        // a browser then keeps the answer to itself, which harms nobody
+        tracing::error!(request_id = %flight.id, %denial, "an answer is not marked for other origins");
     }
     if !is_head && !answer.body.is_empty() {
         head.insert_header(header::CONTENT_TYPE, "application/xml")?;

@@ -6,7 +6,7 @@ use super::*;
 use crate::access::Principal;
 use crate::model::{
     AccessEntry, AddressingStyle, AllowedNamespaces, Backend, BackendCredential, CaRef, CaRefKind, Client, Clients,
-    Credential, CredentialKind, CredentialOverride, DenyEntry, Endpoint, Reads, Reference, Route, RouteMatch,
+    Cors, Credential, CredentialKind, CredentialOverride, DenyEntry, Endpoint, Reads, Reference, Route, RouteMatch,
     SecretRef, Timeouts, TlsVerification, Traffic, TrailingChecksums,
 };
 use crate::s3::{BucketName, KeyPrefix, ObjectKey, Permission, Permissions, Resource};
@@ -14,6 +14,7 @@ use crate::sigv4::AccessKeyId;
 use crate::table::{Asker, Lookup, ServedBackend, ServedRoute, Trust};
 
 mod backends;
+mod cors;
 mod decisions;
 mod order;
 mod ownership;
@@ -70,6 +71,7 @@ fn route(bucket_name: &str, clients: &[&str]) -> Route {
             })
             .collect(),
         deny: vec![],
+        cors: Cors::default(),
     }
 }
 
