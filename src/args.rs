@@ -253,6 +253,10 @@ pub struct ExplainedRequest {
     /// The base host that the request comes by
     #[arg(long, value_name = "HOST")]
     pub host: Option<String>,
+
+    /// The origin of a page whose script would send it, such as https://app.example.com: may it read the answer?
+    #[arg(long, value_name = "ORIGIN")]
+    pub origin: Option<String>,
 }
 
 /// Flags of `osp keygen`.

@@ -8,7 +8,9 @@ use std::time::Duration;
 use osp_test_support::backend::Seen;
 use osp_test_support::connection::Response;
 use osp_test_support::documents::Route;
-use osp_test_support::{ALICE, Answer, BACKEND, BOB, Backend, Fault, Key, Payload, Request, Rule, Signer, World, wait_until};
+use osp_test_support::{
+    ALICE, Answer, BACKEND, BOB, Backend, Fault, Key, Payload, Request, Rule, Signer, World, wait_until,
+};
 use serde_json::Value;
 
 const MIB: usize = 1024 * 1024;
@@ -210,7 +212,8 @@ fn s3_copy_directives_decide_about_metadata_and_tags() {
     let tagging = world.signed_by(ALICE, ("PUT", "/alpha/k", "tagging"), tags);
     assert_eq!(world.send(&tagging).status, 200);
     let far = Far::new(&world, "directed");
-    let replaced = [("x-amz-metadata-directive", "REPLACE"), ("x-amz-meta-b", "request"), ("content-type", "image/png")];
+    let replaced =
+        [("x-amz-metadata-directive", "REPLACE"), ("x-amz-meta-b", "request"), ("content-type", "image/png")];
     assert_eq!(world.send(&far.copy(ALICE, "alpha/k", "replaced", &replaced)).status, 200);
     let read = world.send(&world.signed("HEAD", "/directed/replaced"));
     assert_eq!((read.header("content-type"), read.header("x-amz-meta-b")), (Some("image/png"), Some("request")));
@@ -259,7 +262,9 @@ fn s3_copy_conditions_and_missing_sources_are_told_before_anything_is_written() 
     }
     refused(&world.send(&far.copy(ALICE, "alpha/absent", "k", &[])), 404, "NoSuchKey");
     assert_eq!((far.seen().1, far.backend.contents()), (vec![], vec![]));
-    for (name, value) in [("x-amz-copy-source-if-none-match", "\"other\""), ("x-amz-copy-source-if-modified-since", old)] {
+    for (name, value) in
+        [("x-amz-copy-source-if-none-match", "\"other\""), ("x-amz-copy-source-if-modified-since", old)]
+    {
         assert_eq!(world.send(&far.copy(ALICE, "alpha/k", "k", &[(name, value)])).status, 200, "{name}");
     }
 }
@@ -272,7 +277,11 @@ fn ch_7_a_checksum_is_computed_on_the_way() {
     far.forget();
     // the backend compares the trailer with the bytes
     let response = world.send(&far.copy(ALICE, "alpha/k", "k", &[("x-amz-checksum-algorithm", "CRC32")]));
-    assert_eq!((response.status, response.element("ChecksumCRC32").as_deref()), (200, Some("y/Q5Jg==")), "{response:?}");
+    assert_eq!(
+        (response.status, response.element("ChecksumCRC32").as_deref()),
+        (200, Some("y/Q5Jg==")),
+        "{response:?}"
+    );
     assert_eq!(far.seen().1, ["PUT /far/p/k"]);
     assert_eq!(far.backend.settled()[0].head.header("x-amz-trailer"), Some("x-amz-checksum-crc32"));
     assert_eq!(far.backend.object("far", "p/k").unwrap(), b"123456789");
@@ -328,7 +337,10 @@ fn s3_copy_a_large_object_goes_in_parts_of_one_source() {
     assert_eq!(source, ["HEAD /alpha-at-backend/large", "GET /alpha-at-backend/large", "GET /alpha-at-backend/large"]);
     let reads = world.backend.settled();
     let range = |index: usize| reads[index].head.header("range").map(str::to_owned);
-    assert_eq!((range(0), range(1), range(2)), (None, Some(format!("bytes=0-{}", 64 * MIB - 1)), Some(format!("bytes={}-{}", 64 * MIB, LARGE - 1))));
+    assert_eq!(
+        (range(0), range(1), range(2)),
+        (None, Some(format!("bytes=0-{}", 64 * MIB - 1)), Some(format!("bytes={}-{}", 64 * MIB, LARGE - 1)))
+    );
     assert!(reads[1..].iter().all(|read| read.head.header("if-match").is_some()));
     let methods: Vec<&str> = target.iter().map(|line| line.split('&').next().unwrap()).collect();
     assert_eq!(methods.len(), 4, "{target:?}");
@@ -360,7 +372,9 @@ fn fault_a_source_that_ends_early_leaves_nothing_at_the_target() {
         assert_eq!(far.backend.contents(), [], "{fault:?}");
     }
     far.forget();
-    world.backend.misbehave(Rule::new("/k", Fault::Instead(Answer::error(412, "PreconditionFailed", "x"))).method("GET"));
+    world
+        .backend
+        .misbehave(Rule::new("/k", Fault::Instead(Answer::error(412, "PreconditionFailed", "x"))).method("GET"));
     refused(&world.send(&far.copy(ALICE, "alpha/k", "k", &[])), 409, "OperationAborted");
     far.forget();
     assert_eq!(world.send(&far.copy(ALICE, "alpha/k", "k", &[])).status, 200);

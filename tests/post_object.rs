@@ -422,11 +422,14 @@ fn rs_10_the_body_is_invited_once() {
 fn trap_11_errors_of_the_backend_are_told_in_the_clients_names() {
     let world = world();
     let request = posted(&world, &form("alpha").signed());
+    let mut redirect = Answer::redirect("http://alpha-at-backend.test/");
+    // with a region, the form would be sent there: tests/refusals.rs
+    redirect.headers.retain(|(name, _)| name != "x-amz-bucket-region");
     for (fault, status, code) in [
         (Fault::Instead(Answer::error(404, "NoSuchBucket", "alpha-at-backend is gone")), 404, "NoSuchBucket"),
         (Fault::Instead(Answer::error(400, "InvalidStorageClass", "no")), 400, "InvalidStorageClass"),
         (Fault::Instead(Answer::error(403, "AccessDenied", "BACKENDKEY0000000001 may not")), 503, "ServiceUnavailable"),
-        (Fault::Instead(Answer::redirect("http://alpha-at-backend.test/")), 503, "ServiceUnavailable"),
+        (Fault::Instead(redirect), 503, "ServiceUnavailable"),
         (Fault::Instead(Answer::error(503, "SlowDown", "later")), 503, "SlowDown"),
         (Fault::CloseUnanswered, 502, "InternalError"),
     ] {
@@ -464,6 +467,7 @@ fn a_large_file_streams_in_bounded_memory() {
     upload(1 << 20);
     let before = world.gateway.memory("VmHWM");
     upload(64 << 20);
-    let growth = world.gateway.memory("VmHWM") - before;
+    // the kernel counts by the page and by the processor: what has not grown may look a little smaller
+    let growth = world.gateway.memory("VmHWM").saturating_sub(before);
     assert!(growth < 16 << 20, "{growth} bytes more for 64 MiB");
 }

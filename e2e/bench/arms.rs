@@ -12,6 +12,9 @@ use osp_test_support::{ALICE, BACKEND, Backend};
 /// `Host` of every request: the same bytes go to every arm, so one signature serves all.
 pub const HOST: &str = "bench.test";
 
+/// The bucket that has another name at the backend.
+pub const RENAMED: &str = "renamed";
+
 /// Everything that outlives a single arm.
 pub struct Stage {
     pub dir: tempfile::TempDir,
@@ -77,16 +80,9 @@ impl Stage {
         let strict = Backend::start(BACKEND);
         strict.create_bucket("bench");
         let config = ConfigDir::default();
-        let everything = "Read, List, Write, Delete";
-        let route =
-            |bucket: &str, endpoint: &str| Route::new(bucket, endpoint, "bench").allow("alice", everything, &[]).yaml();
-        let documents = [
-            client("alice", ALICE),
-            credential("backend", BACKEND),
-            route("bench", &format!("http://{}", null.http)),
-            route("strict", &strict.endpoint()),
-        ];
-        config.write("bench.yaml", &documents.join("---\n"));
+        let endpoint = format!("http://{}", null.http);
+        let routes = [("bench", &endpoint), (RENAMED, &endpoint), ("strict", &strict.endpoint())];
+        config.write("bench.yaml", &documents(routes.map(|(bucket, endpoint)| route(bucket, endpoint))));
         std::fs::write(dir.path().join("osp.yaml"), "threads: 1\ndrainDelay: 0s\ndrainTimeout: 1s\n").unwrap();
         Self { dir, authority, strict, null, config, programs, osp }
     }
@@ -101,23 +97,27 @@ impl Stage {
                 command.arg(listen.to_string()).arg(self.null.http.to_string());
                 spawn_listening(&mut command, listen, None, "-INT")
             }
-            Arm::Osp => {
-                let mut command = wrapped(wrapper, &self.osp);
-                command.arg("serve").arg("--config-dir").arg(self.config.path());
-                command.arg("--config").arg(self.dir.path().join("osp.yaml"));
-                command.args([
-                    "--http-listen",
-                    "127.0.0.1:0",
-                    "--https-listen",
-                    "127.0.0.1:0",
-                    "--admin-listen",
-                    "off",
-                ]);
-                command.arg("--tls-cert").arg(self.dir.path().join("tls.crt"));
-                command.arg("--tls-key").arg(self.dir.path().join("tls.key"));
-                spawn_ready(&mut command, "-TERM")
-            }
+            Arm::Osp => self.osp(&self.config, wrapper),
         }
+    }
+
+    /// Starts OSP with so many routes, each of a bucket of its own; one of them is `bench`. The documents have to stay.
+    pub fn start_with_routes(&self, count: usize, wrapper: &[String]) -> (Process, ConfigDir) {
+        let config = ConfigDir::default();
+        let endpoint = format!("http://{}", self.null.http);
+        let names = (1..count).map(|number| format!("bucket-{number:06}")).chain(["bench".to_owned()]);
+        config.write("routes.yaml", &documents(names.map(|name| route(&name, &endpoint))));
+        (self.osp(&config, wrapper), config)
+    }
+
+    fn osp(&self, config: &ConfigDir, wrapper: &[String]) -> Process {
+        let mut command = wrapped(wrapper, &self.osp);
+        command.arg("serve").arg("--config-dir").arg(config.path());
+        command.arg("--config").arg(self.dir.path().join("osp.yaml"));
+        command.args(["--http-listen", "127.0.0.1:0", "--https-listen", "127.0.0.1:0", "--admin-listen", "off"]);
+        command.arg("--tls-cert").arg(self.dir.path().join("tls.crt"));
+        command.arg("--tls-key").arg(self.dir.path().join("tls.key"));
+        spawn_ready(&mut command, "-TERM")
     }
 
     fn nginx(&self, wrapper: &[String]) -> Process {
@@ -129,6 +129,21 @@ impl Stage {
         command.arg("-p").arg(dir).arg("-e").arg("/dev/null").arg("-c").arg(&file);
         spawn_listening(&mut command, http, Some(https), "-TERM")
     }
+}
+
+fn route(bucket: &str, endpoint: &str) -> String {
+    let at_backend = match bucket {
+        RENAMED => "listed",
+        "strict" => "bench",
+        same => same,
+    };
+    Route::new(bucket, endpoint, at_backend).allow("alice", "Read, List, Write, Delete", &[]).yaml()
+}
+
+/// These routes with the client and the credential that they name.
+fn documents(routes: impl IntoIterator<Item = String>) -> String {
+    let named = [client("alice", ALICE), credential("backend", BACKEND)];
+    named.into_iter().chain(routes).collect::<Vec<_>>().join("---\n")
 }
 
 /// The fair settings of performance.md 1.1: keep-alive to the backend, no spooling to disk, large buffers, one worker.

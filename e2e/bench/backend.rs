@@ -102,6 +102,7 @@ struct Request {
     body: usize,
     /// Bytes to answer with; `None` = a listing.
     size: Option<usize>,
+    bucket: String,
 }
 
 impl Request {
@@ -116,12 +117,13 @@ impl Request {
             .unwrap_or(0);
         let target = request_line.split(' ').nth(1).unwrap_or_default();
         let size = target.split_once("/size-").map(|(_, rest)| rest.split('?').next().unwrap_or(rest));
-        Self { is_put: request_line.starts_with("PUT"), body, size: size.and_then(|size| size.parse().ok()) }
+        let bucket = target.split(['/', '?']).nth(1).unwrap_or_default().to_owned();
+        Self { is_put: request_line.starts_with("PUT"), body, size: size.and_then(|size| size.parse().ok()), bucket }
     }
 }
 
 async fn answer(stream: &mut TcpStream, request: &Request, zeros: &[u8]) -> io::Result<()> {
-    let listing = if request.is_put || request.size.is_some() { String::new() } else { listing() };
+    let listing = if request.is_put || request.size.is_some() { String::new() } else { listing(&request.bucket) };
     let length = if request.is_put { 0 } else { request.size.unwrap_or(listing.len()) };
     let mut first = format!("HTTP/1.1 200 OK\r\n{HEADERS}Content-Length: {length}\r\n\r\n{listing}").into_bytes();
     let mut left = length - listing.len();
@@ -138,7 +140,7 @@ async fn answer(stream: &mut TcpStream, request: &Request, zeros: &[u8]) -> io::
     Ok(())
 }
 
-fn listing() -> String {
+fn listing(bucket: &str) -> String {
     let keys: String = (0..1000)
         .map(|n| {
             format!(
@@ -150,7 +152,7 @@ fn listing() -> String {
         .collect();
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ListBucketResult \
-         xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>bench</Name><Prefix></Prefix><KeyCount>1000</KeyCount>\
+         xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>{bucket}</Name><Prefix></Prefix><KeyCount>1000</KeyCount>\
          <MaxKeys>1000</MaxKeys><IsTruncated>false</IsTruncated>{keys}</ListBucketResult>"
     )
 }

@@ -2,11 +2,19 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 use osp_test_support::{ALICE, Payload, Request, Signer};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use crate::arms::HOST;
+
+/// How a listing ends.
+const LISTING_END: &[u8] = b"</ListBucketResult>";
+/// The last chunk of a body in chunks.
+const LAST_CHUNK: &[u8] = b"\r\n0\r\n\r\n";
 
 /// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +25,10 @@ pub enum Work {
     PutSigned(usize),
     /// `PUT` of so many bytes with an unsigned checksum trailer, as current SDKs send over HTTPS.
     PutTrailer(usize),
+    /// `PUT` of so many bytes in signed chunks of 64 KiB.
+    PutChunks(usize),
+    /// `ListObjectsV2`, 1,000 keys.
+    List,
     /// `GET` with a signature that is wrong in its last digit.
     Reject,
 }
@@ -28,6 +40,8 @@ pub struct Prepared {
     status: u16,
     /// Length of the answer's body, where it is known.
     length: Option<usize>,
+    /// What a listing has to call its bucket.
+    listed: Option<String>,
 }
 
 impl Prepared {
@@ -44,6 +58,14 @@ impl Prepared {
                 let request = sdk("PUT", &path(size)).body(vec![7; size]);
                 (signer.chunk(1024 * 1024).sign(request, Payload::UnsignedTrailer), 200, Some(0))
             }
+            Work::PutChunks(size) => {
+                let request = sdk("PUT", &path(size)).body(vec![7; size]);
+                (signer.chunk(64 * 1024).sign(request, Payload::SignedChunks), 200, Some(0))
+            }
+            Work::List => {
+                let request = sdk("GET", &format!("/{bucket}")).query("list-type=2");
+                (signer.sign(request, Payload::Sha256), 200, None)
+            }
             Work::Reject => {
                 let request = signer.sign(sdk("GET", &path(1024)), Payload::Sha256);
                 let (head, last) = request.value("authorization").split_at(request.value("authorization").len() - 1);
@@ -52,7 +74,8 @@ impl Prepared {
             }
         };
         let wire = request.bytes();
-        Self { request, wire, status, length }
+        let listed = (work == Work::List).then(|| format!("<Name>{bucket}</Name>"));
+        Self { request, wire, status, length, listed }
     }
 
     /// Bytes that one exchange moves, for figures per byte.
@@ -70,18 +93,29 @@ fn sdk(method: &str, path: &str) -> Request {
         .header("Amz-Sdk-Request", "attempt=1; max=3")
 }
 
+/// What a client speaks through.
+trait Wire: Read + Write {}
+impl<T: Read + Write> Wire for T {}
+
 /// One kept connection.
 pub struct Client {
-    stream: TcpStream,
+    stream: Box<dyn Wire>,
     buffer: Vec<u8>,
 }
 
 impl Client {
     /// Connects.
     pub fn new(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_nodelay(true).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
+        Self::over(Box::new(connect(address)))
+    }
+
+    /// Connects with TLS, to the name `localhost`.
+    pub fn tls(address: SocketAddr, config: Arc<ClientConfig>) -> Self {
+        let session = ClientConnection::new(config, ServerName::try_from("localhost").unwrap()).unwrap();
+        Self::over(Box::new(StreamOwned::new(session, connect(address))))
+    }
+
+    fn over(stream: Box<dyn Wire>) -> Self {
         Self { stream, buffer: vec![0; 256 * 1024] }
     }
 
@@ -89,6 +123,7 @@ impl Client {
     pub fn run(&mut self, prepared: &Prepared, count: usize) {
         for _ in 0..count {
             self.stream.write_all(&prepared.wire).unwrap();
+            self.stream.flush().unwrap();
             self.read_answer(prepared);
         }
     }
@@ -105,6 +140,9 @@ impl Client {
         };
         let head = String::from_utf8_lossy(&self.buffer[..head_end]).to_ascii_lowercase();
         assert_eq!(head.get(9..12), Some(prepared.status.to_string().as_str()), "{head}");
+        if let Some(name) = &prepared.listed {
+            return self.read_listing(name, filled, (head_end, head.contains("transfer-encoding: chunked")));
+        }
         let length = head.split("\r\n").find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
         let length = length.unwrap_or_else(|| panic!("an answer without a length: {head}"));
         assert!(prepared.length.is_none_or(|expected| expected == length), "a body of {length} bytes: {head}");
@@ -116,4 +154,25 @@ impl Client {
             left -= count;
         }
     }
+
+    fn read_listing(&mut self, name: &str, filled: usize, (head_end, chunked): (usize, bool)) {
+        let mut body = self.buffer[head_end..filled].to_vec();
+        let is_whole = |body: &[u8]| match chunked {
+            true => body.strip_suffix(LAST_CHUNK).is_some_and(|body| body.ends_with(LISTING_END)),
+            false => body.ends_with(LISTING_END),
+        };
+        while !is_whole(&body) {
+            let count = self.stream.read(&mut self.buffer).unwrap();
+            assert!(count > 0, "the listing was cut off");
+            body.extend_from_slice(&self.buffer[..count]);
+        }
+        assert!(body[..400].windows(name.len()).any(|window| window == name.as_bytes()), "a listing of another bucket");
+    }
+}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
+    stream
 }

@@ -1,6 +1,6 @@
 //! `make bench`: nginx, a bare pingora proxy and OSP over the same null backend, in turn, in one run.
 //!
-//! Prints the rows a1, a4, b, c2, d2, d3, h1 and j of performance.md section 9 as ratios. Absolute times of a shared machine
+//! Prints the rows a1, a4, b, c2, d1, d2, d3, e, f, h1, h2 and j of performance.md section 9 as ratios. Absolute times of a shared machine
 //! say little; ratios of one run do. Every answer is checked, and OSP's own signatures are judged by the strict fake
 //! backend before anything is measured.
 //!
@@ -13,9 +13,9 @@ mod measure;
 
 use std::path::PathBuf;
 
-use arms::{Arm, Process, Stage};
+use arms::{Arm, Process, RENAMED, Stage};
 use load::{Client, Prepared, Work};
-use measure::Mode;
+use measure::{Lane, Mode};
 
 const SMALL: usize = 1024;
 const LARGE: usize = 64 * 1024 * 1024;
@@ -53,7 +53,10 @@ fn main() {
     if ["a1", "a4", "j", "h1"].into_iter().any(wanted) {
         rows.extend(header_rows(&stage, mode, &wanted));
     }
-    if ["b", "c2", "d2"].into_iter().any(wanted) {
+    if wanted("f") {
+        rows.extend(route_rows(&stage, mode));
+    }
+    if ["b", "c2", "d1", "d2", "e", "h2"].into_iter().any(wanted) {
         rows.extend(body_rows(&stage));
     }
     if wanted("d3") {
@@ -67,11 +70,13 @@ fn check_signatures(stage: &Stage) {
     let osp = stage.start(Arm::Osp, &[]);
     let mut client = Client::new(osp.http);
     stage.strict.seed("bench", "size-1024", &[0; SMALL]);
-    for work in [Work::Get(SMALL), Work::PutSigned(SMALL), Work::PutTrailer(300_000), Work::Reject] {
+    for work in
+        [Work::Get(SMALL), Work::PutSigned(SMALL), Work::PutTrailer(300_000), Work::PutChunks(300_000), Work::Reject]
+    {
         client.run(&Prepared::new(work, "strict"), 1);
     }
     let seen = stage.strict.settled();
-    assert_eq!(seen.len(), 3, "the rejected request reached the backend: {seen:?}");
+    assert_eq!(seen.len(), 4, "the rejected request reached the backend: {seen:?}");
     assert!(seen.iter().all(|one| one.refused.is_none() && one.complete), "{seen:?}");
     osp.stop();
 }
@@ -110,17 +115,37 @@ fn header_rows(stage: &Stage, mode: Mode, wanted: &dyn Fn(&str) -> bool) -> Vec<
     rows
 }
 
+/// The same request with one route and with many.
+fn route_rows(stage: &Stage, mode: Mode) -> Vec<Row> {
+    let get = Prepared::new(Work::Get(SMALL), "bench");
+    let count = |routes| measure::instructions_with_routes(stage, mode, routes, &get);
+    let one = count(1);
+    let rows = [(10_000, "1 KiB GET, 10,000 routes / one", 1.03), (100_000, "1 KiB GET, 100,000 routes / one", 1.05)];
+    let rows = rows.map(|(routes, what, must)| {
+        let many = count(routes);
+        let detail = format!("{:.1} k / {:.1} k instructions", many / 1e3, one / 1e3);
+        Row { name: "f", what, measured: many / one, must: Some(must), steady: true, detail }
+    });
+    rows.into()
+}
+
 fn body_rows(stage: &Stage) -> Vec<Row> {
     let arms: Vec<Process> =
         [Arm::Nginx, Arm::Passthrough, Arm::Osp].into_iter().map(|arm| stage.start(arm, &[])).collect();
     let [nginx, floor, osp] = arms.as_slice() else { unreachable!("three arms were started") };
     let get = Prepared::new(Work::Get(LARGE), "bench");
-    let gets = measure::cpu_per_byte(&[(nginx, &get), (osp, &get)], ROUNDS, 8);
-    let signed = Prepared::new(Work::PutSigned(LARGE), "bench");
-    let trailer = Prepared::new(Work::PutTrailer(LARGE), "bench");
-    let puts = measure::cpu_per_byte(&[(floor, &signed), (osp, &signed), (osp, &trailer)], ROUNDS, 4);
+    let gets = measure::cpu_per_byte(vec![Lane::plain(nginx, &get), Lane::plain(osp, &get)], ROUNDS, 8);
+    let over_tls = vec![Lane::tls(nginx, &get, stage), Lane::tls(osp, &get, stage)];
+    let over_tls = measure::cpu_per_byte(over_tls, ROUNDS, 4);
+    let list = Prepared::new(Work::List, RENAMED);
+    let lists = measure::cpu_per_byte(vec![Lane::plain(nginx, &list), Lane::plain(osp, &list)], ROUNDS, 200);
+    let put = |work: fn(usize) -> Work| Prepared::new(work(LARGE), "bench");
+    let (signed, chunks, trailer) = (put(Work::PutSigned), put(Work::PutChunks), put(Work::PutTrailer));
+    let puts = [(floor, &signed), (osp, &signed), (osp, &chunks), (osp, &trailer)];
+    let puts = puts.map(|(process, prepared)| Lane::plain(process, prepared));
+    let puts = measure::cpu_per_byte(puts.into(), ROUNDS, 4);
     let digest = measure::digest_ns_per_byte(LARGE, ROUNDS);
-    let steady = gets.iter().chain(&puts).all(|cost| cost.is_steady());
+    let steady = gets.iter().chain(&over_tls).chain(&lists).chain(&puts).all(|cost| cost.is_steady());
     let row = |name, what, above: f64, below: f64, must| Row {
         name,
         what,
@@ -129,11 +154,17 @@ fn body_rows(stage: &Stage) -> Vec<Row> {
         steady,
         detail: format!("{above:.3} / {below:.3} CPU ns per byte"),
     };
-    let (floor_put, signed_put, trailer_put) = (puts[0].least, puts[1].least, puts[2].least);
+    let [floor_put, signed_put, chunks_put, trailer_put] = [0, 1, 2, 3].map(|lane| puts[lane].least);
+    let mut listings = row("e", "List 1,000 keys, bucket renamed, OSP / nginx", lists[1].least, lists[0].least, 2.5);
+    let per_listing = lists.iter().map(|cost| cost.least * list.bytes() as f64 / 1e3).collect::<Vec<_>>();
+    listings.detail = format!("{:.0} / {:.0} CPU us per listing", per_listing[1], per_listing[0]);
     let rows = vec![
         row("b", "64 MiB GET, OSP / nginx", gets[1].least, gets[0].least, 1.7),
         row("c2", "64 MiB PUT signed, OSP / (bare pingora + one SHA-256)", signed_put, floor_put + digest, 1.15),
+        row("d1", "64 MiB PUT signed chunks, OSP / OSP PUT signed", chunks_put, signed_put, 1.15),
         row("d2", "64 MiB PUT trailer, OSP / bare pingora PUT", trailer_put, floor_put, 1.3),
+        listings,
+        row("h2", "64 MiB GET over TLS, OSP / nginx", over_tls[1].least, over_tls[0].least, 0.75),
     ];
     arms.into_iter().for_each(Process::stop);
     rows

@@ -150,8 +150,12 @@ pub enum Denial {
     /// A new bucket is wanted elsewhere than its route makes it.
     #[error("The specified location-constraint is not valid")]
     InvalidLocationConstraint,
-    /// A preflight for a bucket without CORS rules.
-    #[error("CORSResponse: CORS is not enabled for this bucket.")]
+    /// A preflight that no CORS rule grants. The same for a bucket without rules and for no bucket: nobody has signed it
+    /// (CL-8).
+    #[error(
+        "CORSResponse: This CORS request is not allowed. This is usually because no CORS rule of the bucket covers its \
+         Origin, Access-Control-Request-Method and Access-Control-Request-Headers."
+    )]
     CorsRefused,
 
     /// A key of the customer's (SSE-C) over a connection that is not encrypted, on either side of OSP.

@@ -111,8 +111,10 @@ impl Timestamp {
         let civil = self.civil();
         let ([y1, y2], [y3, y4], [o1, o2], [d1, d2]) = civil.date_digits();
         let ([h1, h2], [m1, m2], [s1, s2]) = civil.clock_digits();
-        let (date, time) = ([y1, y2, y3, y4, b'-', o1, o2, b'-', d1, d2], [h1, h2, b':', m1, m2, b':', s1, s2]);
-        text(&[&date[..], b"T", &time, b".000Z"].concat())
+        text(&[
+            y1, y2, y3, y4, b'-', o1, o2, b'-', d1, d2, b'T', h1, h2, b':', m1, m2, b':', s1, s2, b'.', b'0', b'0',
+            b'0', b'Z',
+        ])
     }
 
     /// `Sun, 06 Nov 1994 08:49:37 GMT`, the form of the `Date` header (RFC 9110, IMF-fixdate).

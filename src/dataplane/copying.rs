@@ -60,7 +60,7 @@ pub async fn copy(gateway: &Gateway, session: &mut Session, flight: &mut Flight,
     };
     let version = planned.source_version().cloned();
     let headers = version.map(|version| (HeaderName::from_static("x-amz-copy-source-version-id"), version));
-    let mut late = Late::new(&flight.id, &gateway.observer, headers.into_iter().collect());
+    let mut late = Late::new(flight, &gateway.observer, headers.into_iter().collect())?;
     let work = Copier { gateway, flight, progress: &progress }.make(&mut planned);
     let outcome = attend(&mut late, session, &progress, work).await;
     if let Some(upload) = progress.unfinished() {
@@ -76,6 +76,9 @@ pub async fn copy(gateway: &Gateway, session: &mut Session, flight: &mut Flight,
         session.set_keepalive(None);
         flight.denial = Some(Denial::ClientGone);
         return Ok(true);
+    }
+    if gateway.is_draining() {
+        session.set_keepalive(None);
     }
     late.end(session, flight, outcome.unwrap_or(Err(Denial::Internal("a copy ended without a word")))).await
 }

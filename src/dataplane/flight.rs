@@ -11,6 +11,7 @@ use osp_core::s3::{BucketMatch, BucketName, ErrorBody, Framing, ObjectKey, RawHe
 use osp_core::{Blame, Denial};
 
 use crate::attempt::Attempts;
+use crate::cors::CrossOrigin;
 use crate::refusal::Held;
 
 /// Per-request state. `Send + Sync`, made by `new_ctx` for every request.
@@ -28,6 +29,8 @@ pub struct Flight {
     pub facts: Facts,
     /// Why it stops, set by whoever finds out and rendered by `respond.rs`.
     pub denial: Option<Denial>,
+    /// What is told to the page of another origin that sent it; `None` when none did.
+    pub cors: Option<Box<CrossOrigin>>,
     /// Attempts to reach a backend.
     pub attempts: Attempts,
     stage: Stage,
@@ -128,6 +131,7 @@ impl Flight {
             head: None,
             facts: Facts { method: "OTHER", ..Facts::default() },
             denial: None,
+            cors: None,
             attempts: Attempts::default(),
             stage: Stage::Arrived,
         }

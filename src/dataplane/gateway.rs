@@ -23,6 +23,7 @@ use tokio::sync::watch;
 
 use crate::attempt::Failure;
 use crate::copying;
+use crate::cors;
 use crate::egress::Egress;
 use crate::exchange;
 use crate::flight::Flight;
@@ -110,14 +111,16 @@ impl Gateway {
         let target = s3::parse(&head, &self.settings.base_hosts)?;
         name(flight, &target, &table);
         if head.method() == Method::OPTIONS {
-            return Err(Denial::CorsRefused);
+            return cors::preflight(&head, &target, &table, flight).map(Admitted::Answer);
         }
+        cors::note(&head, &target, &table, flight);
         if s3::is_form_upload(&head, &target) {
             let form = (head, &target, content_length);
             return Box::pin(self.admit_form(session, flight, form, &table)).await.map(Admitted::Form);
         }
         let now = self.observer.clock.now();
         let (verified, target) = authenticate::verify(&head, target, &table, now, &mut flight.facts)?;
+        cors::note_sender(&target, &table, flight);
         let asked = authorize::Asked { head: &head, target: &target, content_length, secure: is_tls(session) };
         let decision = authorize::decide(verified, asked, &table, &mut flight.facts)?;
         if !matches!(decision, Decision::Answer(_) | Decision::Buckets(_)) && listener::expects_continue(&head) {
@@ -194,7 +197,7 @@ impl Gateway {
         }
     }
 
-    fn is_draining(&self) -> bool {
+    pub(crate) fn is_draining(&self) -> bool {
         *self.draining.borrow()
     }
 }
@@ -313,7 +316,9 @@ impl ProxyHttp for Proxy {
         let label = flight.facts.bucket.clone().filter(|_| flight.facts.virtual_host);
         let client_head = flight.head.take();
         let base_url = || base_url(session, client_head.as_ref(), label.as_ref());
-        forward::translate_head(head, flight, &gateway.settings, base_url).map_err(|denial| stop(flight, denial))
+        forward::translate_head(head, flight, &gateway.settings, base_url)
+            .and_then(|()| cors::mark(head, flight))
+            .map_err(|denial| stop(flight, denial))
     }
 
     fn upstream_response_body_filter(

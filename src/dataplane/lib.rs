@@ -2,8 +2,8 @@
 //!
 //! Read in this order: `gateway.rs` (one request, top to bottom; `admit` is the security of the product), `stage/`
 //! (one file a step), `respond.rs` (the only place where a denial becomes bytes), `front.rs` (raw heads, deadlines,
-//! drain), `exchange.rs`, `post_object.rs` and `copying.rs` (requests that OSP itself makes), `refusal.rs` (what backends say about OSP
-//! itself). This crate and the root's `wiring.rs` are the only users of
+//! drain), `exchange.rs`, `post_object.rs` and `copying.rs` (requests that OSP itself makes), `refusal.rs` (what backends
+//! say about OSP itself), `cors.rs` (what browsers are told). This crate and the root's `wiring.rs` are the only users of
 //! pingora.
 
 mod access_log;
@@ -12,6 +12,7 @@ mod attempt;
 mod chunk_scan;
 mod clock;
 mod copying;
+mod cors;
 mod drain;
 mod egress;
 mod exchange;

@@ -16,6 +16,7 @@ use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 
 use crate::attempt::Failure;
+use crate::cors;
 use crate::exchange;
 use crate::flight::{AnswerBody, Flight};
 use crate::gateway::{Gateway, base_url, invite_body, is_tls};
@@ -81,6 +82,7 @@ impl Gateway {
         // the time is that of the whole form: its policy may have expired meanwhile
         let now = self.observer.clock.now();
         let proved = form::verify(form, target, table, now, &mut flight.facts)?;
+        cors::note_sender(target, table, flight);
         let (permit, receipt) = form::decide(proved, (target, secure), table, &mut flight.facts)?;
         Ok(Posted { permit, receipt, begun })
     }
@@ -280,7 +282,7 @@ fn answer(head: ResponseHeader, body: Bytes, tell: impl FnOnce(&str) -> Told) ->
     let etag = head.headers.get(header::ETAG).and_then(|etag| etag.to_str().ok()).unwrap_or_default();
     let Told { status, location, body } = tell(etag);
     let about_object = |name: &HeaderName| {
-        *name == header::ETAG || (name.as_str().starts_with("x-amz-") && !forward::OWN.contains(&name.as_str()))
+        *name == header::ETAG || (name.as_str().starts_with("x-amz-") && !forward::OWN.contains(name))
     };
     let kept = head.headers.iter().filter(|(name, _)| about_object(name));
     let headers: Vec<(HeaderName, HeaderValue)> = kept.map(|(name, value)| (name.clone(), value.clone())).collect();

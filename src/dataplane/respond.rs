@@ -11,6 +11,7 @@ use pingora_http::ResponseHeader;
 use pingora_proxy::{FailToProxy, Session};
 
 pub use self::late::{Late, SILENCE};
+use crate::cors;
 use crate::flight::Flight;
 use crate::settings::{DRAIN_BYTES, DRAIN_TIME};
 use crate::stage::Observer;
@@ -144,6 +145,7 @@ async fn write(
     for (name, value) in answer.headers {
         head.append_header(name, value)?;
     }
+    mark(&mut head, flight);
     if !is_head && !answer.body.is_empty() {
         head.insert_header(header::CONTENT_TYPE, "application/xml")?;
     }
@@ -174,6 +176,14 @@ fn own_head(status: u16, id: &str, observer: &Observer) -> pingora_error::Result
     head.insert_header(header::SERVER, observer.server_name.as_str())?;
     head.insert_header(header::DATE, observer.clock.now().imf_fixdate())?;
     Ok(head)
+}
+
+/// For pages of other origins.
+fn mark(head: &mut ResponseHeader, flight: &Flight) {
+    if let Err(denial) = cors::mark(head, flight) {
+        // a browser then keeps the answer to itself, which harms nobody
+        tracing::error!(request_id = %flight.id, %denial, "an answer is not marked for other origins");
+    }
 }
 
 /// A client that still waits for `100 Continue` sends nothing that could be drained.

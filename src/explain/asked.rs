@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use osp_core::Denial;
 use osp_core::access::{Hypothesis, Principal};
-use osp_core::model::ObjectName;
+use osp_core::model::{CorsMethod, CorsRequest, ObjectName};
 use osp_core::s3::{BucketName, CopySource, ObjectKey, Operation, Query, encode_query, named};
+use osp_core::table::CorsPlace;
 
 use crate::ConfigError;
 use crate::args::ExplainedRequest;
@@ -17,6 +18,7 @@ pub(crate) struct Asked {
     pub(super) operation: Operation,
     host: Option<Arc<str>>,
     query: Query,
+    origin: Option<String>,
 }
 
 impl Asked {
@@ -41,12 +43,23 @@ impl Asked {
         let (Some(principal), Some(operation)) = (principal, operation) else { return Err(errors) };
         // A host that is no base host means path style, and routes without hosts, as for requests.
         let host = request.host.as_deref().map(str::to_ascii_lowercase).filter(|host| base_hosts.contains(host));
-        Ok(Self { principal, operation, host: host.map(Arc::from), query })
+        let origin = request.origin.clone();
+        Ok(Self { principal, operation, host: host.map(Arc::from), query, origin })
     }
 
     pub(super) fn hypothesis(&self) -> Hypothesis<'_> {
-        let Self { principal, operation, host, query } = self;
+        let Self { principal, operation, host, query, .. } = self;
         Hypothesis { principal, host: host.as_ref(), operation, query }
+    }
+
+    /// What a browser would ask for a page of the origin that was typed, and of what; `None` without one, and for what no
+    /// rule can be about.
+    pub(super) fn cross_origin(&self) -> Option<(CorsPlace<'_>, CorsRequest)> {
+        let Self { operation, host, query, origin, .. } = self;
+        let method = CorsMethod::of(&operation.method())?;
+        let names = (operation.bucket()?, operation.key());
+        let asked = CorsRequest { origin: origin.clone()?, method, headers: Vec::new() };
+        Some((CorsPlace::new(host.as_deref(), names, query, method), asked))
     }
 }
 

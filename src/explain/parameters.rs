@@ -11,14 +11,15 @@ use crate::ConfigError;
 use crate::args::ExplainedRequest;
 
 /// Every parameter.
-const NAMES: [&str; 7] = ["client", "operation", "bucket", "key", "prefix", "source", "host"];
+const NAMES: [&str; 8] = ["client", "operation", "bucket", "key", "prefix", "source", "host", "origin"];
 /// Those that must be there.
 const REQUIRED: [&str; 2] = ["client", "operation"];
 
 /// Writes the query, without the question mark.
 pub(crate) fn write(request: &ExplainedRequest) -> String {
-    let ExplainedRequest { client, operation, bucket, key, prefix, source, host } = request;
-    let optional = [("bucket", bucket), ("key", key), ("prefix", prefix), ("source", source), ("host", host)];
+    let ExplainedRequest { client, operation, bucket, key, prefix, source, host, origin } = request;
+    let optional =
+        [("bucket", bucket), ("key", key), ("prefix", prefix), ("source", source), ("host", host), ("origin", origin)];
     let given = optional.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
     let mut query = String::new();
     for (name, value) in [("client", client), ("operation", operation)].into_iter().chain(given) {
@@ -68,6 +69,7 @@ pub(crate) fn read(query: &str, base_hosts: &[String]) -> Result<Asked, Vec<Conf
         prefix: value("prefix"),
         source: value("source"),
         host: value("host"),
+        origin: value("origin"),
     };
     let asked = Asked::read(&request, base_hosts);
     if let Err(others) = &asked {
@@ -97,6 +99,7 @@ mod tests {
             prefix: Some(String::new()),
             source: Some("other/a%20b".to_owned()),
             host: Some("S3.example.com".to_owned()),
+            origin: Some("https://app.example.com".to_owned()),
         };
         let query = write(&whole);
         assert!(query.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#' && byte != b'?'), "{query}");

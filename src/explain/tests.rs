@@ -81,6 +81,34 @@ fn a_denied_request_shows_the_words_of_the_access_log_and_the_entry() {
 }
 
 #[test]
+fn s3_7_13_what_a_page_of_another_origin_may_is_said_when_it_is_asked() {
+    let rules = "{allowedOrigins: ['https://*.test'], allowedMethods: [GET]}";
+    let dir = ConfigDir::default();
+    dir.write("all.yaml", &DOCUMENTS.replacen("prefix: raw/}", &format!("prefix: raw/}}, cors: [{rules}]"), 1));
+    let told = |operation: &str, key: &str, origin: Option<&str>| {
+        let text = |text: &str| Some(text.to_owned());
+        let (client, operation, origin) = ("team/spark".to_owned(), operation.to_owned(), origin.map(str::to_owned));
+        let request =
+            ExplainedRequest { client, operation, bucket: text("data"), key: text(key), origin, ..<_>::default() };
+        explain(&Explain { request, config_dir: Some(dir.path().to_owned()), ..Explain::default() }).unwrap()
+    };
+    let granted = told("GetObject", "raw/x", Some("https://app.test"));
+    assert!(granted.ends_with("credential: team/k\npreflight: allow\ncors: allow\n"), "{granted}");
+    // the page may read a denial, too
+    let denied = told("GetObject", "raw/secret/x", Some("https://app.test"));
+    assert!(denied.starts_with("decision: deny\n") && denied.ends_with("preflight: allow\ncors: allow\n"), "{denied}");
+    for (operation, key, origin) in [
+        ("GetObject", "raw/x", "https://app.other"),
+        ("DeleteObject", "raw/x", "https://app.test"),
+        ("GetObject", "elsewhere", "https://app.test"),
+    ] {
+        let told = told(operation, key, Some(origin));
+        assert!(told.ends_with("preflight: deny\ncors: deny\n"), "{told}");
+    }
+    assert!(!told("GetObject", "raw/x", None).contains("cors: "));
+}
+
+#[test]
 fn a_broken_route_is_explained_by_its_problems() {
     let told = ask("GetObject", Some("broken"), Some("x"), None);
     assert!(told.contains("status: 503\ncode: ServiceUnavailable\nreason: route_broken\nblame: operator\n"), "{told}");

@@ -53,6 +53,12 @@ pub(crate) fn told(asked: &Asked, table: &RouteTable) -> String {
     for (pattern, route) in &explanation.patterns {
         line("asks", &format!("{pattern} of {route}"));
     }
+    if let Some((place, request)) = asked.cross_origin() {
+        let word = |granted: bool| if granted { "allow" } else { "deny" };
+        // the headers that its script would send are not known here
+        line("preflight", word(table.cors_for_anybody(place, &request).is_some()));
+        line("cors", word(table.cors_for(&asked.principal.identity().namespace, place, &request).is_some()));
+    }
     for problem in problems(asked, explanation.denial.as_ref(), table) {
         line("problem", problem);
     }

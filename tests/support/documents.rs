@@ -58,6 +58,7 @@ pub struct Route {
     traffic: Vec<String>,
     access: Vec<String>,
     deny: Vec<String>,
+    cors: Vec<String>,
 }
 
 impl Route {
@@ -65,8 +66,8 @@ impl Route {
     #[must_use]
     pub fn new(bucket: &str, endpoint: &str, backend_bucket: &str) -> Self {
         let empty = Vec::new;
-        let route =
-            Self { bucket: bucket.to_owned(), backends: empty(), traffic: vec![], access: vec![], deny: vec![] };
+        let (traffic, access, deny, cors) = (vec![], vec![], vec![], vec![]);
+        let route = Self { bucket: bucket.to_owned(), backends: empty(), traffic, access, deny, cors };
         route.backend("main", endpoint, backend_bucket)
     }
 
@@ -129,6 +130,13 @@ impl Route {
         self
     }
 
+    /// One more rule for pages of other origins, as a YAML flow mapping.
+    #[must_use]
+    pub fn cors(mut self, rule: &str) -> Self {
+        self.cors.push(format!("  - {rule}\n"));
+        self
+    }
+
     /// The document.
     #[must_use]
     pub fn yaml(&self) -> String {
@@ -144,7 +152,7 @@ impl Route {
         if !self.traffic.is_empty() {
             text.push_str(&format!("  traffic:\n    {}\n", self.traffic.join("\n    ")));
         }
-        for (field, entries) in [("access", &self.access), ("deny", &self.deny)] {
+        for (field, entries) in [("access", &self.access), ("deny", &self.deny), ("cors", &self.cors)] {
             if !entries.is_empty() {
                 text.push_str(&format!("  {field}:\n{}", entries.concat()));
             }

@@ -8,6 +8,7 @@ use super::common::{
     AnyPrefix, BucketPattern, CertificateName, Condition, ConsentedRef, DataKey, Duration, HostName, Label, LocalRef,
     ObjectName, Prefix, Selector,
 };
+use super::cors::CorsRule;
 
 /// What clients see, and where it goes.
 #[derive(Debug, Clone, Serialize, Deserialize, CustomResource, KubeSchema)]
@@ -89,6 +90,11 @@ pub struct BucketRouteSpec {
     #[schemars(length(max = 64))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub deny: Option<Vec<Deny>>,
+    /// Which pages of other origins may use the bucket from a browser (CORS). The first rule that matches decides; without
+    /// one, browsers keep answers from such pages. What the backend says of origins does not count.
+    #[schemars(length(max = 32))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub cors: Option<Vec<CorsRule>>,
 }
 
 /// The requests that a route is for.

@@ -10,6 +10,7 @@
 mod bucket_route;
 mod client_identity;
 mod common;
+mod cors;
 mod credential_source;
 mod tidy;
 

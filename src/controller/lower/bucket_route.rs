@@ -7,7 +7,7 @@ use osp_core::s3::{BucketMatch, KeyPrefix, Permission, Permissions, templates_me
 
 use super::reader::{Fields, Node};
 use super::reference::{clients, reference};
-use super::{backend, class_name, text};
+use super::{backend, class_name, cors, text};
 
 const MAX_ENTRIES: usize = 64;
 const MAX_HOSTS: usize = 16;
@@ -26,6 +26,7 @@ pub(super) fn spec(fields: &Fields<'_>, name: &ObjectName) -> Option<Route> {
             let access =
                 spec.or_default("access", |node| node.named_list(0..=MAX_ENTRIES, |node| access_entry(node, of)));
             let deny = spec.or_default("deny", |node| node.named_list(0..=MAX_ENTRIES, deny_entry));
+            let cors = spec.or_default("cors", cors::rules);
             overrides_fit(spec, backends.as_deref(), access.as_deref())?;
             templates_apart(spec, of, backends.as_deref())?;
             class?;
@@ -36,6 +37,7 @@ pub(super) fn spec(fields: &Fields<'_>, name: &ObjectName) -> Option<Route> {
                 traffic: traffic?,
                 access: access?,
                 deny: deny?,
+                cors: cors?,
             })
         })
     })

@@ -4,6 +4,7 @@ mod backend;
 mod bucket_route;
 mod client_identity;
 mod config_map;
+mod cors;
 mod credential_source;
 mod reader;
 mod reference;

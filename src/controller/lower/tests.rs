@@ -8,6 +8,7 @@ use serde_json::json;
 use super::*;
 
 mod backends;
+mod cors;
 mod scope;
 
 const EVERY: Permissions = Permissions::ALL;

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use osp_core::model::{Endpoint, format_duration, parse_duration};
+use osp_core::model::{Endpoint, Wildcard, format_duration, parse_duration};
 use osp_core::s3::{BucketMatch, BucketName, KeyPrefix, PLACEHOLDER, fill_template};
 
 /// Longest backend bucket: AWS once allowed 255 bytes, and some servers still do.
@@ -157,6 +157,40 @@ pub fn host_name(text: &str) -> Result<String, &'static str> {
         (endpoint.host == text.to_ascii_lowercase()).then_some(endpoint.host)
     };
     address.ok().or_else(name).ok_or(EXPECTED)
+}
+
+/// An origin as browsers send it, or what many of them look like: at most one `*`.
+pub fn origin_pattern(text: &str) -> Result<Wildcard, &'static str> {
+    // scheme, host and port: as long as an endpoint may be
+    let fits = (1..=268).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    let has_path = text.split_once("//").is_some_and(|(_, authority)| authority.contains('/'));
+    match Wildcard::parse(text).filter(|_| fits) {
+        Some(_) if has_path => Err("must end with the host or the port: an origin has no path and no slash behind it"),
+        Some(origin) => Ok(origin),
+        None => Err("must be 1 to 268 characters of ASCII with one * at most, such as https://*.example.com"),
+    }
+}
+
+/// The name of a header, or a pattern of such with one `*`. Returned in lower case.
+pub fn header_pattern(text: &str) -> Result<Wildcard, &'static str> {
+    let is_name = (1..=128).contains(&text.len()) && text.bytes().all(is_token);
+    Wildcard::parse(&text.to_ascii_lowercase())
+        .filter(|_| is_name)
+        .ok_or("must be the name of a header, with one * at most, such as x-amz-*")
+}
+
+/// The name of a header. No `*`: a browser would take it for a name where credentials are allowed.
+pub fn header_name(text: &str) -> Result<String, &'static str> {
+    if (1..=128).contains(&text.len()) && text.bytes().all(|byte| is_token(byte) && byte != b'*') {
+        Ok(text.to_owned())
+    } else {
+        Err("must be the name of a header, such as ETag, without *")
+    }
+}
+
+/// A character of a token (RFC 9110, section 5.6.2).
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// A DNS label (RFC 1123) of at most so many bytes.

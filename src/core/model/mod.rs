@@ -3,6 +3,7 @@
 mod address;
 mod backend;
 mod client;
+mod cors;
 mod credential;
 mod duration;
 mod endpoint;
@@ -21,6 +22,7 @@ pub use backend::{
     TrailingChecksums,
 };
 pub use client::{Client, ClientSecret, SecretRef};
+pub use cors::{Cors, CorsGrant, CorsMethod, CorsRequest, CorsRule, Wildcard};
 pub use credential::{BackendCredential, Credential, CredentialKind};
 pub use duration::{format_duration, parse_duration};
 pub use endpoint::Endpoint;

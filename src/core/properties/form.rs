@@ -59,6 +59,8 @@ pub fn form(data: &[u8]) {
     assert!((2..=9).contains(&object.len()));
     let end = [b"\r\n\r\n".as_slice(), &object, b"\r\n--x--\r\n"].concat();
     assert!(body.ends_with(&end), "the object is not what stands before the end of the body");
+    let line_before = [b"\r\n".as_slice(), &object].concat();
+    assert!(memchr::memmem::find(&line_before, b"\r\n--x").is_none(), "a boundary is in the object");
 }
 
 /// D11: the input is the text of a policy that a client signs for a good form. When the form passes, the policy is JSON that

@@ -44,12 +44,16 @@ type Wanted<'a> = (&'a str, Option<Cow<'a, [u8]>>);
 
 /// The names of `a;b;c`.
 fn split(list: &str) -> Result<Vec<Wanted<'_>>, Denial> {
+    // without a branch, so that the compiler takes many bytes at a time
+    if list.bytes().fold(false, |so_far, byte| so_far | byte.is_ascii_uppercase()) {
+        return Err(Denial::SignedHeadersWrong);
+    }
     let mut wanted: Vec<Wanted<'_>> = Vec::with_capacity(USUAL_COUNT);
     let mut rest = Some(list);
     while let Some(names) = rest {
         let (name, others) = cut(names, b';').map_or((names, None), |(name, others)| (name, Some(others)));
         rest = others;
-        if wanted.last().is_some_and(|(last, _)| *last >= name) || name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        if wanted.last().is_some_and(|(last, _)| *last >= name) {
             return Err(Denial::SignedHeadersWrong);
         }
         wanted.push((name, None));

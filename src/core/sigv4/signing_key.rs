@@ -76,34 +76,33 @@ pub(super) fn parse_signature(text: &[u8]) -> Option<[u8; 32]> {
 /// What 64 hexadecimal digits, in any case, stand for.
 pub(super) fn decode_sha256(digits: &[u8]) -> Option<[u8; 32]> {
     let digits: &[u8; 64] = digits.try_into().ok()?;
+    // first every digit by itself, then the pairs: so the compiler takes many at a time
+    let values = digits.map(hex_value);
     let mut bytes = [0; 32];
-    let mut invalid = 0;
-    for (byte, pair) in bytes.iter_mut().zip(digits.as_chunks::<2>().0) {
-        let [high, low] = pair.map(|digit| HEX_VALUES.get(usize::from(digit)).copied().unwrap_or(NO_DIGIT));
+    for (byte, [high, low]) in bytes.iter_mut().zip(values.as_chunks::<2>().0) {
         *byte = high << 4 | low & 0xf;
-        invalid |= high | low;
     }
-    (invalid & NO_DIGIT == 0).then_some(bytes)
+    let highest = values.iter().fold(0, |so_far, value| so_far | value);
+    (highest & NO_DIGIT == 0).then_some(bytes)
 }
 
-/// In [`HEX_VALUES`]: more than any digit's value.
+/// More than any digit's value.
 const NO_DIGIT: u8 = 0x80;
 
-/// The value of every hexadecimal digit, [`NO_DIGIT`] for all other bytes. A table: two of 64 digits come with every
+/// The value of a hexadecimal digit, [`NO_DIGIT`] for all other bytes. Without branches: two times 64 digits come with every
 /// request.
-const HEX_VALUES: [u8; 256] = {
-    let mut table = [NO_DIGIT; 256];
-    let mut value = 0_u8;
-    while value < 16 {
-        #[expect(clippy::indexing_slicing, reason = "a constant: out of bounds would not compile")]
-        {
-            table[b"0123456789abcdef"[value as usize] as usize] = value;
-            table[b"0123456789ABCDEF"[value as usize] as usize] = value;
-        }
-        value += 1;
+fn hex_value(digit: u8) -> u8 {
+    let letter = digit | 0x20;
+    let is_decimal = digit.wrapping_sub(b'0') < 10;
+    let is_letter = letter.wrapping_sub(b'a') < 6;
+    if is_decimal {
+        digit & 0xf
+    } else if is_letter {
+        (letter & 0xf) + 9
+    } else {
+        NO_DIGIT
     }
-    table
-};
+}
 
 /// Compares in constant time (SIG-14). What could not be read as a signature equals nothing.
 pub(super) fn same_signature(sent: Option<&[u8; 32]>, computed: &[u8; 32]) -> bool {
@@ -113,12 +112,9 @@ pub(super) fn same_signature(sent: Option<&[u8; 32]>, computed: &[u8; 32]) -> bo
 
 /// Appends 64 lower-case hexadecimal digits.
 pub(super) fn push_hex(bytes: &[u8; 32], out: &mut Vec<u8>) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| DIGITS.get(usize::from(nibble & 0xf)).copied().unwrap_or_default();
-    let mut digits = [[0; 2]; 32];
-    for (pair, byte) in digits.iter_mut().zip(bytes) {
-        *pair = [digit(byte >> 4), digit(*byte)];
-    }
+    // computed and not looked up: the compiler takes many at a time
+    let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' - 10 + nibble };
+    let digits = bytes.map(|byte| [digit(byte >> 4), digit(byte & 0xf)]);
     out.extend_from_slice(digits.as_flattened());
 }
 

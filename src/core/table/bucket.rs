@@ -191,6 +191,13 @@ impl Bucket {
         }
     }
 
+    /// The namespaces that have places for their own clients, where requests by this host look.
+    pub(super) fn tenants(&self, host: Option<&str>, is_reserved: bool) -> impl Iterator<Item = &Arc<str>> {
+        let named = host.and_then(|host| self.named.get(host));
+        let rest = if is_reserved { host.and_then(|host| self.reserved.get(host)) } else { Some(&self.open) };
+        named.into_iter().chain(rest).flat_map(|scopes| scopes.tenants.keys())
+    }
+
     /// True when some route, or what a broken one left, stands in it: a refused claim alone takes nothing from anybody.
     pub(super) fn is_placed(&self) -> bool {
         let scopes = self.named.values().chain(self.reserved.values()).chain([&self.open]);

@@ -3,6 +3,7 @@
 mod backend;
 mod bucket;
 mod compile;
+mod cors;
 mod health;
 mod live;
 mod patterns;
@@ -13,6 +14,7 @@ mod selection;
 pub use backend::{Backends, ClientCertificate, Proxy, ServedBackend, Trust, Upstream};
 pub use bucket::Asker;
 pub use compile::{Compiled, Rejection, compile};
+pub use cors::CorsPlace;
 pub use health::{Admission, Change, Health, Outcome, RetryBudget};
 pub use live::{Publisher, Reader, live};
 pub use problems::Problems;

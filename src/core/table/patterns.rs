@@ -142,6 +142,7 @@ impl ServedRoute {
             shared: Arc::clone(&self.shared),
             backends,
             policy: Arc::clone(&self.policy),
+            cors: self.cors.clone(),
         })
     }
 }

@@ -8,7 +8,7 @@ use super::bucket::{Asker, Bucket, Place, Seen, View};
 use super::patterns::{Overlay, Patterns};
 use super::problems::Problems;
 use crate::access::{Policy, Principal};
-use crate::model::{ClientSecret, ObjectName};
+use crate::model::{ClientSecret, Cors, ObjectName};
 use crate::s3::{BucketMatch, BucketName};
 use crate::sigv4::AccessKeyId;
 
@@ -27,6 +27,8 @@ pub struct ServedRoute {
     pub backends: Backends,
     /// Who may do what.
     pub policy: Arc<Policy>,
+    /// Which pages of other origins may read its answers.
+    pub cors: Cors,
 }
 
 /// What the table says of a name.
@@ -91,13 +93,18 @@ impl RouteTable {
     }
 
     /// What the asker sees of a bucket.
-    fn view<'a>(&self, asker: Asker<'_>, exact: Option<&'a Bucket>, overlay: Option<&'a Overlay>) -> View<'a> {
+    pub(super) fn view<'a>(
+        &self,
+        asker: Asker<'_>,
+        exact: Option<&'a Bucket>,
+        overlay: Option<&'a Overlay>,
+    ) -> View<'a> {
         let exact = exact.map_or_else(Seen::default, |bucket| bucket.seen(asker, self.is_reserved(asker.host)));
         View::of(asker.namespace, exact, overlay.map_or_else(Seen::default, Overlay::seen))
     }
 
     /// What patterns make of a bucket for this asker.
-    fn overlay(&self, asker: Asker<'_>, bucket: &BucketName) -> Option<Overlay> {
+    pub(super) fn overlay(&self, asker: Asker<'_>, bucket: &BucketName) -> Option<Overlay> {
         if self.patterns.is_empty() {
             return None;
         }
@@ -123,7 +130,7 @@ impl RouteTable {
         if self.some_bucket_unreadable { Lookup::Unknown } else { Lookup::Absent }
     }
 
-    fn is_reserved(&self, host: Option<&str>) -> bool {
+    pub(super) fn is_reserved(&self, host: Option<&str>) -> bool {
         host.is_some_and(|host| self.reserved_hosts.contains(host))
     }
 

@@ -8,9 +8,10 @@ use http::{HeaderName, HeaderValue, Version, header};
 use osp_core::Denial;
 use osp_core::s3::{ErrorContext, XML_DECLARATION, late_error_xml};
 use pingora_error::{Error, ErrorType, Result};
+use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 
-use super::{Answer, answer, deny, own_head};
+use super::{Answer, answer, deny, mark, own_head};
 use crate::flight::Flight;
 use crate::settings::DRAIN_TIME;
 use crate::stage::Observer;
@@ -22,18 +23,26 @@ pub const SILENCE: Duration = Duration::from_secs(3);
 /// An answer that may have to begin before it is known.
 #[derive(Debug)]
 pub struct Late<'a> {
-    id: String,
     observer: &'a Observer,
     /// What is known of it from the beginning.
     headers: Vec<(HeaderName, HeaderValue)>,
-    has_begun: bool,
+    /// The head with which it begins; `None` once it has begun.
+    head: Option<Box<ResponseHeader>>,
 }
 
 impl<'a> Late<'a> {
     /// Nothing has been sent yet.
-    #[must_use]
-    pub fn new(id: &str, observer: &'a Observer, headers: Vec<(HeaderName, HeaderValue)>) -> Self {
-        Self { id: id.to_owned(), observer, headers, has_begun: false }
+    ///
+    /// # Errors
+    /// A header cannot be written.
+    pub fn new(flight: &Flight, observer: &'a Observer, headers: Vec<(HeaderName, HeaderValue)>) -> Result<Self> {
+        let mut head = own_head(200, &flight.id, observer)?;
+        for (name, value) in &headers {
+            head.append_header(name.clone(), value.clone())?;
+        }
+        mark(&mut head, flight);
+        head.insert_header(header::CONTENT_TYPE, "application/xml")?;
+        Ok(Self { observer, headers, head: Some(Box::new(head)) })
     }
 
     /// Breaks the silence: with the head and the declaration of the document, then with white space.
@@ -41,15 +50,9 @@ impl<'a> Late<'a> {
     /// # Errors
     /// The client is gone, or takes nothing.
     pub async fn breathe(&mut self, session: &mut Session) -> Result<()> {
-        if self.has_begun {
+        let Some(mut head) = self.head.take() else {
             return send(session, Bytes::from_static(b" "), false).await;
-        }
-        self.has_begun = true;
-        let mut head = own_head(200, &self.id, self.observer)?;
-        for (name, value) in &self.headers {
-            head.append_header(name.clone(), value.clone())?;
-        }
-        head.insert_header(header::CONTENT_TYPE, "application/xml")?;
+        };
         if !session.is_http2() && session.req_header().version == Version::HTTP_11 {
             head.insert_header(header::TRANSFER_ENCODING, "chunked")?;
         } else if !session.is_http2() {
@@ -57,7 +60,7 @@ impl<'a> Late<'a> {
             session.set_keepalive(None);
         }
         let limit = limit(session);
-        let sent = pingora_timeout::timeout(limit, session.write_response_header(Box::new(head), false)).await;
+        let sent = pingora_timeout::timeout(limit, session.write_response_header(head, false)).await;
         sent.map_err(|_| Error::new_down(ErrorType::WriteTimedout))??;
         send(session, Bytes::from_static(XML_DECLARATION.as_bytes()), false).await
     }
@@ -73,7 +76,8 @@ impl<'a> Late<'a> {
         flight: &mut Flight,
         outcome: std::result::Result<(Vec<u8>, Vec<(HeaderName, HeaderValue)>), Denial>,
     ) -> Result<bool> {
-        let Self { observer, headers, has_begun, .. } = self;
+        let Self { observer, headers, head } = self;
+        let has_begun = head.is_none();
         match outcome {
             Ok((document, _)) if has_begun => send(session, document.into(), true).await?,
             Ok((document, more)) => {

@@ -206,7 +206,9 @@ pub(in crate::s3) static ROWS: &[Row] = &[
         .headers(&[Family::Acl, Family::NewBucket])
         .adapted("its document is the route's: a bucket is made where the backend is"),
     bucket(Verb::Delete, "", "DeleteBucket").needs(Need::WholeBucket(ManageBuckets)).scope(Scope::OfPattern),
-    Row::at(Options, Level::Bucket, "", "Preflight").kind(Kind::Preflight).own("no bucket has CORS rules: 403"),
+    Row::at(Options, Level::Bucket, "", "Preflight")
+        .kind(Kind::Preflight)
+        .own("by `spec.cors` of the route, before anybody has signed; `403 AccessForbidden` where no rule grants it"),
     // --- configuration of buckets
     configuration(Get, "accelerate", "GetBucketAccelerateConfiguration").checked(&["AccelerateConfiguration"]),
     not_served(Put, "accelerate", "PutBucketAccelerateConfiguration", MAKES_A_BUCKET),
@@ -214,8 +216,9 @@ pub(in crate::s3) static ROWS: &[Row] = &[
     configuration(Put, "acl", "PutBucketAcl").headers(&[Family::Acl]).note(ACCOUNTS),
     configuration(Get, "cors", "GetBucketCors")
         .checked(&["CORSConfiguration"])
-        .note("the backend's rules: they mean nothing to requests through OSP"),
-    configuration(Put, "cors", "PutBucketCors").note("the backend's rules: they mean nothing to requests through OSP"),
+        .note("the backend's rules: `spec.cors` is what counts for requests through OSP"),
+    configuration(Put, "cors", "PutBucketCors")
+        .note("the backend's rules: `spec.cors` is what counts for requests through OSP"),
     configuration(Verb::Delete, "cors", "DeleteBucketCors"),
     configuration(Get, "encryption", "GetBucketEncryption").answers(Xml::Encryption, "without the id of the key"),
     configuration(Put, "encryption", "PutBucketEncryption"),

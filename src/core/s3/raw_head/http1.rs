@@ -41,9 +41,13 @@ struct Lines<'a> {
 impl<'a> Lines<'a> {
     fn next(&mut self) -> Result<Line<'a>, Denial> {
         let rest = self.head.get(self.at..).unwrap_or_default();
-        let end = memchr::memchr(b'\n', rest).ok_or(Denial::MalformedHead("it ends within a line"))?;
-        let text = rest.get(..end).and_then(|line| line.strip_suffix(b"\r"));
-        let line = Line { start: self.at, text: text.ok_or(Denial::MalformedHead("a line ends without CR"))? };
+        let Some(end) = memchr::memchr(b'\n', rest) else {
+            return Err(Denial::MalformedHead("it ends within a line"));
+        };
+        let Some(text) = rest.get(..end).and_then(|line| line.strip_suffix(b"\r")) else {
+            return Err(Denial::MalformedHead("a line ends without CR"));
+        };
+        let line = Line { start: self.at, text };
         self.at += end + 1;
         Ok(line)
     }
@@ -68,6 +72,7 @@ fn request_line(line: &Line<'_>) -> Result<(Method, Range<usize>), Denial> {
 
 /// Reads the fields up to the empty line, which must end the head.
 fn fields(lines: &mut Lines<'_>, names: &mut Names) -> Result<Vec<Field>, Denial> {
+    let is_plain = rules::is_plain(lines.head);
     let mut fields = Vec::with_capacity(24);
     loop {
         let line = lines.next()?;
@@ -78,13 +83,16 @@ fn fields(lines: &mut Lines<'_>, names: &mut Names) -> Result<Vec<Field>, Denial
             return Err(Denial::HeadTooLarge);
         }
         // A folded line (obs-fold) has a space in its name, or no colon: no token either way.
-        let colon = memchr::memchr(b':', line.text).ok_or(Denial::MalformedHead("a header line has no colon"))?;
+        let Some(colon) = memchr::memchr(b':', line.text) else {
+            return Err(Denial::MalformedHead("a header line has no colon"));
+        };
         let (name, range) = names.push(line.text.get(..colon).unwrap_or_default())?;
-        let after = line.text.get(colon + 1..).unwrap_or_default();
-        let blanks = after.len() - rules::trim_start(after).len();
-        let value = rules::trim(after);
-        rules::check_field(name, value)?;
-        let start = line.start + colon + 1 + blanks;
+        let value = rules::trim_start(line.text.get(colon + 1..).unwrap_or_default());
+        let start = line.start + line.text.len() - value.len();
+        let value = rules::trim_end(value);
+        if !is_plain {
+            rules::check_value(name, value)?;
+        }
         fields.push(Field { name: range, value: start..start + value.len() });
     }
     if lines.at == lines.head.len() { Ok(fields) } else { Err(Denial::MalformedHead("bytes follow the empty line")) }

@@ -55,7 +55,7 @@ impl Parts {
     fn push(&mut self, name: &str, value: &[u8]) -> Result<(), Denial> {
         let value = rules::trim(value);
         let (name, range) = self.names.push(name.as_bytes())?;
-        rules::check_field(name, value)?;
+        rules::check_value(name, value)?;
         let start = self.bytes.len();
         let end = start + value.len();
         if self.fields.len() == rules::MAX_FIELDS || range.end + end > rules::MAX_HEAD_BYTES {

@@ -336,6 +336,17 @@ fn http2_heads_obey_the_same_rules() {
     assert_eq!(http2("/b", &[("a", &large)]), Err(Denial::HeadTooLarge));
 }
 
+/// Targets of plain bytes only are not given to the HTTP library: it would take every one of them.
+#[test]
+fn the_short_cut_for_targets_takes_what_the_http_library_takes() {
+    for byte in (0..=255).filter(|&byte| rules::is_plain_in_targets(byte)) {
+        for target in [vec![b'/', byte], vec![b'/', b'?', byte]] {
+            assert!(http::uri::PathAndQuery::try_from(target.as_slice()).is_ok(), "{byte:#x}");
+            assert!(byte > b' ' && byte != 0x7f && byte != b'#', "{byte:#x}");
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_parsed_or_refused(bytes: Vec<u8>) {
@@ -345,13 +356,32 @@ proptest! {
     #[test]
     fn any_bytes_in_a_head_are_parsed_or_refused(
         line in "[A-Z]{1,4} /[ -~]{0,20} HTTP/1.1",
-        lines in "(([a-z]{1,3}|\\PC|content-length|host|te)(:| |\r|\n|\r\n)[ -~]{0,3}\r\n){0,6}",
+        lines in "(([a-z]{1,3}|\\PC|content-length|host|te|x-amz-a)(:| |\r|\n|\r\n)([ -~]|[\0-\x1f\x7f\u{e9}]){0,3}\r\n){0,6}",
     ) {
         let text = format!("{line}\r\nhost: h\r\n{lines}\r\n");
         if let Ok((head, _)) = RawHead::parse_http1(text.as_bytes()) {
             prop_assert_eq!(head.host(), "h");
             prop_assert!(head.fields().all(|(name, _)| !name.is_empty()));
+            // the look at the whole head at once lets nothing through that the look at each field refuses
+            prop_assert!(head.fields().all(|(name, value)| rules::check_value(name.as_bytes(), value).is_ok()));
         }
+    }
+
+    /// H-2: the look at all bytes in pairs says what the rule says, and what it takes no look at a value refuses.
+    #[test]
+    fn plain_heads_are_those_without_control_bytes_whose_line_ends_are_whole(
+        text in prop::collection::vec(prop::sample::select(&b" ~a\t\r\n\x1f\x7f\x80"[..]), 0..70),
+        ends in prop::collection::vec(0..70_usize, 0..4),
+    ) {
+        let mut text = text;
+        for at in ends {
+            text.splice(at.min(text.len())..at.min(text.len()), *b"\r\n");
+        }
+        let without_ends = String::from_utf8_lossy(&text).replace("\r\n", "");
+        let by_rule = text.is_ascii() && without_ends.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t'));
+        prop_assert_eq!(rules::is_plain(&text), by_rule);
+        let mut lines = text.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+        prop_assert!(!by_rule || lines.all(|line| rules::check_value(b"x-amz-a", line).is_ok()));
     }
 
     #[test]

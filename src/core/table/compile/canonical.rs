@@ -7,7 +7,7 @@ use std::time::Duration;
 use ring::digest::{Context, SHA256, digest};
 
 use crate::access::{Rule, Who};
-use crate::model::{AddressingStyle, ClientSecret, Copies, ObjectName, Reads, TrailingChecksums};
+use crate::model::{AddressingStyle, ClientSecret, Copies, Cors, ObjectName, Reads, TrailingChecksums, Wildcard};
 use crate::s3::Permission;
 use crate::sigv4::SecretKey;
 use crate::table::bucket::{Bucket, HostKey, Place};
@@ -114,7 +114,34 @@ impl Canonical {
         for backend in backends.usable() {
             self.backend(backend);
         }
-        self.rules(&route.policy.allow).rules(&route.policy.deny)
+        self.rules(&route.policy.allow).rules(&route.policy.deny).cors(&route.cors)
+    }
+
+    fn cors(&mut self, cors: &Cors) -> &mut Self {
+        self.number(cors.rules().len());
+        for rule in cors.rules() {
+            self.wildcards(&rule.origins).number(rule.methods.len());
+            for method in &rule.methods {
+                self.text(method.word());
+            }
+            self.wildcards(&rule.headers).number(rule.exposed.len());
+            for name in &rule.exposed {
+                self.text(name);
+            }
+            // 0 is an age of its own
+            self.number(
+                rule.max_age_seconds.map_or(0, |seconds| usize::try_from(seconds).unwrap_or(usize::MAX - 1) + 1),
+            );
+        }
+        self
+    }
+
+    fn wildcards(&mut self, wildcards: &[Wildcard]) -> &mut Self {
+        self.number(wildcards.len());
+        for (start, end) in wildcards.iter().map(Wildcard::parts) {
+            self.text(start).number(usize::from(end.is_some())).text(end.unwrap_or_default());
+        }
+        self
     }
 
     fn backend(&mut self, backend: &ServedBackend) {

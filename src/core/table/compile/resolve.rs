@@ -59,8 +59,8 @@ impl<'a> Resolver<'a> {
         let shared = Arc::new(self.sharing.others_in(name, route));
         let served = || {
             let (policy, backends) = (Policy { allow, deny: deny? }, backends?);
-            let (bucket, policy) = (route.matches.bucket.clone(), Arc::new(policy));
-            Some(ServedRoute { name: name.clone(), bucket, alone, shared, backends, policy })
+            let (bucket, policy, cors) = (route.matches.bucket.clone(), Arc::new(policy), route.cors.clone());
+            Some(ServedRoute { name: name.clone(), bucket, alone, shared, backends, policy, cors })
         };
         Resolved { served: served(), grantees }
     }

@@ -6,8 +6,8 @@ use super::*;
 use crate::access::Principal;
 use crate::model::{
     AccessEntry, AddressingStyle, AllowedNamespaces, Backend, BackendCredential, CaRef, CaRefKind, Client, Clients,
-    Copies, Credential, CredentialKind, CredentialOverride, DenyEntry, Endpoint, Reads, Reference, Route, RouteMatch,
-    SecretRef, Timeouts, TlsVerification, Traffic, TrailingChecksums,
+    Copies, Cors, Credential, CredentialKind, CredentialOverride, DenyEntry, Endpoint, Reads, Reference, Route,
+    RouteMatch, SecretRef, Timeouts, TlsVerification, Traffic, TrailingChecksums,
 };
 use crate::s3::{BucketName, KeyPrefix, ObjectKey, Permission, Permissions, Resource};
 use crate::sigv4::AccessKeyId;
@@ -15,6 +15,7 @@ use crate::table::{Asker, Lookup, ServedBackend, ServedRoute, Trust};
 
 mod backends;
 mod copies;
+mod cors;
 mod decisions;
 mod order;
 mod ownership;
@@ -71,6 +72,7 @@ fn route(bucket_name: &str, clients: &[&str]) -> Route {
             })
             .collect(),
         deny: vec![],
+        cors: Cors::default(),
     }
 }
 
