@@ -96,7 +96,10 @@ impl Drop for Far<'_> {
 }
 
 fn pattern(length: usize) -> Vec<u8> {
-    (0..length).map(|index| u8::try_from(index % 251).unwrap()).collect()
+    let block: Vec<u8> = (0..251).collect();
+    let mut bytes = block.repeat(length / block.len() + 1);
+    bytes.truncate(length);
+    bytes
 }
 
 fn assert_opaque(response: &Response) {

@@ -3,9 +3,11 @@
 //! Every stage returns `Err(Denial)`; only the data plane's `respond.rs` turns one into bytes.
 //! Source of codes and statuses: AWS "Error responses" (`ErrorResponses.html`), s3-protocol.md section 5.
 
+mod copy;
 mod form;
 
 use self::Blame::{Client, Gateway, Operator, Upstream};
+pub use self::copy::CopyFault;
 pub use self::form::FormFault;
 use crate::Timestamp;
 
@@ -164,12 +166,9 @@ pub enum Denial {
     )]
     InsecureChannel,
 
-    /// The source of a copy is not as the request wants it; carries the name of the header that says so.
-    #[error("At least one of the pre-conditions you specified did not hold")]
-    PreconditionFailed(&'static str),
-    /// The source of a copy that OSP makes was replaced while it was read.
-    #[error("A conflicting conditional operation is currently in progress against this resource. Please try again.")]
-    SourceChanged,
+    /// A copy that OSP makes itself, from one backend to another.
+    #[error(transparent)]
+    Copy(#[from] CopyFault),
 
     // --- the body
     /// No length where S3 demands one.
@@ -335,8 +334,6 @@ impl Denial {
             Self::InvalidLocationConstraint => row(400, "InvalidLocationConstraint", Client, "location_constraint"),
             Self::InsecureChannel => row(400, "InvalidRequest", Client, "insecure_channel"),
             Self::CorsRefused => row(403, "AccessForbidden", Client, "cors"),
-            Self::PreconditionFailed(_) => row(412, "PreconditionFailed", Client, "precondition"),
-            Self::SourceChanged => row(409, "OperationAborted", Upstream, "source_changed"),
             Self::MissingContentLength => row(411, "MissingContentLength", Client, "missing_length"),
             Self::PayloadHashMismatch { .. } => row(400, "XAmzContentSHA256Mismatch", Client, "bad_payload_hash"),
             Self::ChecksumMismatch(_) => row(400, "BadDigest", Client, "bad_digest"),
@@ -348,6 +345,7 @@ impl Denial {
             Self::MalformedTrailer => row(400, "MalformedTrailerError", Client, "bad_trailer"),
             Self::EntityTooLarge => row(400, "EntityTooLarge", Client, "too_large"),
             Self::Form(fault) => fault.row(),
+            Self::Copy(fault) => fault.row(),
             Self::MalformedXml => row(400, "MalformedXML", Client, "malformed_xml"),
             Self::MessageTooLong => row(400, "MaxMessageLengthExceeded", Client, "too_large"),
             Self::ClientGone => row(400, "RequestTimeout", Client, "client_gone"),
@@ -383,8 +381,8 @@ impl Denial {
                 vec![("ClientComputedContentSHA256", client.clone()), ("S3ComputedContentSHA256", computed.clone())]
             }
             Self::Form(fault) => fault.details(),
+            Self::Copy(fault) => fault.details(),
             Self::NoSuchBucket(bucket) => vec![("BucketName", bucket.clone())],
-            Self::PreconditionFailed(header) => vec![("Condition", (*header).to_owned())],
             Self::BackendError { details, .. } => details.clone(),
             _ => Vec::new(),
         }

@@ -175,7 +175,13 @@ impl Copier<'_> {
     /// Sends a small request; once more if its bucket turns out to be in another region, since it has changed nothing then.
     async fn ask(&mut self, mut permit: Permit, body: Bytes) -> std::result::Result<(Permit, Answered), Denial> {
         self.gateway.regions.apply(&mut permit);
-        let mut answered = send(self.gateway, &permit, body.clone(), self.flight).await?;
+        let mut answered = match send(self.gateway, &permit, body.clone(), self.flight).await {
+            // a kept connection may end at any time, and reading changes nothing
+            Err(Denial::UpstreamMisbehaved) if permit.operation().is_replayable() && self.attempts(&permit) > 1 => {
+                send(self.gateway, &permit, body.clone(), self.flight).await?
+            }
+            answered => answered?,
+        };
         if let Some(Meaning::Elsewhere(region)) = answered.meaning(&permit)
             && self.gateway.found(&mut permit, &region)
         {
@@ -205,6 +211,12 @@ impl Copier<'_> {
         let mut error = ErrorBody::default();
         error.push(body);
         if status >= 402 { error.denial(status, permit.operation()) } else { Denial::UpstreamMisbehaved }
+    }
+
+    /// How often a request may be sent that changes nothing.
+    fn attempts(&self, permit: &Permit) -> usize {
+        let retries = permit.route().backends.retries();
+        retries.map_or(self.gateway.settings.max_attempts, |retries| retries.attempts).max(1)
     }
 
     /// A backend did not do its part.

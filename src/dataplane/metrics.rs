@@ -108,17 +108,9 @@ impl Metrics {
             errors: counters("osp_request_errors_total", "Requests that failed.", &["method", "bucket", "error"])?,
             denials: counters("osp_denials_total", "Requests that OSP stopped.", &["reason", "blame"])?,
             transfer: counters("osp_transfer_bytes_total", "Body bytes moved.", &["direction", "bucket"])?,
-            copied: counters(
-                "osp_copied_bytes_total",
-                "Object bytes that OSP carried from one backend to another, by the bucket that they were for.",
-                &["bucket"],
-            )?,
+            copied: counters("osp_copied_bytes_total", "Bytes carried from one backend to another.", &["bucket"])?,
             presigned_hits: counters("osp_presigned_url_hits_total", "Presigned requests served.", &["bucket"])?,
-            presigned_rejected: counters(
-                "osp_presigned_url_rejected_total",
-                "Presigned requests refused.",
-                &["bucket"],
-            )?,
+            presigned_rejected: counters("osp_presigned_url_rejected_total", "Presigned URLs refused.", &["bucket"])?,
             duration: histograms(
                 "osp_request_duration_seconds",
                 "From the first byte of the head to the end of the answer.",

@@ -12,7 +12,7 @@ use crate::model::TrailingChecksums;
 use crate::payload::{ChecksumAlgorithm, Obligation, Transit};
 use crate::s3::{CopyTerms, Needs, Operation, Outgoing, OutgoingHeaders, Query, copy_xml, encode_query};
 use crate::table::ServedBackend;
-use crate::{Denial, Timestamp};
+use crate::{CopyFault, Denial, Timestamp};
 
 /// The largest source: what AWS copies in one request, and the largest object of one PUT.
 const SOURCE_BYTES_LIMIT: u64 = 5 * 1024 * 1024 * 1024;
@@ -126,13 +126,13 @@ impl PendingCopy {
     /// [`Denial::KeyTooLong`], [`Denial::Internal`].
     pub fn look(&self) -> Result<Permit, Denial> {
         let query = self.copying.source_query.clone();
-        self.copying.of_source("HeadObject", query, self.copying.reading())
+        self.copying.permit("HeadObject", query, self.copying.reading())
     }
 
     /// Plans the copy of a source of which its backend told this head.
     ///
     /// # Errors
-    /// [`Denial::PreconditionFailed`], [`Denial::InvalidArgument`] for a range that ends behind the source,
+    /// [`CopyFault::Condition`], [`Denial::InvalidArgument`] for a range that ends behind the source,
     /// [`Denial::InvalidRequest`] for more than 5 GiB, [`Denial::UpstreamMisbehaved`] when the head lacks what every object
     /// has.
     pub fn plan(self, head: &HeaderMap) -> Result<PlannedCopy, Denial> {
@@ -197,17 +197,17 @@ impl PlannedCopy {
             let range = HeaderValue::try_from(range).map_err(|_| Denial::Internal("a range is no header value"))?;
             headers.push((header::RANGE, range));
         }
-        self.copying.of_source("GetObject", self.copying.source_query.clone(), headers)
+        self.copying.permit("GetObject", self.copying.source_query.clone(), headers)
     }
 
     /// Checks the head of the answer to [`Self::read`]: it brings this piece, of the object that was looked at. Some
     /// backends know neither `If-Match` nor `Range`.
     ///
     /// # Errors
-    /// [`Denial::SourceChanged`], [`Denial::UpstreamMisbehaved`].
+    /// [`CopyFault::SourceChanged`], [`Denial::UpstreamMisbehaved`].
     pub fn check(&self, index: u16, status: u16, head: &HeaderMap) -> Result<(), Denial> {
         if status == 412 || head.get(header::ETAG).is_some_and(|etag| *etag != self.source.etag) {
-            return Err(Denial::SourceChanged);
+            return Err(CopyFault::SourceChanged.into());
         }
         let Piece { first, length, is_range } = self.piece(index);
         let is_piece = if is_range {
@@ -247,7 +247,7 @@ impl PlannedCopy {
     pub fn read_tags(&self) -> Result<Permit, Denial> {
         let version = Some(self.copying.source_query.as_str()).filter(|query| !query.is_empty());
         let query = version.map_or_else(|| "tagging=".to_owned(), |version| format!("tagging=&{version}"));
-        self.copying.of_source("GetObjectTagging", query, OutgoingHeaders::new())
+        self.copying.permit("GetObjectTagging", query, OutgoingHeaders::new())
     }
 
     /// Takes the answer to [`Self::read_tags`].
@@ -267,11 +267,11 @@ impl PlannedCopy {
     pub fn put(&self) -> Result<Permit, Denial> {
         let Copying { terms, target_query, .. } = &*self.copying;
         if self.is_part() {
-            return self.copying.of_target("UploadPart", target_query.clone(), terms.target_key.clone());
+            return self.copying.permit("UploadPart", target_query.clone(), terms.target_key.clone());
         }
         let mut headers = self.source.object.clone();
         headers.extend(terms.only_if.iter().cloned());
-        self.copying.of_target("PutObject", String::new(), headers)
+        self.copying.permit("PutObject", String::new(), headers)
     }
 
     /// Begins an upload of OSP's own: `CreateMultipartUpload`.
@@ -284,7 +284,7 @@ impl PlannedCopy {
             let value = HeaderValue::from_static(algorithm.label());
             headers.push((HeaderName::from_static("x-amz-checksum-algorithm"), value));
         }
-        self.copying.of_target("CreateMultipartUpload", "uploads=".to_owned(), headers)
+        self.copying.permit("CreateMultipartUpload", "uploads=".to_owned(), headers)
     }
 
     /// Writes a piece, from 0, to an upload that [`Self::create`] began.
@@ -293,7 +293,7 @@ impl PlannedCopy {
     /// [`Denial::Internal`].
     pub fn part(&self, upload: &str, index: u16) -> Result<Permit, Denial> {
         let query = format!("partNumber={}&{}", u32::from(index) + 1, parameter("uploadId", upload));
-        self.copying.of_target("UploadPart", query, self.copying.terms.target_key.clone())
+        self.copying.permit("UploadPart", query, self.copying.terms.target_key.clone())
     }
 
     /// Ends the upload: `CompleteMultipartUpload` with its document, which names these parts in their order.
@@ -303,7 +303,7 @@ impl PlannedCopy {
     pub fn complete(&self, upload: &str, parts: &[StoredPart]) -> Result<(Permit, Vec<u8>), Denial> {
         let Copying { terms, .. } = &*self.copying;
         let headers = terms.only_if.iter().chain(&terms.target_key).cloned().collect();
-        let permit = self.copying.of_target("CompleteMultipartUpload", parameter("uploadId", upload), headers)?;
+        let permit = self.copying.permit("CompleteMultipartUpload", parameter("uploadId", upload), headers)?;
         let parts = parts.iter().map(|part| (part.etag.clone(), part.checksum.clone()));
         Ok((permit, copy_xml::completion(parts, self.checksum())))
     }
@@ -313,7 +313,13 @@ impl PlannedCopy {
     /// # Errors
     /// [`Denial::Internal`].
     pub fn abort(&self, upload: &str) -> Result<Permit, Denial> {
-        self.copying.of_target("AbortMultipartUpload", parameter("uploadId", upload), OutgoingHeaders::new())
+        self.copying.permit("AbortMultipartUpload", parameter("uploadId", upload), OutgoingHeaders::new())
+    }
+
+    /// Any step at all.
+    #[cfg(test)]
+    pub(crate) fn step(&self, step: &str) -> Result<Permit, Denial> {
+        self.copying.permit(step, String::new(), OutgoingHeaders::new())
     }
 
     /// What the client is told of a copy that has been made, without a declaration; `checksum` is that of the only piece.
@@ -331,25 +337,17 @@ impl Copying {
         headers
     }
 
-    fn of_source(&self, step: &str, query: String, headers: OutgoingHeaders) -> Result<Permit, Denial> {
-        self.permit(&self.from, step, query, headers)
-    }
-
-    fn of_target(&self, step: &str, query: String, headers: OutgoingHeaders) -> Result<Permit, Denial> {
-        self.permit(&self.to, step, query, headers)
-    }
-
-    /// A permit for one step, if the decision about the copy covers it.
-    fn permit(&self, side: &Side, step: &str, query: String, headers: OutgoingHeaders) -> Result<Permit, Denial> {
+    /// A permit for one step, if the decision about the copy covers it: on the side that the step is about.
+    fn permit(&self, step: &str, query: String, headers: OutgoingHeaders) -> Result<Permit, Denial> {
         let Asked { principal, operation: copy, query: asked, obligation } = &self.asked;
-        let operation = copy.step_of_copy(step).ok_or(Denial::Internal("a copy has no such step"))?;
+        let (operation, is_of_source) = copy.step_of_copy(step).ok_or(Denial::Internal("a copy has no such step"))?;
         let (Needs::All(needed), Needs::All(decided)) = (operation.needs(&Query::default()), copy.needs(asked)) else {
             return Err(Denial::Internal("a step of a copy needs nothing that could be decided"));
         };
         if !needed.iter().all(|pair| decided.contains(pair)) {
             return Err(Denial::Internal("a step of a copy needs what was not decided"));
         }
-        let Side { granted, backend } = side;
+        let Side { granted, backend } = if is_of_source { &self.from } else { &self.to };
         let place = (backend.upstream.addressing, &*backend.mapping);
         let outgoing = Outgoing::of_step(&operation, (query, headers), place)?;
         Ok(Permit::new(Box::new(Grant {

@@ -8,8 +8,9 @@ mod tests;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::OutgoingHeaders;
+use super::outgoing::without_aws_chunked;
 use crate::payload::ChecksumAlgorithm;
-use crate::{Denial, Timestamp};
+use crate::{CopyFault, Denial, Timestamp};
 
 /// The metadata of an object that goes with a copy of it, beside `x-amz-meta-*`. A redirect of a website does not.
 const METADATA: [HeaderName; 6] = [
@@ -111,13 +112,15 @@ impl CopyTerms {
     /// Looks whether a source is as the copy wants it. A source without what is asked about does not meet the condition.
     ///
     /// # Errors
-    /// [`Denial::PreconditionFailed`].
+    /// [`CopyFault::Condition`].
     pub(crate) fn check(&self, source: &HeaderMap) -> Result<(), Denial> {
         let Conditions { matches, none_match, modified_since, unmodified_since } = &self.conditions;
         let text = |name: HeaderName| source.get(name).and_then(|value| value.to_str().ok());
         let etag = text(header::ETAG);
         let modified = text(header::LAST_MODIFIED).and_then(Timestamp::parse_http);
-        let demand = |holds: bool, name| if holds { Ok(()) } else { Err(Denial::PreconditionFailed(name)) };
+        let demand = |holds: bool, name| -> Result<(), Denial> {
+            if holds { Ok(()) } else { Err(CopyFault::Condition(name).into()) }
+        };
         // a tag that matches outweighs a date, and so does one that does not where it must not (AWS, and RFC 9110 13.2.2)
         match (matches, unmodified_since) {
             (Some(tags), _) => demand(names(tags, etag), "x-amz-copy-source-if-match")?,
@@ -224,7 +227,13 @@ fn goes_with_object(name: &str) -> bool {
 /// The metadata that a backend told with an object.
 fn metadata_of(source: &HeaderMap) -> OutgoingHeaders {
     let told = source.iter().filter(|(name, _)| is_metadata(name));
-    // how it once came is nothing of the object, although some servers keep it
-    let told = told.filter(|(name, value)| *name != header::CONTENT_ENCODING || *value != "aws-chunked");
-    told.map(|(name, value)| (name.clone(), value.clone())).collect()
+    let kept = told.filter_map(|(name, value)| match *name {
+        // how it once came is nothing of the object, although some servers keep that
+        header::CONTENT_ENCODING => {
+            let rest = without_aws_chunked(value.as_bytes())?;
+            Some((name.clone(), HeaderValue::from_bytes(&rest).ok()?))
+        }
+        _ => Some((name.clone(), value.clone())),
+    });
+    kept.collect()
 }

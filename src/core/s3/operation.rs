@@ -145,17 +145,19 @@ impl Operation {
         matches!(self.row.body, Body::Document | Body::Completion | Body::Restoration) && !self.row.takes(Family::Acl)
     }
 
-    /// One of the operations that a copy between backends is made of: on its source if that is read, on its target
-    /// otherwise. `None` when this is no copy, or for a name that no operation has.
-    pub(crate) fn step_of_copy(&self, name: &str) -> Option<Self> {
+    /// One of the operations that a copy between backends is made of, and whether it is about its source: what reads an
+    /// object is, everything else is about its target. `None` when this is no copy, or for a name that no operation has.
+    pub(crate) fn step_of_copy(&self, name: &str) -> Option<(Self, bool)> {
         let source = self.source.as_ref()?;
         let row = table::ROWS.iter().find(|row| row.name == name && row.is_served())?;
-        let (bucket, key, admin) = match row.need {
-            Need::Object(Permission::Read) => (Some(source.bucket.clone()), Some(source.key.clone()), false),
-            _ => (self.bucket.clone(), self.key.clone(), self.demands.admin),
+        let is_of_source = row.need == Need::Object(Permission::Read);
+        let (bucket, key) = match is_of_source {
+            true => (Some(source.bucket.clone()), Some(source.key.clone())),
+            false => (self.bucket.clone(), self.key.clone()),
         };
-        let demands = Demands { admin, secure: self.demands.secure };
-        Some(Self { row, bucket, key, source: None, demands })
+        // the headers that ask for more are about the new object
+        let demands = Demands { admin: self.demands.admin && !is_of_source, secure: self.demands.secure };
+        Some((Self { row, bucket, key, source: None, demands }, is_of_source))
     }
 
     /// The client-facing bucket, `None` for the service level.

@@ -250,7 +250,7 @@ fn sensitive(mut value: HeaderValue) -> HeaderValue {
 }
 
 /// Removes the `aws-chunked` token and only that (CH-6); `None` when nothing is left.
-fn without_aws_chunked(value: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn without_aws_chunked(value: &[u8]) -> Option<Vec<u8>> {
     let codings = value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
     let kept: Vec<&[u8]> =
         codings.filter(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"aws-chunked")).collect();

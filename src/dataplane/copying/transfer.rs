@@ -66,8 +66,7 @@ impl Copier<'_> {
     pub(super) async fn open(&mut self, planned: &PlannedCopy, index: u16) -> Result<Reading, Denial> {
         let mut permit = planned.read(index)?;
         self.gateway.regions.apply(&mut permit);
-        let retries = permit.route().backends.retries();
-        let attempts = retries.map_or(self.gateway.settings.max_attempts, |retries| retries.attempts).max(1);
+        let attempts = self.attempts(&permit);
         let mut attempt = 0;
         let (mut connection, peer, head) = loop {
             attempt += 1;

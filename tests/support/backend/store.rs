@@ -3,6 +3,7 @@
 mod documents;
 mod versions;
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
@@ -16,6 +17,14 @@ struct Object {
     data: Vec<u8>,
     /// Headers that come back on reads.
     kept: Vec<(String, String)>,
+    tag: OnceCell<String>,
+}
+
+impl Object {
+    /// Its entity tag, computed once: large objects are asked for theirs often.
+    fn tag(&self) -> &str {
+        self.tag.get_or_init(|| etag(&self.data))
+    }
 }
 
 #[derive(Debug)]
@@ -77,7 +86,7 @@ impl Store {
     }
 
     pub(super) fn seed(&mut self, bucket: &str, key: &str, data: &[u8]) {
-        let object = Object { data: data.to_vec(), kept: Vec::new() };
+        let object = Object { data: data.to_vec(), ..Object::default() };
         self.buckets.entry(bucket.to_owned()).or_default().insert(key.to_owned(), object);
     }
 
@@ -213,8 +222,8 @@ impl Store {
             Err(answer) => return answer,
         };
         let is_copy = copied.is_some();
-        let object = copied.unwrap_or_else(|| Object { data: body, kept: kept_headers(head) });
-        let tag = etag(&object.data);
+        let object = copied.unwrap_or_else(|| Object { data: body, kept: kept_headers(head), ..Object::default() });
+        let tag = object.tag().to_owned();
         let version = self.insert((bucket, key), object);
         self.keep_documents_of(head, (bucket, key), version.as_deref());
         if is_copy {
@@ -245,7 +254,7 @@ impl Store {
         };
         answer.headers.extend(object.kept.iter().cloned());
         answer
-            .header("ETag", &format!("\"{}\"", etag(&object.data)))
+            .header("ETag", &format!("\"{}\"", object.tag()))
             .header("Accept-Ranges", "bytes")
             .header("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT")
     }
@@ -288,13 +297,13 @@ impl Store {
         let parts: Option<Vec<Vec<u8>>> =
             numbers.iter().map(|number| upload.parts.get(&number.parse().ok()?).cloned()).collect();
         let Some(parts) = parts else { return Answer::error(400, "InvalidPart", "no such part") };
-        let object = Object { data: parts.concat(), kept: upload.kept };
+        let object = Object { data: parts.concat(), kept: upload.kept, ..Object::default() };
         let document = format!(
             "<CompleteMultipartUploadResult><Location>http://backend/{0}/{1}</Location><Bucket>{0}</Bucket>\
              <Key>{1}</Key><ETag>&quot;{2}-{3}&quot;</ETag></CompleteMultipartUploadResult>",
             upload.bucket,
             escape(&upload.key),
-            etag(&object.data),
+            object.tag(),
             numbers.len()
         );
         self.insert((&upload.bucket, &upload.key), object);
@@ -416,7 +425,7 @@ fn list_document(
                  <ETag>&quot;{}&quot;</ETag><Size>{}</Size><StorageClass>STANDARD</StorageClass>\
                  <Owner><ID>hidden-owner</ID></Owner></Contents>",
                 name(key),
-                etag(&object.data),
+                object.tag(),
                 object.data.len()
             )),
             None => out.push_str(&format!("<CommonPrefixes><Prefix>{}</Prefix></CommonPrefixes>", name(key))),

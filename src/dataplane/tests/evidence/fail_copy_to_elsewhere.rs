@@ -2,7 +2,7 @@ use osp_core::Denial;
 use osp_core::access::{Permit, PlannedCopy};
 
 fn anything(copy: &PlannedCopy) -> Result<Permit, Denial> {
-    copy.copying.of_source("DeleteObject", String::new(), Vec::new())
+    copy.copying.permit("DeleteObject", String::new(), Vec::new())
 }
 
 fn main() {

@@ -1,5 +1,6 @@
 //! The positive twin: the way that exists compiles.
-use osp_core::access::{Decision, Permit, Question, Request};
+use http::HeaderMap;
+use osp_core::access::{Decision, PendingCopy, Permit, Question, Request};
 use osp_core::s3::{Operation, Semantics, Target, classify_form};
 use osp_core::sigv4::{Claim, FormClaim, ProvedForm, Verified};
 use osp_core::table::RouteTable;
@@ -23,7 +24,13 @@ fn forward(permit: &mut Permit) {
     let _ = (permit.upstream(), permit.outgoing(), permit.gate());
 }
 
+fn copy(copy: PendingCopy, head: &HeaderMap) -> Result<[Permit; 3], Denial> {
+    let look = copy.look()?;
+    let planned = copy.plan(head)?;
+    Ok([look, planned.read(0)?, planned.put()?])
+}
+
 /// Compiling is the proof; this keeps the functions from being unused.
 pub fn compiles() {
-    let _ = (decide, classify, forward);
+    let _ = (decide, classify, forward, copy);
 }

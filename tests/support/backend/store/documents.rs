@@ -1,6 +1,6 @@
 //! Sub-resources: tags, ACLs, locks and attributes of objects, the configuration of buckets. What was put comes back.
 
-use super::{Answer, Head, Query, Store, etag};
+use super::{Answer, Head, Query, Store};
 
 /// Bucket, key (none for the bucket itself), version (none for the current one), sub-resource.
 pub(super) type Place = (String, String, String, &'static str);
@@ -104,7 +104,7 @@ impl Store {
         };
         let mut text = String::new();
         if wanted.contains("ETag") {
-            text.push_str(&format!("<ETag>{}</ETag>", etag(&object.data)));
+            text.push_str(&format!("<ETag>{}</ETag>", object.tag()));
         }
         if wanted.contains("ObjectSize") {
             text.push_str(&format!("<ObjectSize>{}</ObjectSize>", object.data.len()));

@@ -1,6 +1,6 @@
 //! Old versions of objects, for buckets that keep them.
 
-use super::{Answer, Head, Object, Query, Store, elements, escape, etag, uri_encode};
+use super::{Answer, Head, Object, Query, Store, elements, escape, uri_encode};
 
 /// Id and object; no object is a delete marker.
 pub(super) type Version = (String, Option<Object>);
@@ -109,7 +109,7 @@ impl Store {
             let (element, more) = match object {
                 Some(object) => (
                     "Version",
-                    format!("<ETag>&quot;{}&quot;</ETag><Size>{}</Size>", etag(&object.data), object.data.len()),
+                    format!("<ETag>&quot;{}&quot;</ETag><Size>{}</Size>", object.tag(), object.data.len()),
                 ),
                 None => ("DeleteMarker", String::new()),
             };

@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::*;
 use crate::access::{Decision, PendingCopy, Permit, PlannedCopy, Question, Request, StoredPart};
 use crate::s3::{BaseHosts, Semantics, classify, parse, sample::head};
-use crate::{Denial, Timestamp};
+use crate::{CopyFault, Denial, Timestamp};
 
 const MIB: u64 = 1024 * 1024;
 const COPY: &str = "x-amz-copy-source: src/a%20b?versionId=v%2B1";
@@ -149,6 +149,36 @@ fn d01_every_request_of_a_copy_names_what_was_decided_in_its_backends_words() {
     assert!([copy.read(0), copy.put()].into_iter().all(|permit| *permit.unwrap().principal() == principal("demo")));
 }
 
+/// The rule of evidence: what a copy was not decided for it cannot do, on either side.
+#[test]
+fn d01_no_step_of_a_copy_needs_what_was_not_decided() {
+    let copy = planned(&[COPY], 5).unwrap();
+    for step in ["GetObject", "HeadObject", "GetObjectTagging"] {
+        assert!(sent(&copy.step(step).unwrap()).starts_with("from.test "), "{step}");
+    }
+    for step in ["PutObject", "UploadPart", "CreateMultipartUpload", "CompleteMultipartUpload", "AbortMultipartUpload"] {
+        assert!(sent(&copy.step(step).unwrap()).starts_with("to.test "), "{step}");
+    }
+    for step in [
+        "DeleteObject",
+        "PutObjectAcl",
+        "PutObjectRetention",
+        "ListObjectsV2",
+        "DeleteObjects",
+        "PutBucketPolicy",
+        "DeleteBucket",
+        "ListBuckets",
+        "CopyObject",
+        "Nothing",
+    ] {
+        assert!(matches!(copy.step(step), Err(Denial::Internal(_))), "{step}");
+    }
+    // what a header asked for on top is asked of the target's steps, and decided with them
+    let listed = planned(&[COPY, "x-amz-acl: public-read"], 5).unwrap();
+    assert!(sent(&listed.put().unwrap()).contains("x-amz-acl=public-read"));
+    assert!(sent(&listed.read(0).unwrap()).starts_with("from.test GET "));
+}
+
 #[test]
 fn s3_copy_large_objects_go_in_parts_and_all_of_them_are_of_one_object() {
     let ranges = |size: u64| -> Vec<String> {
@@ -178,8 +208,8 @@ fn trap_4_what_is_not_the_piece_that_was_asked_for_is_not_copied() {
     assert_eq!(whole.check(0, 200, &told(&[tag, length])), Ok(()));
     assert_eq!(whole.check(0, 200, &told(&[tag])), Ok(()), "then the end of the body decides");
     for (status, lines, expected) in [
-        (412, vec![], Denial::SourceChanged),
-        (200, vec![("etag", "\"other\""), length], Denial::SourceChanged),
+        (412, vec![], CopyFault::SourceChanged.into()),
+        (200, vec![("etag", "\"other\""), length], CopyFault::SourceChanged.into()),
         (200, vec![length], Denial::UpstreamMisbehaved),
         (200, vec![tag, ("content-length", "4")], Denial::UpstreamMisbehaved),
         (206, vec![tag, length], Denial::UpstreamMisbehaved),
