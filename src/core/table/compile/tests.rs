@@ -16,6 +16,8 @@ use crate::table::{Asker, Lookup, ServedBackend, ServedRoute, Trust};
 mod backends;
 mod cors;
 mod decisions;
+mod events;
+mod memo;
 mod order;
 mod ownership;
 mod patterns;
