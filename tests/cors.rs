@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use osp_test_support::documents::{NAMESPACE, Route, client, credential};
 use osp_test_support::{
-    ALICE, Answer, BACKEND, BASE_HOST, BOB, Fault, Key, Payload, Request, Response, Rule, STRANGER, Signer, World,
-    http2,
+    ALICE, Answer, BACKEND, BASE_HOST, BOB, Fault, Key, Payload, Request, Response, Rule, STRANGER, Signer, UploadForm,
+    World, http2,
 };
 
 const APP: &str = "https://app.test";

@@ -13,7 +13,7 @@ const SWAPS: u32 = 20;
 const MEMORY_BOUND: u64 = if cfg!(debug_assertions) { 100 << 20 } else { 200 << 20 };
 /// That of the issue; generous where nothing is optimised.
 const READY_BOUND: Duration = Duration::from_secs(if cfg!(debug_assertions) { 60 } else { 5 });
-const REBUILD_BOUND: Duration = Duration::from_millis(if cfg!(debug_assertions) { 10_000 } else { 250 });
+const REBUILD_BOUND: Duration = Duration::from_millis(if cfg!(debug_assertions) { 10_000 } else { 200 });
 
 /// A route as it is stored after people have edited it: two thirds of its 4 KiB are of no use to OSP.
 fn as_stored(cluster: &Cluster, number: usize) -> Value {

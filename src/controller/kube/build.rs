@@ -1,12 +1,13 @@
 //! Store -> table in force and the statuses that go with it. Runs beside the event loop: nothing here waits.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use osp_core::Timestamp;
 use osp_core::model::{self, CredentialKind, Kind, ObjectName, Problem, Snapshot};
 use osp_core::sigv4::AccessKeyId;
-use osp_core::table::{Problems, Publisher, Rejection, compile};
+use osp_core::table::{Problems, Publisher, Rejection};
 use tokio::time::Instant;
 
 use super::conditions::{Desired, Unseen, Verdict, conditions};
@@ -73,17 +74,15 @@ pub fn restore(objects: Vec<Object>, settings: &Settings) -> Store {
 }
 
 /// Compiles what is known and puts it in force.
-pub fn build(store: &Store, publisher: &Publisher, settings: &Settings) -> Built {
+pub fn build(store: &mut Store, publisher: &Publisher, settings: &Settings) -> Built {
     let began = Instant::now();
-    let compiled = compile(store.snapshot());
-    let served: BTreeSet<ObjectName> = compiled.table.routes().map(|route| route.name.clone()).collect();
-    let fingerprint = compiled.table.fingerprint();
-    let broken = compiled.table.broken().count();
+    let compiled = store.compile();
+    let store = &*store;
     let lines: Vec<String> = compiled.rejections.iter().map(|one| line(one.kind, &one.name, &one.problem)).collect();
     let told = compiled.rejections.iter().zip(&lines).map(|(one, line)| (one, vec![line.clone()]));
     let told = Problems::sort(store.snapshot(), told);
     // Before anybody may say that it is programmed.
-    publisher.publish(compiled.table.with_problems(told));
+    let (table, _dropped_at_the_end) = publisher.publish(compiled.table.with_problems(told));
     let named = matches!(settings.watch, WatchMode::Named(_));
     let (rejections, notices) = (by_object(&compiled.rejections), by_object(&compiled.notices));
     let mut rejected: BTreeMap<Kind, usize> = BTreeMap::new();
@@ -99,7 +98,7 @@ pub fn build(store: &Store, publisher: &Publisher, settings: &Settings) -> Built
                 kind: key.0,
                 rejections: rejections.get(&mine).map_or(&[][..], Vec::as_slice),
                 notices: notices.get(&mine).map_or(&[][..], Vec::as_slice),
-                in_table: served.contains(&key.1),
+                in_table: table.serves(&key.1),
                 unseen: match named {
                     false => Unseen::Unlabelled,
                     true if store.refers_to_unwatched(known) => Unseen::Beyond,
@@ -107,15 +106,15 @@ pub fn build(store: &Store, publisher: &Publisher, settings: &Settings) -> Built
                 },
             };
             let fields = fields(key, store.snapshot());
-            let (version, generation) = (known.version().clone(), known.generation());
+            let (version, generation) = (Arc::clone(known.version()), known.generation());
             (key.clone(), Desired { version, generation, conditions: conditions(&verdict), fields })
         })
         .collect();
     Built {
         hash: store.hash(),
-        fingerprint,
-        served: served.len(),
-        broken,
+        fingerprint: table.fingerprint(),
+        served: table.routes().count(),
+        broken: table.broken().count(),
         desired,
         problems: lines.into_iter().chain(unplaced(store)).collect(),
         rejected,

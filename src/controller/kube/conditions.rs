@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::Arc;
 
 use osp_core::Timestamp;
 use osp_core::model::{Kind, Reason};
@@ -69,7 +70,7 @@ pub enum Unseen {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Desired {
     /// The object that this is about, as the table has it.
-    pub version: Version,
+    pub version: Arc<Version>,
     /// Its generation.
     pub generation: Option<i64>,
     /// In the order in which people read them.

@@ -208,7 +208,7 @@ impl Following {
         let incomplete = self.incomplete();
         let unread: Vec<Scope> =
             self.scopes.iter().filter(|(_, (progress, _))| !progress.listed).map(|(scope, _)| scope.clone()).collect();
-        let job = move |store: &Store, publisher: &Publisher, settings: &Settings| {
+        let job = move |store: &mut Store, publisher: &Publisher, settings: &Settings| {
             keep(store, settings, &unread);
             build(store, publisher, settings)
         };
@@ -227,13 +227,13 @@ impl Following {
     async fn with_work(
         &mut self,
         incomplete: bool,
-        job: impl FnOnce(&Store, &Publisher, &Settings) -> Built + Send + 'static,
+        job: impl FnOnce(&mut Store, &Publisher, &Settings) -> Built + Send + 'static,
     ) -> Option<Built> {
         let (mut store, publisher) = self.work.take()?;
         let settings = self.settings.clone();
         let done = spawn_blocking(move || {
             store.set_incomplete(incomplete);
-            let built = job(&store, &publisher, &settings);
+            let built = job(&mut store, &publisher, &settings);
             (store, publisher, built)
         });
         match done.await {
@@ -332,7 +332,7 @@ impl Following {
             }
         };
         let built = self
-            .with_work(true, move |_, publisher, settings| build(&restore(objects, settings), publisher, settings))
+            .with_work(true, move |_, publisher, settings| build(&mut restore(objects, settings), publisher, settings))
             .await?;
         self.in_force = InForce::Disk;
         tracing::warn!("the API server does not answer: serving the last good inputs from disk");

@@ -4,8 +4,10 @@
 //! show in it: only the last state of each object counts.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use osp_core::model::{Kind, ObjectName, Problem, ProcessRules, Snapshot};
+use osp_core::table::{Compiled, Compiler};
 use ring::digest::{Context, SHA256};
 
 use super::conditions::Observed;
@@ -33,6 +35,7 @@ pub enum Change {
 pub struct Store {
     keep_objects: bool,
     snapshot: Snapshot,
+    compiler: Compiler,
     known: BTreeMap<Key, Known>,
     /// Of the references, those that nobody watches.
     unwatched: BTreeSet<Key>,
@@ -41,7 +44,7 @@ pub struct Store {
 /// What is kept of one object, beside its entry in the snapshot.
 #[derive(Debug)]
 pub struct Known {
-    version: Version,
+    version: Arc<Version>,
     /// The last one seen: what a write of the status must name.
     pub resource_version: String,
     /// The status as the server has it.
@@ -69,6 +72,12 @@ impl Store {
         Self { snapshot: Snapshot::new(process), keep_objects, ..Self::default() }
     }
 
+    /// What [`osp_core::table::compile`] makes of all of it.
+    #[must_use]
+    pub fn compile(&mut self) -> Compiled {
+        self.compiler.compile(&self.snapshot)
+    }
+
     /// The input of [`osp_core::table::compile`].
     #[must_use]
     pub fn snapshot(&self) -> &Snapshot {
@@ -88,7 +97,7 @@ impl Store {
         }
         let version = Version::of(&object);
         if let Some(known) = self.known.get_mut(&key)
-            && known.version == version
+            && *known.version == version
         {
             let observed = Observed::read(&object.status);
             if known.resource_version == object.resource_version && known.observed == observed {
@@ -100,7 +109,7 @@ impl Store {
         }
         let problems = lower::lower(&object.document(), &object.name).put(object.name.clone(), &mut self.snapshot);
         let known = Known {
-            version,
+            version: version.into(),
             resource_version: object.resource_version.clone(),
             observed: Observed::read(&object.status),
             created: object.created.clone(),
@@ -194,11 +203,15 @@ impl Store {
     #[must_use]
     pub fn hash(&self) -> String {
         let mut context = Context::new(&SHA256);
-        let mut text = |text: &str| {
-            context.update(&(text.len() as u64).to_be_bytes());
-            context.update(text.as_bytes());
-        };
+        // Of one object: hashing wants large pieces.
+        let mut pending = Vec::new();
         for ((kind, name), Known { version, .. }) in &self.known {
+            context.update(&pending);
+            pending.clear();
+            let mut text = |text: &str| {
+                pending.extend_from_slice(&(text.len() as u64).to_be_bytes());
+                pending.extend_from_slice(text.as_bytes());
+            };
             for part in [kind.as_str(), &name.namespace, &name.name] {
                 text(part);
             }
@@ -213,6 +226,7 @@ impl Store {
                 text(version.resource_version.as_deref().unwrap_or_default());
             }
         }
+        context.update(&pending);
         context.finish().as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
 }
@@ -220,7 +234,7 @@ impl Store {
 impl Known {
     /// Of the object that is known now.
     #[must_use]
-    pub fn version(&self) -> &Version {
+    pub fn version(&self) -> &Arc<Version> {
         &self.version
     }
 

@@ -14,6 +14,7 @@ mod reason;
 mod reference;
 mod region;
 mod route;
+mod shared;
 mod snapshot;
 
 pub use address::forbidden_address;
@@ -33,4 +34,5 @@ pub use reason::{Origin, Reason};
 pub use reference::{AllowedNamespaces, Clients, LabelSelector, Labels, NAMESPACE_NAME_LABEL, Reference};
 pub use region::Region;
 pub use route::{AccessEntry, ClientScope, CredentialOverride, DenyEntry, Route, RouteMatch};
+pub use shared::{Routes, Shared};
 pub use snapshot::{Claim, Document, Entry, Kind, Object, Problem, SecretData, Snapshot};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::{Client, Credential, Labels, ObjectName, ProcessRules, Reason, Route, RouteMatch};
+use super::{Client, Credential, Labels, ObjectName, ProcessRules, Reason, Route, RouteMatch, Routes, Shared};
 use crate::Timestamp;
 use crate::s3::{BucketMatch, KeyPrefix};
 
@@ -99,17 +99,17 @@ pub enum Document {
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Snapshot {
     /// `BucketRoute`s.
-    pub routes: BTreeMap<ObjectName, Object<Route>>,
+    pub routes: Routes,
     /// `CredentialSource`s.
-    pub credentials: BTreeMap<ObjectName, Object<Credential>>,
+    pub credentials: Shared<BTreeMap<ObjectName, Object<Credential>>>,
     /// `ClientIdentity`s.
-    pub clients: BTreeMap<ObjectName, Object<Client>>,
+    pub clients: Shared<BTreeMap<ObjectName, Object<Client>>>,
     /// `Secret`s.
-    pub secrets: BTreeMap<ObjectName, SecretData>,
+    pub secrets: Shared<BTreeMap<ObjectName, SecretData>>,
     /// `ConfigMap`s.
-    pub config_maps: BTreeMap<ObjectName, BTreeMap<String, String>>,
+    pub config_maps: Shared<BTreeMap<ObjectName, BTreeMap<String, String>>>,
     /// Labels of the `Namespace`s that are known.
-    pub namespaces: BTreeMap<Arc<str>, Labels>,
+    pub namespaces: Shared<BTreeMap<Arc<str>, Labels>>,
     /// What the operator of the process decided.
     pub process: ProcessRules,
     other_class: BTreeSet<(Kind, ObjectName)>,
@@ -192,6 +192,19 @@ impl Document {
     }
 }
 
+impl Object<Route> {
+    /// The bucket or pattern that it claims, as far as it can be read.
+    #[must_use]
+    pub fn bucket(&self) -> Option<&BucketMatch> {
+        match &self.entry {
+            Entry::Valid(route) => Some(&route.matches.bucket),
+            Entry::Invalid { claim: Claim::Match(matches), .. } => Some(&matches.bucket),
+            Entry::Invalid { claim: Claim::Bucket(bucket, _), .. } => Some(bucket),
+            Entry::Invalid { claim: Claim::Unreadable, .. } => None,
+        }
+    }
+}
+
 impl Snapshot {
     /// Nothing is configured yet.
     #[must_use]
@@ -255,11 +268,11 @@ impl fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Snapshot")
             .field("routes", &self.routes)
-            .field("credentials", &self.credentials)
-            .field("clients", &self.clients)
+            .field("credentials", &*self.credentials)
+            .field("clients", &*self.clients)
             .field("secrets", &self.secrets.keys().collect::<Vec<_>>())
             .field("config_maps", &self.config_maps.keys().collect::<Vec<_>>())
-            .field("namespaces", &self.namespaces)
+            .field("namespaces", &*self.namespaces)
             .field("process", &self.process)
             .field("other_class", &self.other_class)
             .field("incomplete", &self.incomplete)

@@ -30,11 +30,11 @@ pub(super) enum Place {
 }
 
 /// The places of one host and scope, by key prefix.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Prefixes(pub(super) BTreeMap<KeyPrefix, Place>);
 
 /// The places of one host, by scope.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Scopes {
     /// Of routes with `clientScope: SameNamespace`, by namespace.
     pub(super) tenants: HashMap<Arc<str>, Prefixes>,
@@ -55,8 +55,11 @@ pub(super) enum HostKey {
     Open,
 }
 
+/// Host, tenant if it is for one, and prefix: where something stands in a bucket.
+pub(super) type Spot<'a> = (HostKey, Option<&'a Arc<str>>, &'a KeyPrefix);
+
 /// Everything about one bucket name.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Bucket {
     named: HashMap<Arc<str>, Scopes>,
     reserved: HashMap<Arc<str>, Scopes>,
@@ -207,24 +210,30 @@ impl Bucket {
 
     /// True when something in it answers 503.
     pub(super) fn is_broken(&self) -> bool {
-        let places = self.places();
-        places.values().any(|place| matches!(place, Place::Broken(_)))
-            || (places.is_empty() && !self.unplaced.is_empty())
+        let scopes = self.named.values().chain(self.reserved.values()).chain([&self.open]);
+        let groups = scopes.flat_map(|scopes| scopes.tenants.values().chain([&scopes.any]));
+        let mut places = groups.flat_map(|prefixes| prefixes.0.values()).peekable();
+        match places.peek() {
+            Some(_) => places.any(|place| matches!(place, Place::Broken(_))),
+            None => !self.unplaced.is_empty(),
+        }
     }
 
     /// Everything that stands anywhere in it, with its place: in the order of places.
-    pub(super) fn places(&self) -> BTreeMap<(HostKey, Option<&Arc<str>>, &KeyPrefix), &Place> {
+    pub(super) fn places(&self) -> Vec<(Spot<'_>, &Place)> {
         let hosts = self.named.iter().map(|(host, scopes)| (HostKey::Named(Arc::clone(host)), scopes));
         let reserved = self.reserved.iter().map(|(host, scopes)| (HostKey::Reserved(Arc::clone(host)), scopes));
         let all = hosts.chain(reserved).chain([(HostKey::Open, &self.open)]);
-        all.flat_map(|(host, scopes)| {
+        let places = all.flat_map(|(host, scopes)| {
             let tenants = scopes.tenants.iter().map(|(namespace, prefixes)| (Some(namespace), prefixes));
             tenants.chain([(None, &scopes.any)]).flat_map(move |(tenant, prefixes)| {
                 let host = host.clone();
                 prefixes.0.iter().map(move |(prefix, place)| ((host.clone(), tenant, prefix), place))
             })
-        })
-        .collect()
+        });
+        let mut places: Vec<_> = places.collect();
+        places.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        places
     }
 }
 

@@ -26,9 +26,12 @@ pub fn live() -> (Publisher, Reader) {
 }
 
 impl Publisher {
-    /// Puts a table in force, for all requests that begin from now on.
-    pub fn publish(&self, table: RouteTable) {
-        self.slot.store(Some(Arc::new(table)));
+    /// Puts a table in force, for all requests that begin from now on. Gives it back as they see it, and the one before: to
+    /// take that apart takes a while if nobody else has it any more.
+    pub fn publish(&self, table: RouteTable) -> (Arc<RouteTable>, Option<Arc<RouteTable>>) {
+        let table = Arc::new(table);
+        let before = self.slot.swap(Some(Arc::clone(&table)));
+        (table, before)
     }
 }
 

@@ -13,7 +13,7 @@ mod selection;
 
 pub use backend::{Backends, ClientCertificate, Proxy, ServedBackend, Trust, Upstream};
 pub use bucket::Asker;
-pub use compile::{Compiled, Rejection, compile};
+pub use compile::{Compiled, Compiler, Rejection, compile};
 pub use cors::CorsPlace;
 pub use health::{Admission, Change, Health, Outcome, RetryBudget};
 pub use live::{Publisher, Reader, live};

@@ -143,6 +143,7 @@ impl ServedRoute {
             backends,
             policy: Arc::clone(&self.policy),
             cors: self.cors.clone(),
+            digest: self.digest,
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Rejection;
-use crate::model::{Claim, Entry, Kind, ObjectName, Snapshot};
+use crate::model::{Kind, Object, ObjectName, Snapshot};
 use crate::s3::{BucketMatch, BucketName};
 
 /// Lines for one bucket or client; the rest is a number. One document may have hundreds.
@@ -54,7 +54,7 @@ impl Problems {
         let mut problems = Self::default();
         for (rejection, lines) in told {
             let (place, most) = match Kind::parse(rejection.kind) {
-                Some(Kind::BucketRoute) => match bucket(snapshot, &rejection.name) {
+                Some(Kind::BucketRoute) => match snapshot.routes.get(&rejection.name).and_then(Object::bucket) {
                     Some(bucket) => {
                         let by_bucket = match bucket {
                             BucketMatch::Exact(_) => &mut problems.of_buckets,
@@ -95,20 +95,10 @@ impl Problems {
     }
 }
 
-/// The bucket that a route claims, as far as it can be read.
-fn bucket<'a>(snapshot: &'a Snapshot, route: &ObjectName) -> Option<&'a BucketMatch> {
-    match &snapshot.routes.get(route)?.entry {
-        Entry::Valid(route) => Some(&route.matches.bucket),
-        Entry::Invalid { claim: Claim::Match(matches), .. } => Some(&matches.bucket),
-        Entry::Invalid { claim: Claim::Bucket(bucket, _), .. } => Some(bucket),
-        Entry::Invalid { claim: Claim::Unreadable, .. } => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Object, Problem, Reason};
+    use crate::model::{Claim, Entry, Problem, Reason};
 
     fn invalid<T>(claim: Claim) -> Object<T> {
         Object::new(Entry::Invalid { claim, problems: Vec::new() })

@@ -29,6 +29,8 @@ pub struct ServedRoute {
     pub policy: Arc<Policy>,
     /// Which pages of other origins may read its answers.
     pub cors: Cors,
+    /// A hash of all of this.
+    pub(super) digest: [u8; 32],
 }
 
 /// What the table says of a name.
@@ -63,11 +65,12 @@ pub struct RouteTable {
     pub(super) fingerprint: u64,
 }
 
-/// Where principals have entries: more than what `ListBuckets` shows, which depends on the host.
+/// Where principals have entries: more than what `ListBuckets` shows, which depends on the host. In no order, and some
+/// buckets more than once.
 #[derive(Debug, Default)]
 pub(super) struct Visible {
-    pub(super) by_name: HashMap<Principal, BTreeSet<BucketName>>,
-    pub(super) by_selection: Vec<(Arc<BTreeSet<Principal>>, BTreeSet<BucketName>)>,
+    pub(super) by_name: HashMap<Principal, Vec<BucketName>>,
+    pub(super) by_selection: Vec<(Arc<BTreeSet<Principal>>, Vec<BucketName>)>,
 }
 
 /// A bucket as one asker sees it, to be kept for the time that a body takes.

@@ -120,7 +120,7 @@ fn messages_are_bounded() {
 fn desired(status: &'static str, generation: i64) -> Desired {
     let condition = Wanted { condition: "Ready", status, reason: Reason::Ready, message: String::new() };
     Desired {
-        version: Version::default(),
+        version: Version::default().into(),
         generation: Some(generation),
         conditions: vec![condition],
         fields: [("type", "Secret".to_owned())].into(),
@@ -158,7 +158,7 @@ fn k_api_2_conditions_of_others_are_not_ours_and_ours_that_no_longer_hold_are_re
 #[test]
 fn what_turns_false_is_a_warning_once() {
     let accepted = |status| Desired {
-        version: Version::default(),
+        version: Version::default().into(),
         generation: Some(1),
         conditions: vec![Wanted { condition: "Accepted", status, reason: Reason::Invalid, message: String::new() }],
         fields: BTreeMap::new(),

@@ -208,7 +208,7 @@ fn k_api_2_nothing_is_said_of_an_object_that_was_made_anew_until_the_table_has_i
     let first = object(Kind::BucketRoute, "team-a", "one", route_spec("one"));
     store.apply(first.clone());
     let now = Timestamp::from_unix_seconds(EPOCH);
-    let built = build(&store, &publisher, &settings());
+    let built = build(&mut store, &publisher, &settings());
     assert_eq!(plan(&store, &built.desired, now).len(), 1);
     store.remove(&(first.kind, first.name.clone()));
     let mut second = object(Kind::BucketRoute, "team-a", "one", route_spec("two"));
@@ -216,7 +216,7 @@ fn k_api_2_nothing_is_said_of_an_object_that_was_made_anew_until_the_table_has_i
     assert_eq!((second.generation, &second.resource_version), (first.generation, &first.resource_version));
     store.apply(second);
     assert!(plan(&store, &built.desired, now).is_empty());
-    let built = build(&store, &publisher, &settings());
+    let built = build(&mut store, &publisher, &settings());
     let due = plan(&store, &built.desired, now);
     assert_eq!(due.values().map(|due| due.uid.as_str()).collect::<Vec<_>>(), ["another"]);
 }

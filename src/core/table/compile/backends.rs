@@ -11,9 +11,10 @@ use super::canonical::{Canonical, Digest};
 use super::certificates::Trusted;
 use super::credentials::{Usable, value};
 use super::resolve::{Granted, Resolver};
+use super::surroundings::Surroundings;
 use super::{Rejections, problem};
 use crate::model::{
-    AddressingStyle, Backend, BackendCredential, ObjectName, Problem, ProcessProxy, ProxyRef, Reason, Route, Snapshot,
+    AddressingStyle, Backend, BackendCredential, ObjectName, Problem, ProcessProxy, ProxyRef, Reason, Route,
     TlsVerification, Traffic, TrailingChecksums, basic_authorization,
 };
 use crate::s3::Mapping;
@@ -33,10 +34,10 @@ struct Found {
 }
 
 /// The usable backends of a route; `None` when there is none. Problems name their backend.
-pub(super) fn resolve<'a>(
-    resolver: &mut Resolver<'a>,
-    name: &'a ObjectName,
-    route: &'a Route,
+pub(super) fn resolve(
+    resolver: &mut Resolver<'_>,
+    name: &ObjectName,
+    route: &Route,
     (granted, reject): (&Granted<'_>, &mut impl FnMut(Problem)),
 ) -> Option<Backends> {
     let mut usable: Vec<Arc<ServedBackend>> = Vec::with_capacity(route.backends.len());
@@ -90,25 +91,27 @@ pub(super) fn notice(name: &ObjectName, route: &Route, served: &ServedRoute, not
 }
 
 /// Every reference of one backend, or `None` after all that is wrong was reported.
-fn find<'a>(
-    resolver: &mut Resolver<'a>,
-    name: &'a ObjectName,
-    backend: &'a Backend,
+fn find(
+    resolver: &mut Resolver<'_>,
+    name: &ObjectName,
+    backend: &Backend,
     report: &mut impl FnMut(Problem),
 ) -> Option<Found> {
     // all of them before the first `?`
     let credential = resolver.credential(name, backend, &backend.credential);
     let credential = credential.map_err(|wrong| report(wrong.at("credentialRef"))).ok();
     let is_allowed = resolver.process_allows(backend).map_err(&mut *report).ok();
-    let trusted = resolver.bundles.trust(name, backend, resolver.snapshot).map_err(&mut *report).ok();
+    let trusted = resolver.bundles.trust(name, backend, resolver.surroundings).map_err(&mut *report).ok();
     let client_certificate = optional(backend.client_certificate.as_ref(), |secret| {
-        client_certificate(&name.sibling(secret), resolver.snapshot).map_err(&mut *report)
+        client_certificate(&name.sibling(secret), resolver.surroundings).map_err(&mut *report)
     });
     let proxy = match &backend.proxy {
         given @ Some(_) => {
-            optional(given.as_ref(), |given| proxy(name, given, resolver.snapshot).map_err(&mut *report))
+            optional(given.as_ref(), |given| proxy(name, given, resolver.surroundings).map_err(&mut *report))
         }
-        None => Some(resolver.snapshot.process.proxies.to(&backend.endpoint).map(|given| Arc::new(of_process(given)))),
+        None => {
+            Some(resolver.surroundings.process.proxies.to(&backend.endpoint).map(|given| Arc::new(of_process(given))))
+        }
     };
     is_allowed?;
     Some(Found {
@@ -116,7 +119,7 @@ fn find<'a>(
         trusted: trusted?,
         client_certificate: client_certificate?,
         proxy: proxy?,
-        anywhere: resolver.snapshot.process.allowed_endpoints.is_empty(),
+        anywhere: resolver.surroundings.process.allowed_endpoints.is_empty(),
     })
 }
 
@@ -130,9 +133,9 @@ fn optional<A, T>(given: Option<A>, read: impl FnOnce(A) -> Result<T, ()>) -> Op
     }
 }
 
-fn client_certificate(secret: &ObjectName, snapshot: &Snapshot) -> Result<ClientCertificate, Problem> {
+fn client_certificate(secret: &ObjectName, surroundings: &Surroundings) -> Result<ClientCertificate, Problem> {
     let wrong = |what: &str| problem("tls.clientCertificateRef.name", Reason::InvalidCertificateRef, what);
-    let data = snapshot.secrets.get(secret).ok_or_else(|| wrong("there is no such Secret in this namespace"))?;
+    let data = surroundings.secrets.get(secret).ok_or_else(|| wrong("there is no such Secret in this namespace"))?;
     let part = |key: &str| data.get(key).ok_or_else(|| wrong(&format!("the Secret has no key {key}")));
     let chain = CertificateDer::pem_slice_iter(part("tls.crt")?)
         .map(|item| item.ok().map(|der| der.to_vec()).filter(|der| super::certificates::is_one_sequence(der)))
@@ -147,11 +150,11 @@ fn of_process(given: &ProcessProxy) -> Proxy {
     Proxy { endpoint: given.endpoint.clone(), authorization: given.authorization.clone() }
 }
 
-fn proxy(route: &ObjectName, given: &ProxyRef, snapshot: &Snapshot) -> Result<Proxy, Problem> {
+fn proxy(route: &ObjectName, given: &ProxyRef, surroundings: &Surroundings) -> Result<Proxy, Problem> {
     const FIELD: &str = "proxy.credentialsSecretRef.name";
     let endpoint = given.endpoint.clone();
     let Some(secret) = &given.credentials else { return Ok(Proxy { endpoint, authorization: None }) };
-    let data = snapshot.secrets.get(&route.sibling(secret));
+    let data = surroundings.secrets.get(&route.sibling(secret));
     let data = data.ok_or_else(|| {
         problem(
             FIELD,

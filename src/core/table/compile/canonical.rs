@@ -184,7 +184,7 @@ impl Canonical {
             };
             self.text(tenant.map_or("", |namespace| namespace)).text(prefix.as_str());
             match place {
-                Place::Served(route) => self.text("served").route(route),
+                Place::Served(route) => self.text("served").bytes(&route.digest),
                 Place::Broken(grantees) => {
                     self.text("broken").number(grantees.len());
                     grantees.iter().fold(&mut *self, |canonical, who| canonical.who(who))
@@ -206,10 +206,22 @@ impl Canonical {
         out
     }
 
+    /// The first 128 bits.
+    pub(super) fn long(self) -> u128 {
+        self.digest().first_chunk().map_or(0, |first| u128::from_be_bytes(*first))
+    }
+
     /// The first 64 bits.
     pub(super) fn short(self) -> u64 {
         self.digest().first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
     }
+}
+
+/// Of everything that a route is in a table, but for its place there.
+pub(super) fn of_route(route: &ServedRoute) -> Digest {
+    let mut canonical = Canonical::new("route");
+    canonical.route(route);
+    canonical.digest()
 }
 
 /// Of everything in a table.
@@ -219,7 +231,9 @@ pub(super) fn fingerprint(table: &RouteTable) -> u64 {
     for host in table.reserved_hosts.iter().collect::<BTreeSet<_>>() {
         canonical.text("reserved host").text(host);
     }
-    for (name, bucket) in table.buckets.iter().collect::<BTreeMap<_, _>>() {
+    let mut buckets: Vec<_> = table.buckets.iter().collect();
+    buckets.sort_unstable_by_key(|(name, _)| *name);
+    for (name, bucket) in buckets {
         canonical.text("bucket").text(name.as_str()).number(bucket.unplaced.len());
         for namespace in &bucket.unplaced {
             canonical.text(namespace);

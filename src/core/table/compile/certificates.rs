@@ -8,7 +8,8 @@ use rustls_pki_types::pem::PemObject;
 
 use super::canonical::{Canonical, Digest};
 use super::problem;
-use crate::model::{Backend, CaRef, CaRefKind, ObjectName, Problem, Reason, Snapshot, TlsVerification};
+use super::surroundings::Surroundings;
+use crate::model::{Backend, CaRef, CaRefKind, ObjectName, Problem, Reason, TlsVerification};
 use crate::table::Trust;
 
 /// Trust settings with a digest of their contents.
@@ -18,30 +19,45 @@ pub(super) struct Trusted {
     pub(super) digest: Digest,
 }
 
+/// What was found under each list of references.
+type Read = BTreeMap<Vec<CaRef>, Result<Trusted, Problem>>;
+
 /// Reads each set of bundles once: thousands of routes usually share one.
 #[derive(Debug, Default)]
-pub(super) struct Bundles<'a> {
-    read: BTreeMap<(&'a str, &'a [CaRef]), Result<Trusted, Problem>>,
+pub(super) struct Bundles {
+    /// By namespace.
+    pub(super) read: BTreeMap<Arc<str>, Read>,
 }
 
-impl<'a> Bundles<'a> {
+impl Bundles {
+    /// Forgets what no route has.
+    pub(super) fn tidy(&mut self) {
+        let is_used = |trusted: &Trusted| matches!(&trusted.trust, Trust::Roots(roots) if Arc::strong_count(roots) > 1);
+        for read in self.read.values_mut() {
+            read.retain(|_, found| found.as_ref().is_ok_and(is_used));
+        }
+        self.read.retain(|_, read| !read.is_empty());
+    }
+
     /// Whom connections to this backend trust, or the first bundle that cannot be used.
     pub(super) fn trust(
         &mut self,
-        route: &'a ObjectName,
-        backend: &'a Backend,
-        snapshot: &Snapshot,
+        route: &ObjectName,
+        backend: &Backend,
+        surroundings: &Surroundings,
     ) -> Result<Trusted, Problem> {
         match (backend.verification, backend.ca.as_slice()) {
             (TlsVerification::Insecure, _) => Ok(trusted(Trust::Insecure)),
             (TlsVerification::Full, []) => Ok(trusted(Trust::System)),
             (TlsVerification::Full, refs) => {
-                let read = || {
-                    let each = refs.iter().enumerate().map(|(index, one)| certificates(index, one, route, snapshot));
-                    let roots = each.collect::<Result<Vec<_>, _>>()?.concat();
-                    Ok(trusted(Trust::Roots(Arc::new(roots))))
-                };
-                self.read.entry((&route.namespace, refs)).or_insert_with(read).clone()
+                if let Some(found) = self.read.get(&route.namespace).and_then(|read| read.get(refs)) {
+                    return found.clone();
+                }
+                let each = refs.iter().enumerate().map(|(index, one)| certificates(index, one, route, surroundings));
+                let roots = each.collect::<Result<Vec<_>, _>>().map(|each| each.concat());
+                let found = roots.map(|roots| trusted(Trust::Roots(Arc::new(roots))));
+                self.read.entry(Arc::clone(&route.namespace)).or_default().insert(refs.to_vec(), found.clone());
+                found
             }
         }
     }
@@ -51,16 +67,16 @@ fn certificates(
     index: usize,
     reference: &CaRef,
     route: &ObjectName,
-    snapshot: &Snapshot,
+    surroundings: &Surroundings,
 ) -> Result<Vec<Vec<u8>>, Problem> {
     let wrong = |what: &str| problem(format!("tls.caCertificateRefs[{index}]"), Reason::InvalidCertificateRef, what);
     let object = route.sibling(&reference.name);
     let pem: &[u8] = match reference.kind {
         CaRefKind::ConfigMap => {
-            snapshot.config_maps.get(&object).and_then(|data| data.get(&reference.key)).map(String::as_bytes)
+            surroundings.config_maps.get(&object).and_then(|data| data.get(&reference.key)).map(String::as_bytes)
         }
         CaRefKind::Secret => {
-            snapshot.secrets.get(&object).and_then(|data| data.get(&reference.key)).map(|bytes| bytes.as_slice())
+            surroundings.secrets.get(&object).and_then(|data| data.get(&reference.key)).map(|bytes| bytes.as_slice())
         }
     }
     .ok_or_else(|| wrong("there is no such object with this key in this namespace"))?;

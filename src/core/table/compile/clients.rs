@@ -19,7 +19,7 @@ pub(super) fn resolve(
     notices: &mut Rejections,
 ) -> HashMap<AccessKeyId, Vec<ClientSecret>> {
     let mut by_key: BTreeMap<AccessKeyId, Vec<Holder<'_>>> = BTreeMap::new();
-    for (name, object) in &snapshot.clients {
+    for (name, object) in snapshot.clients.iter() {
         rejections.invalid("ClientIdentity", name, object);
         let Some(client) = object.valid() else { continue };
         for (key, secret) in live_secrets(name, client, snapshot, rejections) {

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::canonical::{Canonical, Digest};
+use super::surroundings::Surroundings;
 use super::{Rejections, problem};
-use crate::model::{BackendCredential, Credential, CredentialKind, ObjectName, Problem, Reason, SecretData, Snapshot};
+use crate::model::{BackendCredential, Credential, CredentialKind, ObjectName, Problem, Reason, SecretData};
 use crate::sigv4::{AccessKeyId, SecretKey};
 
 /// A usable credential, shared by the routes that name it, with a digest of its contents.
@@ -20,12 +21,15 @@ pub(super) struct Usable {
 }
 
 /// The usable sources; the others are in the rejections.
-pub(super) fn resolve<'a>(snapshot: &'a Snapshot, rejections: &mut Rejections) -> BTreeMap<&'a ObjectName, Usable> {
+pub(super) fn resolve<'a>(
+    surroundings: &'a Surroundings,
+    rejections: &mut Rejections,
+) -> BTreeMap<&'a ObjectName, Usable> {
     let mut usable = BTreeMap::new();
-    for (name, object) in &snapshot.credentials {
+    for (name, object) in surroundings.credentials.iter() {
         rejections.invalid("CredentialSource", name, object);
         let Some(source) = object.valid() else { continue };
-        match read(name, source, snapshot) {
+        match read(name, source, surroundings) {
             Ok(credential) => {
                 let (digest, anywhere) = (digest(&credential), source.allowed_endpoints.is_empty());
                 usable
@@ -37,12 +41,12 @@ pub(super) fn resolve<'a>(snapshot: &'a Snapshot, rejections: &mut Rejections) -
     usable
 }
 
-fn read(name: &ObjectName, source: &Credential, snapshot: &Snapshot) -> Result<BackendCredential, Problem> {
+fn read(name: &ObjectName, source: &Credential, surroundings: &Surroundings) -> Result<BackendCredential, Problem> {
     let CredentialKind::Secret { secret, access_key_id_key, secret_access_key_key, session_token_key } = &source.kind
     else {
         return Ok(BackendCredential::Anonymous);
     };
-    let data = snapshot.secrets.get(&name.sibling(secret)).ok_or_else(|| {
+    let data = surroundings.secrets.get(&name.sibling(secret)).ok_or_else(|| {
         problem("spec.secret.name", Reason::SecretNotFound, "there is no such valid Secret in this namespace")
     })?;
     let secret_key = |text: &str| SecretKey::new(text.to_owned());

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use crate::model::{Claim, Entry, Object, Route, Snapshot};
+use crate::model::Snapshot;
 use crate::s3::{BucketMatch, BucketName};
 use crate::table::bucket::HostKey;
 
@@ -25,9 +25,15 @@ pub(super) struct Owners {
 
 impl Owners {
     pub(super) fn new(snapshot: &Snapshot) -> Self {
-        let has_patterns = snapshot.routes.values().any(is_of_pattern);
+        let has_patterns =
+            snapshot.routes.iter().any(|(_, route)| matches!(route.bucket(), Some(BucketMatch::Pattern(_))));
         let sorted = has_patterns.then(BTreeSet::new);
-        Self { names: HashMap::new(), sorted, patterns: BTreeMap::new(), lengths: BTreeSet::new() }
+        Self {
+            names: HashMap::with_capacity(snapshot.routes.len()),
+            sorted,
+            patterns: BTreeMap::new(),
+            lengths: BTreeSet::new(),
+        }
     }
 
     /// True when the names belong to this namespace on all of these hosts: from now on, if nobody had one of them before.
@@ -41,30 +47,28 @@ impl Owners {
     ) -> bool {
         let is_taken =
             |owners: &Vec<Owner>| owners.iter().any(|(owner, theirs)| owner != namespace && overlap(hosts, theirs));
-        let taken = match bucket {
-            BucketMatch::Exact(name) => {
-                self.names.get(name).is_some_and(is_taken) || self.beginnings_of(name.as_str()).any(is_taken)
-            }
-            BucketMatch::Pattern(pattern) => {
-                let literal = pattern.literal();
-                self.beginnings_of(literal).any(is_taken)
-                    || self.longer_than(literal).any(is_taken)
-                    || self.names_that_begin(literal).any(is_taken)
-            }
-        };
-        if taken {
-            return false;
-        }
         let owners = match bucket {
             BucketMatch::Exact(name) => {
+                let is_covered = self.beginnings_of(name.as_str()).any(is_taken);
+                let owners = self.names.entry(name.clone()).or_default();
+                if is_covered || is_taken(owners) {
+                    return false;
+                }
                 if let Some(sorted) = &mut self.sorted {
                     sorted.insert(name.clone());
                 }
-                self.names.entry(name.clone()).or_default()
+                owners
             }
             BucketMatch::Pattern(pattern) => {
-                self.lengths.insert(pattern.literal().len());
-                self.patterns.entry(pattern.literal().into()).or_default()
+                let literal = pattern.literal();
+                let taken = self.beginnings_of(literal).any(is_taken)
+                    || self.longer_than(literal).any(is_taken)
+                    || self.names_that_begin(literal).any(is_taken);
+                if taken {
+                    return false;
+                }
+                self.lengths.insert(literal.len());
+                self.patterns.entry(literal.into()).or_default()
             }
         };
         if !owners.iter().any(|(owner, theirs)| owner == namespace && theirs == hosts) {
@@ -93,16 +97,6 @@ impl Owners {
             .flat_map(move |sorted| sorted.range::<str, _>((Bound::Included(literal), Bound::Unbounded)));
         from.take_while(move |name| name.as_str().starts_with(literal)).filter_map(|name| self.names.get(name))
     }
-}
-
-fn is_of_pattern(object: &Object<Route>) -> bool {
-    let bucket = match &object.entry {
-        Entry::Valid(route) => &route.matches.bucket,
-        Entry::Invalid { claim: Claim::Match(matches), .. } => &matches.bucket,
-        Entry::Invalid { claim: Claim::Bucket(bucket, _), .. } => bucket,
-        Entry::Invalid { claim: Claim::Unreadable, .. } => return false,
-    };
-    bucket.pattern().is_some()
 }
 
 /// True when two sets of hosts have one in common; `is_open` says whether a host is nobody's in particular.

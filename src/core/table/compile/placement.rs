@@ -24,7 +24,7 @@ pub(super) struct Placement<'a> {
     /// What routes without hosts stand on, by namespace.
     everywhere: HashMap<Arc<str>, Arc<[HostKey]>>,
     owners: Owners,
-    buckets: HashMap<BucketName, Bucket>,
+    buckets: HashMap<BucketName, Arc<Bucket>>,
     patterns: Patterns,
     /// What is broken wherever nobody else has a place: decided when everybody has one.
     leftovers: Vec<(BucketMatch, Seat)>,
@@ -69,7 +69,8 @@ impl<'a> Placement<'a> {
             hosts: hosts.collect(),
             everywhere: HashMap::new(),
             owners: Owners::new(snapshot),
-            buckets: HashMap::new(),
+            // about as many as routes: growing would mean to hash all of them again
+            buckets: HashMap::with_capacity(snapshot.routes.len()),
             patterns: Patterns::default(),
             leftovers: Vec::new(),
         }
@@ -147,8 +148,7 @@ impl<'a> Placement<'a> {
                 }
             }
         }
-        let buckets = self.buckets.into_iter().map(|(name, bucket)| (name, Arc::new(bucket))).collect();
-        (buckets, self.patterns)
+        (self.buckets, self.patterns)
     }
 
     fn bucket(&mut self, bucket: &BucketMatch) -> &mut Bucket {
@@ -156,10 +156,8 @@ impl<'a> Placement<'a> {
             BucketMatch::Exact(bucket) => bucket,
             BucketMatch::Pattern(pattern) => return &mut self.patterns.entry(pattern).places,
         };
-        if !self.buckets.contains_key(bucket) {
-            self.buckets.insert(bucket.clone(), Bucket::default());
-        }
-        self.buckets.entry(bucket.clone()).or_default()
+        // Nobody else has it yet, so nothing is copied.
+        Arc::make_mut(self.buckets.entry(bucket.clone()).or_default())
     }
 
     /// A route of this namespace claims it and has no place there.

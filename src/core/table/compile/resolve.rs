@@ -3,70 +3,87 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::backends;
 use super::certificates::Bundles;
 use super::credentials::{self, Usable};
-use super::references::{Missing, References};
-use super::sharing::Sharing;
-use super::{Rejections, problem};
+use super::references::{Missing, References, Selections};
+use super::sharing::Neighbours;
+use super::surroundings::Surroundings;
+use super::{Rejections, backends, canonical, problem};
 use crate::access::{Policy, Rule, Who};
-use crate::model::{Backend, CredentialOverride, HostPort, ObjectName, Problem, Reason, Reference, Route, Snapshot};
+use crate::model::{Backend, CredentialOverride, HostPort, ObjectName, Problem, Reason, Reference, Route};
 use crate::s3::{KeyPrefix, Permissions};
 use crate::table::ServedRoute;
 
 /// Makes routes servable.
 #[derive(Debug)]
 pub(super) struct Resolver<'a> {
-    pub(super) snapshot: &'a Snapshot,
+    pub(super) surroundings: &'a Surroundings,
     references: References<'a>,
     usable: BTreeMap<&'a ObjectName, Usable>,
-    sharing: Sharing<'a>,
-    pub(super) bundles: Bundles<'a>,
+    pub(super) bundles: Bundles,
 }
 
-/// What became of one route.
-#[derive(Debug)]
+/// What became of one route. Cheap to clone.
+#[derive(Debug, Clone)]
 pub(super) struct Resolved {
     /// `None` when it is broken.
-    pub(super) served: Option<ServedRoute>,
+    pub(super) served: Option<Arc<ServedRoute>>,
     /// Whoever has an access entry on it.
-    pub(super) grantees: Vec<Who>,
+    pub(super) grantees: Arc<[Who]>,
+    /// References that lead nowhere.
+    pub(super) problems: Arc<[Problem]>,
 }
 
 /// The entries of one list, with the overrides of each.
 pub(super) type Granted<'a> = Vec<(Rule, &'a [CredentialOverride])>;
 
 impl<'a> Resolver<'a> {
-    pub(super) fn new(snapshot: &'a Snapshot, rejections: &mut Rejections) -> Self {
+    /// With what earlier ones found in the same surroundings.
+    pub(super) fn new(
+        surroundings: &'a Surroundings,
+        (selections, bundles): (Selections, Bundles),
+        rejections: &mut Rejections,
+    ) -> Self {
         Self {
-            snapshot,
-            references: References::new(snapshot),
-            usable: credentials::resolve(snapshot, rejections),
-            sharing: Sharing::new(snapshot),
-            bundles: Bundles::default(),
+            surroundings,
+            references: References::new(surroundings, selections),
+            usable: credentials::resolve(surroundings, rejections),
+            bundles,
         }
     }
 
-    pub(super) fn resolve(&mut self, name: &'a ObjectName, route: &'a Route, rejections: &mut Rejections) -> Resolved {
-        let mut reject = |problem| rejections.add("BucketRoute", name, "ResolvedRefs", problem);
+    /// What later ones may use.
+    pub(super) fn into_found(self) -> (Selections, Bundles) {
+        (self.references.into_selections(), self.bundles)
+    }
+
+    /// What serves this route. Nothing else is asked than what it is given: see [`super::memo`].
+    pub(super) fn resolve(&mut self, name: &ObjectName, route: &Route, neighbours: &Neighbours) -> Resolved {
+        let mut problems = Vec::new();
+        let mut reject = |problem| problems.push(problem);
         let granted = self.allow_rules(name, route, &mut reject);
         let grantees = granted.iter().map(|(rule, _)| rule.who.clone()).collect();
         // All of them before the first `?`, so that every problem is reported at once.
         let deny = self.deny_rules(name, route, &mut reject);
         let backends = backends::resolve(self, name, route, (&granted, &mut reject));
         let allow = granted.into_iter().map(|(rule, _)| rule).collect();
-        let alone = self.sharing.is_alone(name, route);
-        let shared = Arc::new(self.sharing.others_in(name, route));
         let served = || {
-            let (policy, backends) = (Policy { allow, deny: deny? }, backends?);
-            let (bucket, policy, cors) = (route.matches.bucket.clone(), Arc::new(policy), route.cors.clone());
-            Some(ServedRoute { name: name.clone(), bucket, alone, shared, backends, policy, cors })
+            let (policy, backends) = (Arc::new(Policy { allow, deny: deny? }), backends?);
+            let (bucket, Neighbours { alone, shared }) = (route.matches.bucket.clone(), neighbours.clone());
+            let (cors, digest) = (route.cors.clone(), canonical::Digest::default());
+            let served = ServedRoute { name: name.clone(), bucket, alone, shared, backends, policy, cors, digest };
+            Some(Arc::new(ServedRoute { digest: canonical::of_route(&served), ..served }))
         };
-        Resolved { served: served(), grantees }
+        Resolved { served: served(), grantees, problems: problems.into() }
     }
 
     /// An access entry whose client or credential is missing grants nothing; the others stay.
-    fn allow_rules(&mut self, name: &'a ObjectName, route: &'a Route, reject: &mut impl FnMut(Problem)) -> Granted<'a> {
+    fn allow_rules<'r>(
+        &mut self,
+        name: &ObjectName,
+        route: &'r Route,
+        reject: &mut impl FnMut(Problem),
+    ) -> Granted<'r> {
         const CONSEQUENCE: &str = "this entry grants nothing";
         let mut granted = Vec::with_capacity(route.access.len());
         for (index, entry) in route.access.iter().enumerate() {
@@ -94,12 +111,7 @@ impl<'a> Resolver<'a> {
 
     /// A deny entry whose client is missing cannot be enforced, so the route is broken (`None`): leaving it out would
     /// let that client in.
-    fn deny_rules(
-        &mut self,
-        name: &'a ObjectName,
-        route: &'a Route,
-        reject: &mut impl FnMut(Problem),
-    ) -> Option<Vec<Rule>> {
+    fn deny_rules(&mut self, name: &ObjectName, route: &Route, reject: &mut impl FnMut(Problem)) -> Option<Vec<Rule>> {
         let mut rules = Some(Vec::with_capacity(route.deny.len()));
         for (index, entry) in route.deny.iter().enumerate() {
             let who = match &entry.clients {
@@ -139,7 +151,7 @@ impl<'a> Resolver<'a> {
     }
 
     pub(super) fn process_allows(&self, backend: &Backend) -> Result<(), Problem> {
-        let allowed = &self.snapshot.process.allowed_endpoints;
+        let allowed = &self.surroundings.process.allowed_endpoints;
         if allowed.is_empty() || all_hops_are_among(allowed, backend) {
             return Ok(());
         }

@@ -2,27 +2,43 @@
 //! change it cannot be decided by one route of several (s3-protocol.md 3.1). The same holds for making and deleting it.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
-use crate::model::{Backend, Claim, Endpoint, Entry, ObjectName, Route, Snapshot};
+use super::canonical::Canonical;
+use crate::model::{Backend, Endpoint, Object, ObjectName, Route, Snapshot};
 use crate::s3::{BucketMatch, BucketName, BucketPattern, read_template, templates_meet};
 
 /// Who uses what. A route of another namespace counts when it uses the same credential: nobody takes a bucket's
 /// administration away from others by naming it.
 #[derive(Debug, Default)]
 pub(super) struct Sharing<'a> {
-    /// Routes of one namespace with the same client bucket or pattern, valid or not.
-    claims: HashMap<(&'a str, &'a BucketMatch), usize>,
-    /// The one route of this user for a bucket of a backend; `None` when there are several.
-    users: HashMap<(&'a Endpoint, &'a str, User<'a>), Option<&'a ObjectName>>,
+    /// Of each route, in the order of names: whether another one has a use in common with it.
+    met: Vec<bool>,
     /// Patterns of one namespace, valid or not.
     patterns: HashMap<&'a str, Vec<&'a BucketPattern>>,
     /// Routes of patterns by where their buckets are. Few: where there are none, nothing else is collected.
     templates: HashMap<(&'a Endpoint, User<'a>), Vec<Template<'a>>>,
     /// Buckets of routes of one bucket by where they are, for those templates.
     named: HashMap<(&'a Endpoint, User<'a>), BTreeSet<&'a str>>,
+    nothing: Arc<BTreeSet<String>>,
 }
 
-#[derive(Debug, PartialEq, Eq, Hash)]
+/// What one document uses: the client bucket or pattern that it claims in its namespace, valid or not, and each bucket of a
+/// backend, once for each of its users. Each as 128 bits of SHA-256, so that thousands are compared at once. The buckets of
+/// a route of a pattern are not known; see [`Template`].
+#[derive(Debug)]
+pub(super) struct Uses(Box<[u128]>);
+
+/// What other routes mean for one: everything that becomes of a route and is not decided by itself and by what it refers to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Neighbours {
+    /// No other route is about its bucket, by the client's name or by a backend's.
+    pub(super) alone: bool,
+    /// Of a route of a pattern: buckets of its backends that other routes are about, too.
+    pub(super) shared: Arc<BTreeSet<String>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum User<'a> {
     Namespace(&'a str),
     /// Namespace and name of a `CredentialSource`.
@@ -50,23 +66,46 @@ impl Template<'_> {
     }
 }
 
+impl Uses {
+    pub(super) fn of(name: &ObjectName, object: &Object<Route>) -> Self {
+        let claim = object.bucket().map(|bucket| {
+            let mut claim = Canonical::new("client bucket");
+            claim.text(&name.namespace).text(bucket.as_str());
+            claim.long()
+        });
+        let exact = object.valid().filter(|route| route.matches.bucket.exact().is_some());
+        let of_backends = exact.into_iter().flat_map(|route| {
+            let of_backend = |backend| users(name, route, backend).map(move |user| user.of(backend));
+            route.backends.iter().flat_map(of_backend)
+        });
+        let uses: BTreeSet<u128> = claim.into_iter().chain(of_backends).collect();
+        Self(uses.into_iter().collect())
+    }
+}
+
+impl User<'_> {
+    /// Its use of the bucket of this backend.
+    fn of(self, backend: &Backend) -> u128 {
+        let mut rendered = Canonical::new("backend bucket");
+        rendered.text(&backend.endpoint.to_string()).text(&backend.bucket);
+        match self {
+            Self::Namespace(namespace) => rendered.text("namespace").text(namespace),
+            Self::Credential(namespace, name) => rendered.text("credential").text(namespace).text(name),
+        };
+        rendered.long()
+    }
+}
+
 impl<'a> Sharing<'a> {
-    pub(super) fn new(snapshot: &'a Snapshot) -> Self {
-        let mut sharing = Self::default();
+    /// `uses` are those of the routes, in their order.
+    pub(super) fn new<'u>(snapshot: &'a Snapshot, uses: impl Iterator<Item = &'u Uses>) -> Self {
+        let mut sharing = Self { met: met(uses), ..Self::default() };
         for (name, object) in &snapshot.routes {
-            let bucket = match &object.entry {
-                Entry::Valid(route) => {
-                    sharing.note(name, route);
-                    &route.matches.bucket
-                }
-                Entry::Invalid { claim: Claim::Match(matches), .. } => &matches.bucket,
-                Entry::Invalid { claim: Claim::Bucket(bucket, _), .. } => bucket,
-                Entry::Invalid { claim: Claim::Unreadable, .. } => continue,
-            };
-            if let BucketMatch::Pattern(pattern) = bucket {
-                sharing.patterns.entry(&name.namespace).or_default().push(pattern);
+            let Some(BucketMatch::Pattern(pattern)) = object.bucket() else { continue };
+            sharing.patterns.entry(&name.namespace).or_default().push(pattern);
+            if let Some(route) = object.valid() {
+                sharing.note_templates((name, pattern), route);
             }
-            *sharing.claims.entry((&name.namespace, bucket)).or_default() += 1;
         }
         if !sharing.templates.is_empty() {
             sharing.note_names(snapshot);
@@ -74,16 +113,11 @@ impl<'a> Sharing<'a> {
         sharing
     }
 
-    fn note(&mut self, name: &'a ObjectName, route: &'a Route) {
+    fn note_templates(&mut self, (name, pattern): (&'a ObjectName, &'a BucketPattern), route: &'a Route) {
         for backend in &route.backends {
             for user in users(name, route, backend) {
-                if let BucketMatch::Pattern(pattern) = &route.matches.bucket {
-                    let template = Template { route: name, pattern, text: &backend.bucket };
-                    self.templates.entry((&backend.endpoint, user)).or_default().push(template);
-                    continue;
-                }
-                let only = self.users.entry((&backend.endpoint, &backend.bucket, user)).or_insert(Some(name));
-                *only = only.filter(|other| *other == name);
+                let template = Template { route: name, pattern, text: &backend.bucket };
+                self.templates.entry((&backend.endpoint, user)).or_default().push(template);
             }
         }
     }
@@ -103,33 +137,40 @@ impl<'a> Sharing<'a> {
         }
     }
 
-    /// True when no other route is about this route's bucket, by the client's name or by a backend's. Of a pattern: when no
-    /// other pattern meets it; single buckets are looked at when they are named ([`Self::others_in`]).
-    pub(super) fn is_alone(&self, name: &ObjectName, route: &Route) -> bool {
-        let claims = self.claims.get(&(&*name.namespace, &route.matches.bucket)).copied().unwrap_or_default();
+    /// Of each route, in the order of names: whether another one claims the same or is about a backend's same bucket.
+    pub(super) fn met(&self) -> impl Iterator<Item = bool> {
+        self.met.iter().copied()
+    }
+
+    /// What this route has beside it.
+    pub(super) fn neighbours(&self, (name, route): (&ObjectName, &Route), is_met: bool) -> Neighbours {
+        Neighbours { alone: !is_met && self.is_beside_patterns(name, route), shared: self.others_in(name, route) }
+    }
+
+    /// True when no pattern of others is about this route's bucket, by the client's name or by a backend's. Of a pattern: when
+    /// no other pattern meets it; single buckets are looked at when they are named ([`Self::others_in`]).
+    fn is_beside_patterns(&self, name: &ObjectName, route: &Route) -> bool {
         let mut patterns = self.patterns.get(&*name.namespace).into_iter().flatten();
         match &route.matches.bucket {
             BucketMatch::Exact(bucket) => {
-                claims <= 1
-                    && !patterns.any(|pattern| pattern.covers(bucket))
-                    && route.backends.iter().all(|backend| self.is_only_user(name, route, backend))
+                !patterns.any(|pattern| pattern.covers(bucket))
+                    && route.backends.iter().all(|backend| !self.is_made(name, route, backend))
             }
             BucketMatch::Pattern(pattern) => {
                 let overlaps = |other: &&&BucketPattern| pattern.contains(other) || other.contains(pattern);
-                claims <= 1
-                    && patterns.filter(overlaps).count() <= 1
+                patterns.filter(overlaps).count() <= 1
                     && route.backends.iter().all(|backend| !self.meets_others((name, pattern), route, backend))
             }
         }
     }
 
-    fn is_only_user(&self, name: &ObjectName, route: &Route, backend: &Backend) -> bool {
-        users(name, route, backend).all(|user| {
-            let place = (&backend.endpoint, user);
-            let is_made = self.templates.get(&place).is_some_and(|of| of.iter().any(|one| one.makes(&backend.bucket)));
-            let (endpoint, user) = place;
-            !is_made && self.users.get(&(endpoint, &*backend.bucket, user)) == Some(&Some(name))
-        })
+    /// True when a template makes the name of this backend's bucket.
+    fn is_made(&self, name: &ObjectName, route: &Route, backend: &Backend) -> bool {
+        !self.templates.is_empty()
+            && users(name, route, backend).any(|user| {
+                let templates = self.templates.get(&(&backend.endpoint, user));
+                templates.is_some_and(|of| of.iter().any(|one| one.makes(&backend.bucket)))
+            })
     }
 
     fn meets_others(&self, (name, pattern): (&ObjectName, &BucketPattern), route: &Route, backend: &Backend) -> bool {
@@ -141,15 +182,33 @@ impl<'a> Sharing<'a> {
     }
 
     /// Of a route of a pattern: the buckets of its backends that other routes are about, too.
-    pub(super) fn others_in(&self, name: &ObjectName, route: &Route) -> BTreeSet<String> {
-        let BucketMatch::Pattern(pattern) = &route.matches.bucket else { return BTreeSet::new() };
+    fn others_in(&self, name: &ObjectName, route: &Route) -> Arc<BTreeSet<String>> {
+        let BucketMatch::Pattern(pattern) = &route.matches.bucket else { return Arc::clone(&self.nothing) };
         let of_backend = |backend: &Backend| {
             let own = Template { route: name, pattern, text: &backend.bucket };
             let named = users(name, route, backend).filter_map(|user| self.named.get(&(&backend.endpoint, user)));
             named.flatten().filter(|other| own.makes(other)).map(|other| (*other).to_owned()).collect::<Vec<_>>()
         };
-        route.backends.iter().flat_map(of_backend).collect()
+        Arc::new(route.backends.iter().flat_map(of_backend).collect())
     }
+}
+
+/// Of each route, whether another one has a use in common with it.
+fn met<'u>(uses: impl Iterator<Item = &'u Uses>) -> Vec<bool> {
+    let (mut all, mut met) = (Vec::new(), Vec::new());
+    for (route, Uses(uses)) in uses.enumerate() {
+        all.extend(uses.iter().map(|one| (*one, route)));
+        met.push(false);
+    }
+    all.sort_unstable();
+    for same in all.chunk_by(|(one, _), (other, _)| one == other).filter(|same| same.len() > 1) {
+        for (_, route) in same {
+            if let Some(is_met) = met.get_mut(*route) {
+                *is_met = true;
+            }
+        }
+    }
+    met
 }
 
 /// The namespace of a route, and every `CredentialSource` by which it reaches this backend.

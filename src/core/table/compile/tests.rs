@@ -17,6 +17,8 @@ mod backends;
 mod copies;
 mod cors;
 mod decisions;
+mod events;
+mod memo;
 mod order;
 mod ownership;
 mod patterns;

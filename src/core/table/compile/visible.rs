@@ -12,9 +12,9 @@ type Selection = Arc<BTreeSet<Principal>>;
 /// A [`Visible`] in the making.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    by_name: HashMap<Principal, BTreeSet<BucketName>>,
+    by_name: HashMap<Principal, Vec<BucketName>>,
     /// By the address of the selection: one selector of one namespace has one.
-    by_selection: HashMap<*const BTreeSet<Principal>, (Selection, BTreeSet<BucketName>)>,
+    by_selection: HashMap<*const BTreeSet<Principal>, (Selection, Vec<BucketName>)>,
 }
 
 impl Index {
@@ -26,11 +26,11 @@ impl Index {
                 Who::Everyone => continue,
                 Who::One(principal) => self.by_name.entry(principal.clone()).or_default(),
                 Who::These(selection) => {
-                    let new = || (Arc::clone(selection), BTreeSet::new());
+                    let new = || (Arc::clone(selection), Vec::new());
                     &mut self.by_selection.entry(Arc::as_ptr(selection)).or_insert_with(new).1
                 }
             };
-            buckets.insert(bucket.clone());
+            buckets.push(bucket.clone());
         }
     }
 

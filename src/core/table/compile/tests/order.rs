@@ -1,69 +1,14 @@
-//! K-API-3: no order of events shows in the table.
+//! K-API-3, K-CTL-4: neither the order of events nor what was compiled before shows in the table.
 
 use proptest::prelude::*;
 
+use super::events::{Event, event, world};
 use super::*;
-
-/// What a source reports: an object with its new contents, or that it is gone.
-#[derive(Debug, Clone)]
-enum Event {
-    Route(&'static str, Option<Object<Route>>),
-    Client(&'static str, Option<Object<Client>>),
-    Credential(Option<Object<Credential>>),
-    Secret(&'static str, Option<&'static str>),
-}
-
-fn apply(snapshot: &mut Snapshot, event: &Event) {
-    fn put<T: Clone>(map: &mut BTreeMap<ObjectName, T>, key: &str, value: Option<&T>) {
-        match value {
-            Some(value) => drop(map.insert(name(key), value.clone())),
-            None => drop(map.remove(&name(key))),
-        }
-    }
-    match event {
-        Event::Route(key, value) => put(&mut snapshot.routes, key, value.as_ref()),
-        Event::Client(key, value) => put(&mut snapshot.clients, key, value.as_ref()),
-        Event::Credential(value) => put(&mut snapshot.credentials, "keys", value.as_ref()),
-        Event::Secret(key, value) => {
-            put(&mut snapshot.secrets, key, value.map(|text| secret("AKIASAME", text)).as_ref());
-        }
-    }
-}
-
-fn event() -> impl Strategy<Value = Event> {
-    let routes = prop_oneof![
-        Just(Some(valid(route("data", &["demo", "other"])))),
-        Just(Some(valid(route("more", &["other"])))),
-        Just(Some(invalid(Some("data")))),
-        Just(Some(invalid(None))),
-        Just(None),
-    ];
-    let clients = prop_oneof![
-        Just(Some(client(&["demo-1", "demo-2"]))),
-        Just(Some(client(&["demo-2"]))),
-        Just(Some(invalid(None))),
-        Just(None),
-    ];
-    let sources =
-        prop_oneof![Just(Some(source(keys("demo-1")))), Just(Some(source(CredentialKind::Anonymous))), Just(None)];
-    prop_oneof![
-        (proptest::sample::select(vec!["a", "b", "c"]), routes).prop_map(|(key, value)| Event::Route(key, value)),
-        (proptest::sample::select(vec!["demo", "other"]), clients).prop_map(|(key, value)| Event::Client(key, value)),
-        sources.prop_map(Event::Credential),
-        (proptest::sample::select(vec!["demo-1", "demo-2"]), proptest::option::of(Just("value")))
-            .prop_map(|(key, value)| Event::Secret(key, value)),
-    ]
-}
+use crate::table::bucket::Bucket;
 
 /// The last word on each object, by object: what remains of a history.
 fn last_words(history: &[Event]) -> Vec<Event> {
-    let object = |event: &Event| match event {
-        Event::Route(key, _) => (0, *key),
-        Event::Client(key, _) => (1, *key),
-        Event::Credential(_) => (2, "keys"),
-        Event::Secret(key, _) => (3, *key),
-    };
-    history.iter().map(|event| (object(event), event.clone())).collect::<BTreeMap<_, _>>().into_values().collect()
+    history.iter().map(|event| (event.object(), event.clone())).collect::<BTreeMap<_, _>>().into_values().collect()
 }
 
 proptest! {
@@ -77,23 +22,63 @@ proptest! {
             .prop_flat_map(|history| { let last = last_words(&history); (Just(history), Just(last).prop_shuffle()) })
     ) {
         let replay = |events: &[&Event]| {
-            let mut snapshot = Snapshot::default();
-            events.iter().for_each(|event| apply(&mut snapshot, event));
+            let mut snapshot = world();
+            events.iter().for_each(|event| event.apply(&mut snapshot));
             let compiled = compile(&snapshot);
             (compiled.table.fingerprint(), compiled.rejections)
         };
         let lived = replay(&history.iter().collect::<Vec<_>>());
         prop_assert_eq!(&lived, &replay(&shuffled.iter().collect::<Vec<_>>()));
         prop_assert_eq!(&lived, &replay(&shuffled.iter().chain(shuffled.iter().rev()).collect::<Vec<_>>()));
-        let re_added: Vec<Event> = shuffled.iter().flat_map(|event| {
-            let gone = match event {
-                Event::Route(key, _) => Event::Route(key, None),
-                Event::Client(key, _) => Event::Client(key, None),
-                Event::Credential(_) => Event::Credential(None),
-                Event::Secret(key, _) => Event::Secret(key, None),
-            };
-            [event.clone(), gone, event.clone()]
-        }).collect();
+        let re_added: Vec<Event> =
+            shuffled.iter().flat_map(|event| [event.clone(), event.gone(), event.clone()]).collect();
         prop_assert_eq!(&lived, &replay(&re_added.iter().collect::<Vec<_>>()));
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// K-CTL-4: whatever was compiled before, a snapshot means the same: a route that is not resolved again is what it
+    /// would be if it was.
+    #[test]
+    fn k_ctl_4_what_is_remembered_changes_nothing(history in proptest::collection::vec(event(), 1..16)) {
+        let (mut snapshot, mut compiler) = (world(), Compiler::default());
+        for event in &history {
+            event.apply(&mut snapshot);
+            let (remembered, fresh) = (compiler.compile(&snapshot), compile(&snapshot));
+            prop_assert_eq!(remembered.table.fingerprint(), fresh.table.fingerprint());
+            prop_assert_eq!(&remembered.rejections, &fresh.rejections);
+            prop_assert_eq!(&remembered.notices, &fresh.notices);
+            prop_assert_eq!(whole(&remembered.table), whole(&fresh.table));
+        }
+    }
+}
+
+/// Everything that a table holds, in an order of its own: more than what the fingerprint is of.
+fn whole(table: &RouteTable) -> Vec<String> {
+    let RouteTable { buckets, patterns, clients, visible, routes, .. } = table;
+    let RouteTable { reserved_hosts, some_bucket_unreadable, problems: _, fingerprint: _, .. } = table;
+    let places = |bucket: &Bucket| format!("{:?} {:?}", bucket.places(), bucket.unplaced);
+    let by_name: BTreeMap<_, BTreeSet<_>> =
+        visible.by_name.iter().map(|(who, buckets)| (who, buckets.iter().collect())).collect();
+    let mut selections: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for (who, buckets) in &visible.by_selection {
+        selections.entry(who).or_default().extend(buckets);
+    }
+    let mut whole = vec![
+        format!("{routes:?}"),
+        format!("{:?}", clients.iter().collect::<BTreeMap<_, _>>()),
+        format!("{by_name:?} {selections:?}"),
+        format!("{:?} {some_bucket_unreadable}", reserved_hosts.iter().collect::<BTreeSet<_>>()),
+    ];
+    whole.extend(
+        buckets
+            .iter()
+            .collect::<BTreeMap<_, _>>()
+            .into_iter()
+            .map(|(name, bucket)| format!("{name:?} {}", places(bucket))),
+    );
+    whole.extend(patterns.iter().map(|one| format!("{:?} {} {:?}", one.pattern, places(&one.places), one.unplaced)));
+    whole
 }
