@@ -8,6 +8,7 @@ use std::time::Duration;
 use osp_test_support::backend::Seen;
 use osp_test_support::connection::Response;
 use osp_test_support::documents::Route;
+use osp_test_support::http2;
 use osp_test_support::{
     ALICE, Answer, BACKEND, BOB, Backend, Fault, Key, Payload, Request, Rule, Signer, World, wait_until,
 };
@@ -434,13 +435,16 @@ fn fault_what_the_target_refuses_is_told_and_what_was_begun_is_given_up() {
 fn trap_10_a_long_copy_is_kept_alive_with_white_space() {
     let world = world();
     world.backend.seed("alpha-at-backend", "slow", &pattern(80));
-    let far = Far::new(&world, "patient");
+    let rule = "{allowedOrigins: ['https://app.test'], allowedMethods: [PUT]}";
+    let far = Far::with(&world, "patient", |route| route.traffic(TAKES_COPIES).cors(rule));
     let slow = || Rule::new("/slow", Fault::Drip(10, Duration::from_millis(900))).method("GET").times(1);
     far.forget();
     world.backend.misbehave(slow());
-    let response = world.send(&far.copy(ALICE, "alpha/slow", "k", &[]));
+    let origin = "https://app.test";
+    let response = world.send(&far.copy(ALICE, "alpha/slow", "k", &[("Origin", origin)]));
     let text = response.text();
     assert_eq!((response.status, response.complete), (200, true), "{response:?}");
+    assert_eq!(response.header("access-control-allow-origin"), Some(origin), "like every other answer");
     let rest = text.strip_prefix("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n").unwrap_or_else(|| panic!("{text}"));
     assert!(rest.starts_with(' ') && rest.trim_start().starts_with("<CopyObjectResult "), "{text}");
     assert!(far.backend.object("far", "p/k").unwrap() == pattern(80));
@@ -457,6 +461,27 @@ fn trap_10_a_long_copy_is_kept_alive_with_white_space() {
     let record = far.record(from, |record| record["request_id"] == id.as_str());
     assert_eq!((&record["status"], &record["code"]), (&200.into(), &"SlowDown".into()), "{record}");
     assert_eq!(far.backend.contents(), []);
+}
+
+/// HTTP/2 has no chunks: what keeps the answer alive are frames.
+#[test]
+fn trap_10_a_long_copy_is_kept_alive_over_http_2() {
+    let world = world();
+    world.backend.seed("alpha-at-backend", "slow", &pattern(50));
+    let far = Far::new(&world, "framed");
+    far.forget();
+    let drip = Fault::Drip(10, Duration::from_millis(900));
+    world.backend.misbehave(Rule::new("/slow", drip).method("GET").times(1));
+    let config = world.authority.client(&[b"h2"]);
+    let authority = format!("localhost:{}", world.gateway.https().port());
+    let request = Request::new("PUT", &authority, "/framed/k").header("x-amz-copy-source", "alpha/slow");
+    let request = Signer::new(ALICE).sign(request, Payload::Sha256);
+    let response = http2::exchange(world.gateway.https(), config, &authority, &request, false).answer();
+    let text = response.text();
+    assert_eq!((response.status, response.complete, response.header("content-length")), (200, true, None), "{text}");
+    let rest = text.strip_prefix("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n").unwrap_or_else(|| panic!("{text}"));
+    assert!(rest.trim_start().starts_with("<CopyObjectResult "), "{text}");
+    assert!(far.backend.object("far", "p/k").unwrap() == pattern(50));
 }
 
 #[test]

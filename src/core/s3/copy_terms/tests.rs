@@ -118,7 +118,9 @@ fn s3_copy_conditions_on_the_source_are_awss() {
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
         match object(&lines).unwrap().check(source) {
             Ok(()) => "holds".to_owned(),
-            Err(Denial::Copy(CopyFault::Condition(name))) => name.strip_prefix("x-amz-copy-source-if-").unwrap().to_owned(),
+            Err(Denial::Copy(CopyFault::Condition(name))) => {
+                name.strip_prefix("x-amz-copy-source-if-").unwrap().to_owned()
+            }
             Err(other) => unreachable!("{other:?}"),
         }
     };

@@ -107,10 +107,9 @@ impl Store {
         let (mut entries, mut last) = (String::new(), None);
         while let Some((key, id, object, latest)) = rest.next_if(|_| entries.matches("<IsLatest>").count() < limit) {
             let (element, more) = match object {
-                Some(object) => (
-                    "Version",
-                    format!("<ETag>&quot;{}&quot;</ETag><Size>{}</Size>", object.tag(), object.data.len()),
-                ),
+                Some(object) => {
+                    ("Version", format!("<ETag>&quot;{}&quot;</ETag><Size>{}</Size>", object.tag(), object.data.len()))
+                }
                 None => ("DeleteMarker", String::new()),
             };
             entries.push_str(&format!(

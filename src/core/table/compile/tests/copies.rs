@@ -156,7 +156,8 @@ fn d01_no_step_of_a_copy_needs_what_was_not_decided() {
     for step in ["GetObject", "HeadObject", "GetObjectTagging"] {
         assert!(sent(&copy.step(step).unwrap()).starts_with("from.test "), "{step}");
     }
-    for step in ["PutObject", "UploadPart", "CreateMultipartUpload", "CompleteMultipartUpload", "AbortMultipartUpload"] {
+    for step in ["PutObject", "UploadPart", "CreateMultipartUpload", "CompleteMultipartUpload", "AbortMultipartUpload"]
+    {
         assert!(sent(&copy.step(step).unwrap()).starts_with("to.test "), "{step}");
     }
     for step in [
