@@ -1,8 +1,8 @@
 use osp_core::Denial;
-use osp_core::access::{PendingCopy, Permit};
+use osp_core::access::{PendingCopy, Permit, PlannedCopy};
 
 fn write(copy: &PendingCopy) -> Result<Permit, Denial> {
-    copy.put()
+    PlannedCopy::put(copy)
 }
 
 fn main() {

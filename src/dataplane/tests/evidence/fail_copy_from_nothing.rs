@@ -1,5 +1,5 @@
-use osp_core::access::PendingCopy;
+use osp_core::access::PlannedCopy;
 
 fn main() {
-    let _ = PendingCopy { copying: todo!() };
+    let _ = PlannedCopy { copying: todo!() };
 }
