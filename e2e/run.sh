@@ -135,7 +135,7 @@ suite=("$venv/bin/python" -m pytest --backends "$backends" "${depth[@]}")
 (($# == 0)) || exec "${suite[@]}" "$@"
 
 report=$(mktemp)
-"${suite[@]}" kube >"$report" 2>&1 &
+"${suite[@]}" -rP kube >"$report" 2>&1 & # with the figures that tests print
 kubernetes=$!
 trap 'kill "$kubernetes" 2>/dev/null || true; rm -f "$report"' EXIT
 failed=0
