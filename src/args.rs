@@ -254,7 +254,7 @@ pub struct ExplainedRequest {
     #[arg(long, value_name = "HOST")]
     pub host: Option<String>,
 
-    /// The origin of a page whose script would send it, such as https://app.example.com: may it read the answer?
+    /// The origin (scheme, host and port) of a page whose script would send it: may it read the answer?
     #[arg(long, value_name = "ORIGIN")]
     pub origin: Option<String>,
 }

@@ -278,23 +278,11 @@ async fn converse(
             connection.write_request_body(body, true).await?;
         }
         connection.finish_request_body().await?;
-        loop {
-            connection.read_response_header().await?;
-            if !connection.response_header().is_some_and(|head| head.status.is_informational()) {
-                break;
-            }
-        }
+        let head = answer_head(&mut connection).await?;
         connection.set_read_timeout(peer.options.read_timeout);
-        let mut answer = BytesMut::new();
-        while let Some(piece) = connection.read_response_body().await? {
-            answer.extend_from_slice(&piece);
-            if answer.len() > EXCHANGE_ANSWER_BYTES {
-                return Error::e_explain(ErrorType::InternalError, "answer too long");
-            }
-        }
-        Ok(answer.freeze())
+        Ok::<_, Box<Error>>((head, answer_body(&mut connection).await?))
     };
-    let answer = match pingora_timeout::timeout(EXCHANGE_TIME, exchanged).await {
+    let (head, body) = match pingora_timeout::timeout(EXCHANGE_TIME, exchanged).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(error)) => {
             tracing::warn!(kind = ?error.etype(), "an exchange with a backend failed");
@@ -303,11 +291,37 @@ async fn converse(
         }
         Err(_) => return Err(Denial::UpstreamTimeout),
     };
-    let head = connection.response_header().cloned().ok_or(Denial::UpstreamMisbehaved)?;
+    release(connector, connection, peer).await;
+    Ok(Answered { head, body })
+}
+
+/// The head of a backend's answer; interim ones (1xx) are passed over.
+pub(crate) async fn answer_head(connection: &mut HttpSession) -> pingora_error::Result<ResponseHeader> {
+    loop {
+        connection.read_response_header().await?;
+        if let Some(head) = connection.response_header().filter(|head| !head.status.is_informational()) {
+            return Ok(head.clone());
+        }
+    }
+}
+
+/// The whole body of a short answer.
+pub(crate) async fn answer_body(connection: &mut HttpSession) -> pingora_error::Result<Bytes> {
+    let mut answer = BytesMut::new();
+    while let Some(piece) = connection.read_response_body().await? {
+        answer.extend_from_slice(&piece);
+        if answer.len() > EXCHANGE_ANSWER_BYTES {
+            return Error::e_explain(ErrorType::InternalError, "answer too long");
+        }
+    }
+    Ok(answer.freeze())
+}
+
+/// Gives back a connection whose answer has been read whole.
+pub(crate) async fn release(connector: &Connector, mut connection: HttpSession, peer: &HttpPeer) {
     if let HttpSession::H1(http1) = &mut connection {
         // without it the connection is not reused
         http1.respect_keepalive();
     }
     connector.release_http_session(connection, peer, peer.idle_timeout()).await;
-    Ok(Answered { head, body: answer })
 }

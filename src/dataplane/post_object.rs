@@ -10,7 +10,7 @@ use osp_core::access::Permit;
 use osp_core::s3::{FormReader, Meaning, RawHead, Receipt, Target, Told, is_ambiguous};
 use osp_core::table::RouteTable;
 use pingora_core::protocols::http::client::HttpSession;
-use pingora_core::upstreams::peer::{HttpPeer, Peer};
+use pingora_core::upstreams::peer::HttpPeer;
 use pingora_error::{Error, ErrorType};
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
@@ -22,7 +22,6 @@ use crate::flight::{AnswerBody, Flight};
 use crate::gateway::{Gateway, base_url, invite_body, is_tls};
 use crate::refusal::Held;
 use crate::respond::Answer;
-use crate::settings::EXCHANGE_ANSWER_BYTES;
 use crate::stage::{form, forward, listener, route, sign};
 
 /// What every such upload is called in the log: it was read from a form before anything else is known of it.
@@ -196,23 +195,14 @@ impl Gateway {
             if whole {
                 backend.finish_request_body().await?;
             }
-            loop {
-                backend.read_response_header().await?;
-                if let Some(head) = backend.response_header().filter(|head| !head.status.is_informational()) {
-                    return Ok::<ResponseHeader, Box<Error>>(head.clone());
-                }
-            }
+            exchange::answer_head(&mut backend).await
         };
         let mut head = heard.await.map_err(|error| self.broken(flight, &error))?;
         backend.set_read_timeout(peer.options.read_timeout);
         flight.facts.backend_answered = Some(self.observer.clock.monotonic());
-        let told = read_answer(&mut backend).await.map_err(|error| self.broken(flight, &error))?;
+        let told = exchange::answer_body(&mut backend).await.map_err(|error| self.broken(flight, &error))?;
         if whole {
-            if let HttpSession::H1(http1) = &mut backend {
-                // without it the connection is not reused
-                http1.respect_keepalive();
-            }
-            self.connector.release_http_session(backend, peer, peer.idle_timeout()).await;
+            exchange::release(&self.connector, backend, peer).await;
         }
         // writes are the client's to repeat: this only tells the metrics
         let _ = self.is_worth_another_try(flight, head.status.as_u16());
@@ -254,18 +244,6 @@ impl Gateway {
         self.failed(flight, failure);
         denial
     }
-}
-
-/// The whole body of a short answer.
-pub(crate) async fn read_answer(backend: &mut HttpSession) -> pingora_error::Result<Bytes> {
-    let mut answer = BytesMut::new();
-    while let Some(piece) = backend.read_response_body().await? {
-        answer.extend_from_slice(&piece);
-        if answer.len() > EXCHANGE_ANSWER_BYTES {
-            return Error::e_explain(ErrorType::InternalError, "answer too long");
-        }
-    }
-    Ok(answer.freeze())
 }
 
 fn base_url_of(session: &Session, flight: &Flight) -> String {

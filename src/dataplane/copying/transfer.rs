@@ -11,15 +11,13 @@ use osp_core::payload::Transit;
 use osp_core::s3::{Meaning, is_ambiguous};
 use osp_core::{Denial, Timestamp};
 use pingora_core::protocols::http::client::HttpSession;
-use pingora_core::upstreams::peer::{HttpPeer, Peer};
+use pingora_core::upstreams::peer::HttpPeer;
 use pingora_error::{Error, ErrorType};
 use pingora_http::{RequestHeader, ResponseHeader};
 
 use super::Copier;
 use crate::attempt::Failure;
-use crate::exchange::connect;
-use crate::gateway::Gateway;
-use crate::post_object::read_answer;
+use crate::exchange::{answer_body, answer_head, connect, release};
 use crate::refusal::Held;
 use crate::settings::MIN_BODY_RATE;
 use crate::stage::{route, sign};
@@ -87,8 +85,8 @@ impl Copier<'_> {
             planned.check(index, status, &head.headers)?;
             return Ok(Reading { permit, connection, peer, head });
         }
-        let told = read_answer(&mut connection).await.map_err(|error| self.broken(&permit, &error))?;
-        release(self.gateway, connection, &peer).await;
+        let told = answer_body(&mut connection).await.map_err(|error| self.broken(&permit, &error))?;
+        release(&self.gateway.connector, connection, &peer).await;
         Err(self.refused(&permit, &head, &told))
     }
 
@@ -122,8 +120,8 @@ impl Copier<'_> {
             return Err(self.refused_write(&mut permit, &head, &told));
         }
         let checksum = checksum.ok_or(Denial::UpstreamMisbehaved)?;
-        release(self.gateway, target, &peer).await;
-        release(self.gateway, reading.connection, &reading.peer).await;
+        release(&self.gateway.connector, target, &peer).await;
+        release(&self.gateway.connector, reading.connection, &reading.peer).await;
         let etag = head.headers.get(header::ETAG).and_then(|etag| etag.to_str().ok()).map(str::to_owned);
         let part = StoredPart { etag: etag.ok_or(Denial::UpstreamMisbehaved)?, checksum };
         Ok(Stored { part, head })
@@ -216,23 +214,19 @@ async fn hear(
         connection.finish_request_body().await?;
     }
     let head = head_of(connection, peer, first_byte).await?;
-    Ok((head, read_answer(connection).await?))
+    Ok((head, answer_body(connection).await?))
 }
 
+/// Waits for the head of an answer as long as the route wants, then for every piece of its body.
 async fn head_of(
     connection: &mut HttpSession,
     peer: &HttpPeer,
     first_byte: Option<Duration>,
 ) -> pingora_error::Result<ResponseHeader> {
     connection.set_read_timeout(first_byte.or(peer.options.read_timeout));
-    loop {
-        connection.read_response_header().await?;
-        if let Some(head) = connection.response_header().filter(|head| !head.status.is_informational()) {
-            let head = head.clone();
-            connection.set_read_timeout(peer.options.read_timeout);
-            return Ok(head);
-        }
-    }
+    let head = answer_head(connection).await?;
+    connection.set_read_timeout(peer.options.read_timeout);
+    Ok(head)
 }
 
 /// False when the target takes no more.
@@ -245,13 +239,4 @@ async fn write(target: &mut HttpSession, bytes: Bytes) -> Result<bool, Stopped> 
         Err(error) if *error.etype() == ErrorType::WriteTimedout => Err(Stopped::Target(error)),
         Err(_) => Ok(false),
     }
-}
-
-/// Gives a connection back whose answer has been read to its end.
-async fn release(gateway: &Gateway, mut connection: HttpSession, peer: &HttpPeer) {
-    if let HttpSession::H1(http1) = &mut connection {
-        // without it the connection is not reused
-        http1.respect_keepalive();
-    }
-    gateway.connector.release_http_session(connection, peer, peer.idle_timeout()).await;
 }
