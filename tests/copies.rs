@@ -3,14 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::sync::MutexGuard;
-use std::time::Duration;
 
 use osp_test_support::backend::Seen;
 use osp_test_support::connection::Response;
 use osp_test_support::documents::Route;
 use osp_test_support::http2;
 use osp_test_support::{
-    ALICE, Answer, BACKEND, BOB, Backend, Fault, Key, Payload, Request, Rule, Signer, World, wait_until,
+    ALICE, Answer, BACKEND, BOB, Backend, Fault, Key, Latch, Payload, Request, Rule, Signer, World,
 };
 use serde_json::Value;
 
@@ -431,69 +430,63 @@ fn fault_what_the_target_refuses_is_told_and_what_was_begun_is_given_up() {
     world.backend.remove("alpha-at-backend", "large");
 }
 
+/// Three copies at once, in a world of their own beside the other tests: each has to wait for the same silence. HTTP/2 has
+/// no chunks: what keeps its answer alive are frames.
 #[test]
 fn trap_10_a_long_copy_is_kept_alive_with_white_space() {
-    let world = world();
+    let world = World::start(env!("CARGO_BIN_EXE_osp"));
     world.backend.seed("alpha-at-backend", "slow", &pattern(80));
     let rule = "{allowedOrigins: ['https://app.test'], allowedMethods: [PUT]}";
     let far = Far::with(&world, "patient", |route| route.traffic(TAKES_COPIES).cors(rule));
-    let slow = || Rule::new("/slow", Fault::Drip(10, Duration::from_millis(900))).method("GET").times(1);
     far.forget();
-    world.backend.misbehave(slow());
-    let origin = "https://app.test";
-    let response = world.send(&far.copy(ALICE, "alpha/slow", "k", &[("Origin", origin)]));
-    let text = response.text();
-    assert_eq!((response.status, response.complete), (200, true), "{response:?}");
-    assert_eq!(response.header("access-control-allow-origin"), Some(origin), "like every other answer");
-    let rest = text.strip_prefix("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n").unwrap_or_else(|| panic!("{text}"));
-    assert!(rest.starts_with(' ') && rest.trim_start().starts_with("<CopyObjectResult "), "{text}");
-    assert!(far.backend.object("far", "p/k").unwrap() == pattern(80));
-    // an error that comes late comes in the body
-    far.forget();
-    far.backend.remove("far", "p/k");
+    let latch = Latch::default();
+    world.backend.misbehave(Rule::new("/slow", Fault::Hold(10, latch.clone())).method("GET"));
+    far.backend.misbehave(Rule::new("/far/p/late", Fault::Instead(Answer::error(503, "SlowDown", "hidden-text"))));
+    let (config, address) = (world.authority.client(&[b"h2"]), world.gateway.https());
+    let authority = format!("localhost:{}", address.port());
+    let request = Request::new("PUT", &authority, "/patient/framed").header("x-amz-copy-source", "alpha/slow");
+    let request = Signer::new(ALICE).sign(request, Payload::Sha256);
+    let framed = std::thread::spawn(move || http2::exchange(address, config, &authority, &request, false).answer());
+    let reads = |seen: &[Seen]| seen.iter().any(|one| one.head.method == "GET");
+    let _ = world.backend.wait_for("the copy over HTTP/2 to begin", reads);
     let from = world.gateway.log.len();
-    world.backend.misbehave(slow());
-    far.backend.misbehave(Rule::new("/far/p/k", Fault::Instead(Answer::error(503, "SlowDown", "hidden-text"))));
-    let response = world.send(&far.copy(ALICE, "alpha/slow", "k", &[]));
-    assert_eq!((response.status, response.complete, response.code().as_deref()), (200, true, Some("SlowDown")));
-    assert_opaque(&response);
-    let id = response.header("x-amz-request-id").unwrap().to_owned();
+    let (mut made, mut late) = (world.connect(), world.connect());
+    let origin = "https://app.test";
+    made.write(&far.copy(ALICE, "alpha/slow", "made", &[("Origin", origin)]).bytes()).unwrap();
+    late.write(&far.copy(ALICE, "alpha/slow", "late", &[]).bytes()).unwrap();
+    for connection in [&mut made, &mut late] {
+        connection.wait_for(b"\r\n1\r\n \r\n").unwrap();
+    }
+    latch.lift();
+    let [made, late] = [made, late].map(|mut connection| connection.read_response(false).unwrap());
+    let framed = framed.join().unwrap();
+    for (response, key) in [(&made, "p/made"), (&framed, "p/framed")] {
+        let text = response.text();
+        assert_eq!((response.status, response.complete, response.header("content-length")), (200, true, None));
+        let rest = text.strip_prefix("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n").expect(&text);
+        assert!(rest.trim_start_matches(' ').starts_with("<CopyObjectResult "), "{text}");
+        assert!(far.backend.object("far", key).unwrap() == pattern(80), "{key}");
+    }
+    assert_eq!(made.header("access-control-allow-origin"), Some(origin), "like every other answer");
+    // an error that comes late comes in the body
+    assert_eq!((late.status, late.complete, late.code().as_deref()), (200, true, Some("SlowDown")), "{late:?}");
+    assert_opaque(&late);
+    let id = late.header("x-amz-request-id").unwrap().to_owned();
     let record = far.record(from, |record| record["request_id"] == id.as_str());
     assert_eq!((&record["status"], &record["code"]), (&200.into(), &"SlowDown".into()), "{record}");
-    assert_eq!(far.backend.contents(), []);
-}
-
-/// HTTP/2 has no chunks: what keeps the answer alive are frames.
-#[test]
-fn trap_10_a_long_copy_is_kept_alive_over_http_2() {
-    let world = world();
-    world.backend.seed("alpha-at-backend", "slow", &pattern(50));
-    let far = Far::new(&world, "framed");
-    far.forget();
-    let drip = Fault::Drip(10, Duration::from_millis(900));
-    world.backend.misbehave(Rule::new("/slow", drip).method("GET").times(1));
-    let config = world.authority.client(&[b"h2"]);
-    let authority = format!("localhost:{}", world.gateway.https().port());
-    let request = Request::new("PUT", &authority, "/framed/k").header("x-amz-copy-source", "alpha/slow");
-    let request = Signer::new(ALICE).sign(request, Payload::Sha256);
-    let response = http2::exchange(world.gateway.https(), config, &authority, &request, false).answer();
-    let text = response.text();
-    assert_eq!((response.status, response.complete, response.header("content-length")), (200, true, None), "{text}");
-    let rest = text.strip_prefix("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n").unwrap_or_else(|| panic!("{text}"));
-    assert!(rest.trim_start().starts_with("<CopyObjectResult "), "{text}");
-    assert!(far.backend.object("far", "p/k").unwrap() == pattern(50));
+    assert_eq!(far.backend.object("far", "p/late"), None);
 }
 
 #[test]
 fn fault_a_client_that_leaves_ends_the_copy() {
     let world = world();
-    world.backend.seed("alpha-at-backend", "slow", &pattern(3_000));
+    world.backend.seed("alpha-at-backend", "slow", &pattern(300_000));
     world.backend.seed("alpha-at-backend", "large", &pattern(LARGE));
     let far = Far::new(&world, "deserted");
-    for (source, at_target, piece) in [("slow", "PUT /far/p/k", 100), ("large", "PUT /far/p/k?partNumber=1", MIB)] {
+    for (source, at_target) in [("slow", "PUT /far/p/k"), ("large", "PUT /far/p/k?partNumber=1")] {
         far.forget();
-        let from = world.gateway.log.len();
-        let fault = Fault::Drip(piece, Duration::from_millis(100));
+        let (from, latch) = (world.gateway.log.len(), Latch::default());
+        let fault = Fault::Hold(200_000, latch.clone());
         world.backend.misbehave(Rule::new(&format!("/{source}"), fault).method("GET"));
         let mut connection = world.connect();
         connection.write(&far.copy(ALICE, &format!("alpha/{source}"), "k", &[]).bytes()).unwrap();
@@ -502,13 +495,13 @@ fn fault_a_client_that_leaves_ends_the_copy() {
         drop(connection);
         let record = far.record(from, |record| record["operation"] == "CopyObject");
         assert_eq!((&record["reason"], &record["status"]), (&"client_gone".into(), &0.into()), "{record}");
+        // although the source has not ended
         let seen = far.backend.settled();
         assert!(seen.iter().filter(|one| one.line().starts_with("PUT")).all(|one| !one.complete), "{seen:?}");
         let given_up = seen.iter().any(|one| one.line().starts_with("DELETE /far/p/k?uploadId="));
         assert_eq!(given_up, source == "large", "{seen:?}");
         far.assert_empty();
+        latch.lift();
     }
-    // the backend still drips into a closed connection until it notices
-    wait_until("the source to be let go", || world.backend.settled().iter().all(|one| one.ended));
     world.backend.remove("alpha-at-backend", "large");
 }

@@ -186,6 +186,19 @@ impl Connection {
         }
     }
 
+    /// Waits until the peer has sent this much of an answer: everything up to these bytes. Takes none of it.
+    ///
+    /// # Errors
+    /// The peer ends the connection, or is silent for too long.
+    pub fn wait_for(&mut self, bytes: &[u8]) -> io::Result<()> {
+        while !self.unread.windows(bytes.len()).any(|window| window == bytes) {
+            if self.fill()? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        Ok(())
+    }
+
     /// Reads one interim answer only.
     pub fn read_interim(&mut self) -> io::Result<u16> {
         self.read_head().map(|(status, _)| status)

@@ -16,7 +16,7 @@ pub mod request;
 pub mod sigv4;
 mod world;
 
-pub use backend::{Answer, Backend, Fault, Rule, Seen};
+pub use backend::{Answer, Backend, Fault, Latch, Rule, Seen};
 pub use connection::{Connection, Response};
 pub use form::UploadForm;
 pub use request::{Key, Payload, Request, Signer};

@@ -178,13 +178,14 @@ fn check_trailer(head: &Head, trailer: &[u8], object: &[u8]) -> Result<(), Strin
 fn check_digests(head: &Head, object: &[u8]) -> Result<(), String> {
     // Of a completed upload the checksum headers describe the object, not this body (RS-7).
     let describes_body = !(head.method == "POST" && head.query().contains("uploadId="));
-    let expected: [(&str, String, bool); 3] = [
-        ("content-md5", md5_base64(object), true),
-        ("x-amz-checksum-crc32", crc32_base64(object), describes_body),
-        ("x-amz-checksum-sha256", sha256_base64(object), describes_body),
+    let expected: [(&str, fn(&[u8]) -> String, bool); 3] = [
+        ("content-md5", md5_base64, true),
+        ("x-amz-checksum-crc32", crc32_base64, describes_body),
+        ("x-amz-checksum-sha256", sha256_base64, describes_body),
     ];
-    for (name, value, applies) in expected {
-        let wrong = applies && head.header(name).is_some_and(|sent| sent != value);
+    for (name, digest, applies) in expected {
+        // computed only where one was sent: bodies may be large
+        let wrong = applies && head.header(name).is_some_and(|sent| sent != digest(object));
         ensure(!wrong, &format!("{name} does not fit the body"))?;
     }
     Ok(())

@@ -1,10 +1,12 @@
 //! Misbehaviour on command.
 
 use std::io;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::answer::Answer;
 use super::wire::{Head, Wire};
+use crate::connection::PATIENCE;
 
 /// What goes wrong.
 #[derive(Debug, Clone)]
@@ -21,6 +23,8 @@ pub enum Fault {
     Late(Duration),
     /// Does what was asked; the body of the answer drips: pieces of so many bytes with a pause after each.
     Drip(usize, Duration),
+    /// Does what was asked and sends so many bytes of the answer's body; the others when the latch is lifted.
+    Hold(usize, Latch),
     /// Announces the whole body, sends so many bytes of it and closes.
     Truncate(usize),
     /// Answers with these bytes and closes.
@@ -29,6 +33,26 @@ pub enum Fault {
     Interim(usize),
     /// Adds these headers to the regular answer.
     Leak(Vec<(String, String)>),
+}
+
+/// Keeps something back until a test has seen what it waits for.
+#[derive(Debug, Clone, Default)]
+pub struct Latch(Arc<(Mutex<bool>, Condvar)>);
+
+impl Latch {
+    /// Lets go, now and for ever.
+    pub fn lift(&self) {
+        let (is_lifted, changed) = &*self.0;
+        *is_lifted.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        changed.notify_all();
+    }
+
+    /// Not longer than a test would wait.
+    fn wait(&self) {
+        let (is_lifted, changed) = &*self.0;
+        let is_lifted = is_lifted.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = changed.wait_timeout_while(is_lifted, PATIENCE, |is_lifted| !*is_lifted);
+    }
 }
 
 /// Applies a fault to requests.
@@ -93,6 +117,14 @@ pub(super) fn perform<S: io::Read + io::Write>(
                 wire.write(part)?;
                 std::thread::sleep(pause);
             }
+        }
+        Fault::Hold(count, latch) => {
+            let answer = normal();
+            let (first, rest) = answer.body.split_at(count.min(answer.body.len()));
+            wire.write(&answer.bytes(true))?;
+            wire.write(first)?;
+            latch.wait();
+            wire.write(rest)?;
         }
         Fault::Truncate(count) => {
             let mut answer = normal();

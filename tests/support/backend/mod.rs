@@ -19,7 +19,7 @@ use socket2::SockRef;
 
 pub use answer::Answer;
 pub use check::{NAME, NAME_IN_REGION};
-pub use fault::{Fault, Rule};
+pub use fault::{Fault, Latch, Rule};
 pub use wire::Head;
 
 use crate::connection::PATIENCE;
