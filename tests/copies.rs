@@ -114,6 +114,53 @@ fn refused(response: &Response, status: u16, code: &str) {
     assert_opaque(response);
 }
 
+/// Trap 10. Three copies at once, in a world of their own beside the other tests, and begun first: each has to wait for the
+/// same silence. HTTP/2 has no chunks: what keeps its answer alive are frames.
+#[test]
+fn a_long_copy_is_kept_alive_with_white_space() {
+    let world = World::start(env!("CARGO_BIN_EXE_osp"));
+    world.backend.seed("alpha-at-backend", "slow", &pattern(80));
+    let rule = "{allowedOrigins: ['https://app.test'], allowedMethods: [PUT]}";
+    let far = Far::with(&world, "patient", |route| route.traffic(TAKES_COPIES).cors(rule));
+    far.forget();
+    let latch = Latch::default();
+    world.backend.misbehave(Rule::new("/slow", Fault::Hold(10, latch.clone())).method("GET"));
+    far.backend.misbehave(Rule::new("/far/p/late", Fault::Instead(Answer::error(503, "SlowDown", "hidden-text"))));
+    let (config, address) = (world.authority.client(&[b"h2"]), world.gateway.https());
+    let authority = format!("localhost:{}", address.port());
+    let request = Request::new("PUT", &authority, "/patient/framed").header("x-amz-copy-source", "alpha/slow");
+    let request = Signer::new(ALICE).sign(request, Payload::Sha256);
+    let framed = std::thread::spawn(move || http2::exchange(address, config, &authority, &request, false).answer());
+    let reads = |seen: &[Seen]| seen.iter().any(|one| one.head.method == "GET");
+    let _ = world.backend.wait_for("the copy over HTTP/2 to begin", reads);
+    let from = world.gateway.log.len();
+    let (mut made, mut late) = (world.connect(), world.connect());
+    let origin = "https://app.test";
+    made.write(&far.copy(ALICE, "alpha/slow", "made", &[("Origin", origin)]).bytes()).unwrap();
+    late.write(&far.copy(ALICE, "alpha/slow", "late", &[]).bytes()).unwrap();
+    for connection in [&mut made, &mut late] {
+        connection.wait_for(b"\r\n1\r\n \r\n").unwrap();
+    }
+    latch.lift();
+    let [made, late] = [made, late].map(|mut connection| connection.read_response(false).unwrap());
+    let framed = framed.join().unwrap();
+    for (response, key) in [(&made, "p/made"), (&framed, "p/framed")] {
+        let text = response.text();
+        assert_eq!((response.status, response.complete, response.header("content-length")), (200, true, None));
+        let rest = text.strip_prefix("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n").expect(&text);
+        assert!(rest.trim_start_matches(' ').starts_with("<CopyObjectResult "), "{text}");
+        assert!(far.backend.object("far", key).unwrap() == pattern(80), "{key}");
+    }
+    assert_eq!(made.header("access-control-allow-origin"), Some(origin), "like every other answer");
+    // an error that comes late comes in the body
+    assert_eq!((late.status, late.complete, late.code().as_deref()), (200, true, Some("SlowDown")), "{late:?}");
+    assert_opaque(&late);
+    let id = late.header("x-amz-request-id").unwrap().to_owned();
+    let record = far.record(from, |record| record["request_id"] == id.as_str());
+    assert_eq!((&record["status"], &record["code"]), (&200.into(), &"SlowDown".into()), "{record}");
+    assert_eq!(far.backend.object("far", "p/late"), None);
+}
+
 #[test]
 fn s3_3_1_a_copy_between_backends_is_refused_unless_the_target_allows_it() {
     let world = world();
@@ -428,53 +475,6 @@ fn fault_what_the_target_refuses_is_told_and_what_was_begun_is_given_up() {
     assert!(far.seen().1.last().unwrap().starts_with("DELETE /far/p/k?uploadId="));
     far.assert_empty();
     world.backend.remove("alpha-at-backend", "large");
-}
-
-/// Three copies at once, in a world of their own beside the other tests: each has to wait for the same silence. HTTP/2 has
-/// no chunks: what keeps its answer alive are frames.
-#[test]
-fn trap_10_a_long_copy_is_kept_alive_with_white_space() {
-    let world = World::start(env!("CARGO_BIN_EXE_osp"));
-    world.backend.seed("alpha-at-backend", "slow", &pattern(80));
-    let rule = "{allowedOrigins: ['https://app.test'], allowedMethods: [PUT]}";
-    let far = Far::with(&world, "patient", |route| route.traffic(TAKES_COPIES).cors(rule));
-    far.forget();
-    let latch = Latch::default();
-    world.backend.misbehave(Rule::new("/slow", Fault::Hold(10, latch.clone())).method("GET"));
-    far.backend.misbehave(Rule::new("/far/p/late", Fault::Instead(Answer::error(503, "SlowDown", "hidden-text"))));
-    let (config, address) = (world.authority.client(&[b"h2"]), world.gateway.https());
-    let authority = format!("localhost:{}", address.port());
-    let request = Request::new("PUT", &authority, "/patient/framed").header("x-amz-copy-source", "alpha/slow");
-    let request = Signer::new(ALICE).sign(request, Payload::Sha256);
-    let framed = std::thread::spawn(move || http2::exchange(address, config, &authority, &request, false).answer());
-    let reads = |seen: &[Seen]| seen.iter().any(|one| one.head.method == "GET");
-    let _ = world.backend.wait_for("the copy over HTTP/2 to begin", reads);
-    let from = world.gateway.log.len();
-    let (mut made, mut late) = (world.connect(), world.connect());
-    let origin = "https://app.test";
-    made.write(&far.copy(ALICE, "alpha/slow", "made", &[("Origin", origin)]).bytes()).unwrap();
-    late.write(&far.copy(ALICE, "alpha/slow", "late", &[]).bytes()).unwrap();
-    for connection in [&mut made, &mut late] {
-        connection.wait_for(b"\r\n1\r\n \r\n").unwrap();
-    }
-    latch.lift();
-    let [made, late] = [made, late].map(|mut connection| connection.read_response(false).unwrap());
-    let framed = framed.join().unwrap();
-    for (response, key) in [(&made, "p/made"), (&framed, "p/framed")] {
-        let text = response.text();
-        assert_eq!((response.status, response.complete, response.header("content-length")), (200, true, None));
-        let rest = text.strip_prefix("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n").expect(&text);
-        assert!(rest.trim_start_matches(' ').starts_with("<CopyObjectResult "), "{text}");
-        assert!(far.backend.object("far", key).unwrap() == pattern(80), "{key}");
-    }
-    assert_eq!(made.header("access-control-allow-origin"), Some(origin), "like every other answer");
-    // an error that comes late comes in the body
-    assert_eq!((late.status, late.complete, late.code().as_deref()), (200, true, Some("SlowDown")), "{late:?}");
-    assert_opaque(&late);
-    let id = late.header("x-amz-request-id").unwrap().to_owned();
-    let record = far.record(from, |record| record["request_id"] == id.as_str());
-    assert_eq!((&record["status"], &record["code"]), (&200.into(), &"SlowDown".into()), "{record}");
-    assert_eq!(far.backend.object("far", "p/late"), None);
 }
 
 #[test]

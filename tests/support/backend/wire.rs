@@ -112,7 +112,8 @@ impl<S: Read + Write> Wire<S> {
             }
         }
         let count = self.unread.len().min(wanted);
-        Body { body: self.unread.drain(..count).collect(), complete: count == length }
+        let rest = self.unread.split_off(count);
+        Body { body: std::mem::replace(&mut self.unread, rest), complete: count == length }
     }
 
     fn fill_until(&mut self, end: &[u8]) -> bool {
