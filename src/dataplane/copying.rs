@@ -109,7 +109,7 @@ async fn attend<T>(
 impl Copier<'_> {
     /// Looks at the source.
     async fn plan(mut self, copy: PendingCopy) -> std::result::Result<PlannedCopy, Denial> {
-        let permit = copy.look()?;
+        let permit = copy.look()?.into_permit();
         self.flight.facts.copied = Some((Arc::clone(&permit.backend().name), 0));
         let (_, answered) = self.ask(permit, Bytes::new()).await?;
         copy.plan(&answered.head.headers)
@@ -119,7 +119,7 @@ impl Copier<'_> {
     async fn make(mut self, planned: &mut PlannedCopy) -> std::result::Result<Document, Denial> {
         let first = self.open(planned, 0).await?;
         if planned.needs_tags(&first.head.headers) {
-            let (_, answered) = self.ask(planned.read_tags()?, Bytes::new()).await?;
+            let (_, answered) = self.ask(planned.read_tags()?.into_permit(), Bytes::new()).await?;
             planned.take_tags(&answered.body)?;
         }
         if planned.pieces() > 1 {
@@ -133,7 +133,7 @@ impl Copier<'_> {
 
     async fn make_of_parts(mut self, planned: &PlannedCopy, first: Reading) -> std::result::Result<Document, Denial> {
         self.progress.enter();
-        let (_, created) = self.ask(planned.create()?, Bytes::new()).await?;
+        let (_, created) = self.ask(planned.create()?.into_permit(), Bytes::new()).await?;
         let upload = upload_id(&created.body)?;
         self.progress.begun(&upload);
         let mut parts: Vec<StoredPart> = Vec::with_capacity(planned.pieces().into());
@@ -150,7 +150,7 @@ impl Copier<'_> {
         // from here on it is the target that knows whether there is a new object
         self.progress.enter();
         let (permit, document) = planned.complete(&upload, &parts)?;
-        let (permit, completed) = self.ask(permit, document.into()).await?;
+        let (permit, completed) = self.ask(permit.into_permit(), document.into()).await?;
         let etag = upload_result(&completed.body, permit.operation())?;
         self.progress.finished();
         let document = planned.result(&etag, self.modified(&completed.head), None);
@@ -161,7 +161,7 @@ impl Copier<'_> {
     async fn give_up(mut self, planned: &PlannedCopy, upload: &str) {
         let told = self.flight.facts.backend_code.take();
         let given_up = match planned.abort(upload) {
-            Ok(permit) => self.ask(permit, Bytes::new()).await.map(drop),
+            Ok(permit) => self.ask(permit.into_permit(), Bytes::new()).await.map(drop),
             Err(denial) => Err(denial),
         };
         // what the log says is why the copy failed

@@ -1,17 +1,16 @@
-//! A copy from one storage backend to another: decided once, then made of requests under permits of their own. None of them
-//! does more than the decision was about, and none can be had without it.
+//! A copy from one storage backend to another: decided once, then made of requests under permits of their own ([`steps`]).
+//! None of them does more than the decision was about, and none can be had without it.
 
-use std::sync::Arc;
+mod steps;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use super::judgement::Granted;
-use super::permit::Grant;
-use super::{Permit, Principal};
+use self::steps::Sides;
+pub(super) use self::steps::{Asked, Side};
+pub use self::steps::{SourcePermit, TargetPermit};
 use crate::model::TrailingChecksums;
-use crate::payload::{ChecksumAlgorithm, Obligation, Transit};
-use crate::s3::{CopyTerms, Needs, Operation, Outgoing, OutgoingHeaders, Query, copy_xml, encode_query};
-use crate::table::ServedBackend;
+use crate::payload::{ChecksumAlgorithm, Transit};
+use crate::s3::{CopyTerms, Outgoing, OutgoingHeaders, copy_xml, encode_query};
 use crate::{CopyFault, Denial, Timestamp};
 
 /// The largest source: what AWS copies in one request, and the largest object of one PUT.
@@ -19,22 +18,6 @@ const SOURCE_BYTES_LIMIT: u64 = 5 * 1024 * 1024 * 1024;
 
 /// Bytes of one part, and the largest object that goes without parts. 5 GiB are 80 of them; S3 allows 10,000.
 const PIECE_BYTES: u64 = 64 * 1024 * 1024;
-
-/// What was asked, by whom.
-#[derive(Debug)]
-pub(super) struct Asked {
-    pub(super) principal: Principal,
-    pub(super) operation: Operation,
-    pub(super) query: Query,
-    pub(super) obligation: Obligation,
-}
-
-/// One of the two backends, and the rule that allows its use.
-#[derive(Debug)]
-pub(super) struct Side {
-    granted: Granted,
-    backend: Arc<ServedBackend>,
-}
 
 /// An allowed copy between two backends. Of its source nothing is known yet.
 #[derive(Debug)]
@@ -60,9 +43,7 @@ pub struct StoredPart {
 
 #[derive(Debug)]
 struct Copying {
-    asked: Asked,
-    from: Side,
-    to: Side,
+    sides: Sides,
     /// Canonical query of the target, which names the client's upload if this is a copy of a part.
     target_query: String,
     /// That of the source: its version.
@@ -93,30 +74,16 @@ struct Piece {
     is_range: bool,
 }
 
-impl Side {
-    pub(super) const fn new(granted: Granted, backend: Arc<ServedBackend>) -> Self {
-        Self { granted, backend }
-    }
-
-    fn is_encrypted(&self) -> bool {
-        self.backend.upstream_for(self.granted.rule).endpoint.tls
-    }
-}
-
 impl PendingCopy {
     /// `outgoing` is what one backend would get for the copy.
     ///
     /// # Errors
     /// [`Denial::InsecureChannel`] for a customer's key and a side without TLS, and those of [`CopyTerms::read`].
     pub(super) fn new(asked: Asked, (from, to): (Side, Side), outgoing: Outgoing) -> Result<Self, Denial> {
-        if asked.operation.demands_secure_channel() && !(from.is_encrypted() && to.is_encrypted()) {
-            return Err(Denial::InsecureChannel);
-        }
-        let is_part = asked.operation.upload(&asked.query).is_some();
-        let terms = CopyTerms::read(is_part, outgoing.headers)?;
-        let version = asked.operation.copy_source().and_then(|source| source.version.as_deref());
-        let source_query = version.map(|version| parameter("versionId", version)).unwrap_or_default();
-        let copying = Copying { asked, from, to, target_query: outgoing.query, source_query, terms };
+        let sides = Sides::new(asked, (from, to))?;
+        let terms = CopyTerms::read(sides.is_part(), outgoing.headers)?;
+        let source_query = sides.version().map(|version| parameter("versionId", version)).unwrap_or_default();
+        let copying = Copying { sides, target_query: outgoing.query, source_query, terms };
         Ok(Self { copying: Box::new(copying) })
     }
 
@@ -124,9 +91,9 @@ impl PendingCopy {
     ///
     /// # Errors
     /// [`Denial::KeyTooLong`], [`Denial::Internal`].
-    pub fn look(&self) -> Result<Permit, Denial> {
+    pub fn look(&self) -> Result<SourcePermit, Denial> {
         let query = self.copying.source_query.clone();
-        self.copying.permit("HeadObject", query, self.copying.reading())
+        self.copying.sides.of_source("HeadObject", query, self.copying.reading())
     }
 
     /// Plans the copy of a source of which its backend told this head.
@@ -157,7 +124,7 @@ impl PlannedCopy {
     /// `UploadPartCopy`: the client has begun the upload and will end it.
     #[must_use]
     pub fn is_part(&self) -> bool {
-        self.copying.asked.operation.upload(&self.copying.asked.query).is_some()
+        self.copying.sides.is_part()
     }
 
     /// In how many pieces the source is read, at least 1. More than one make an upload of OSP's own.
@@ -188,7 +155,7 @@ impl PlannedCopy {
     ///
     /// # Errors
     /// [`Denial::Internal`].
-    pub fn read(&self, index: u16) -> Result<Permit, Denial> {
+    pub fn read(&self, index: u16) -> Result<SourcePermit, Denial> {
         let Piece { first, length, is_range } = self.piece(index);
         let mut headers = self.copying.reading();
         headers.push((header::IF_MATCH, self.source.etag.clone()));
@@ -197,7 +164,7 @@ impl PlannedCopy {
             let range = HeaderValue::try_from(range).map_err(|_| Denial::Internal("a range is no header value"))?;
             headers.push((header::RANGE, range));
         }
-        self.copying.permit("GetObject", self.copying.source_query.clone(), headers)
+        self.copying.sides.of_source("GetObject", self.copying.source_query.clone(), headers)
     }
 
     /// Checks the head of the answer to [`Self::read`]: it brings this piece, of the object that was looked at. Some
@@ -221,9 +188,9 @@ impl PlannedCopy {
         if is_piece && has_length && head.contains_key(header::ETAG) { Ok(()) } else { Err(Denial::UpstreamMisbehaved) }
     }
 
-    /// A body for a piece, for the target that this permit leads to.
+    /// A body for a piece. Bytes go through it and no other way, so both sides' permits have to be shown.
     #[must_use]
-    pub fn transit(&self, index: u16, target: &Permit) -> Transit {
+    pub fn transit(&self, index: u16, _source: &SourcePermit, target: &TargetPermit) -> Transit {
         let forwards = target.upstream().trailing_checksums == TrailingChecksums::Forward;
         Transit::new(self.piece(index).length, self.checksum().filter(|_| forwards))
     }
@@ -244,10 +211,10 @@ impl PlannedCopy {
     ///
     /// # Errors
     /// [`Denial::Internal`].
-    pub fn read_tags(&self) -> Result<Permit, Denial> {
+    pub fn read_tags(&self) -> Result<SourcePermit, Denial> {
         let version = Some(self.copying.source_query.as_str()).filter(|query| !query.is_empty());
         let query = version.map_or_else(|| "tagging=".to_owned(), |version| format!("tagging=&{version}"));
-        self.copying.permit("GetObjectTagging", query, OutgoingHeaders::new())
+        self.copying.sides.of_source("GetObjectTagging", query, OutgoingHeaders::new())
     }
 
     /// Takes the answer to [`Self::read_tags`].
@@ -264,46 +231,46 @@ impl PlannedCopy {
     ///
     /// # Errors
     /// [`Denial::Internal`].
-    pub fn put(&self) -> Result<Permit, Denial> {
+    pub fn put(&self) -> Result<TargetPermit, Denial> {
         let Copying { terms, target_query, .. } = &*self.copying;
         if self.is_part() {
-            return self.copying.permit("UploadPart", target_query.clone(), terms.target_key.clone());
+            return self.copying.sides.of_target("UploadPart", target_query.clone(), terms.target_key.clone());
         }
         let mut headers = self.source.object.clone();
         headers.extend(terms.only_if.iter().cloned());
-        self.copying.permit("PutObject", String::new(), headers)
+        self.copying.sides.of_target("PutObject", String::new(), headers)
     }
 
     /// Begins an upload of OSP's own: `CreateMultipartUpload`.
     ///
     /// # Errors
     /// [`Denial::Internal`].
-    pub fn create(&self) -> Result<Permit, Denial> {
+    pub fn create(&self) -> Result<TargetPermit, Denial> {
         let mut headers = self.source.object.clone();
         if let Some(algorithm) = self.checksum() {
             let value = HeaderValue::from_static(algorithm.label());
             headers.push((HeaderName::from_static("x-amz-checksum-algorithm"), value));
         }
-        self.copying.permit("CreateMultipartUpload", "uploads=".to_owned(), headers)
+        self.copying.sides.of_target("CreateMultipartUpload", "uploads=".to_owned(), headers)
     }
 
     /// Writes a piece, from 0, to an upload that [`Self::create`] began.
     ///
     /// # Errors
     /// [`Denial::Internal`].
-    pub fn part(&self, upload: &str, index: u16) -> Result<Permit, Denial> {
+    pub fn part(&self, upload: &str, index: u16) -> Result<TargetPermit, Denial> {
         let query = format!("partNumber={}&{}", u32::from(index) + 1, parameter("uploadId", upload));
-        self.copying.permit("UploadPart", query, self.copying.terms.target_key.clone())
+        self.copying.sides.of_target("UploadPart", query, self.copying.terms.target_key.clone())
     }
 
     /// Ends the upload: `CompleteMultipartUpload` with its document, which names these parts in their order.
     ///
     /// # Errors
     /// [`Denial::Internal`].
-    pub fn complete(&self, upload: &str, parts: &[StoredPart]) -> Result<(Permit, Vec<u8>), Denial> {
+    pub fn complete(&self, upload: &str, parts: &[StoredPart]) -> Result<(TargetPermit, Vec<u8>), Denial> {
         let Copying { terms, .. } = &*self.copying;
         let headers = terms.only_if.iter().chain(&terms.target_key).cloned().collect();
-        let permit = self.copying.permit("CompleteMultipartUpload", parameter("uploadId", upload), headers)?;
+        let permit = self.copying.sides.of_target("CompleteMultipartUpload", parameter("uploadId", upload), headers)?;
         let parts = parts.iter().map(|part| (part.etag.clone(), part.checksum.clone()));
         Ok((permit, copy_xml::completion(parts, self.checksum())))
     }
@@ -312,14 +279,15 @@ impl PlannedCopy {
     ///
     /// # Errors
     /// [`Denial::Internal`].
-    pub fn abort(&self, upload: &str) -> Result<Permit, Denial> {
-        self.copying.permit("AbortMultipartUpload", parameter("uploadId", upload), OutgoingHeaders::new())
+    pub fn abort(&self, upload: &str) -> Result<TargetPermit, Denial> {
+        self.copying.sides.of_target("AbortMultipartUpload", parameter("uploadId", upload), OutgoingHeaders::new())
     }
 
-    /// Any step at all.
+    /// Any step at all, as one of the source and as one of the target.
     #[cfg(test)]
-    pub(crate) fn step(&self, step: &str) -> Result<Permit, Denial> {
-        self.copying.permit(step, String::new(), OutgoingHeaders::new())
+    pub(crate) fn step(&self, step: &str) -> (Result<SourcePermit, Denial>, Result<TargetPermit, Denial>) {
+        let (sides, nothing) = (&self.copying.sides, OutgoingHeaders::new());
+        (sides.of_source(step, String::new(), nothing.clone()), sides.of_target(step, String::new(), nothing))
     }
 
     /// What the client is told of a copy that has been made, without a declaration; `checksum` is that of the only piece.
@@ -335,31 +303,6 @@ impl Copying {
         let mut headers = self.terms.source_key.clone();
         headers.push((header::ACCEPT_ENCODING, HeaderValue::from_static("identity")));
         headers
-    }
-
-    /// A permit for one step, if the decision about the copy covers it: on the side that the step is about.
-    fn permit(&self, step: &str, query: String, headers: OutgoingHeaders) -> Result<Permit, Denial> {
-        let Asked { principal, operation: copy, query: asked, obligation } = &self.asked;
-        let (operation, is_of_source) = copy.step_of_copy(step).ok_or(Denial::Internal("a copy has no such step"))?;
-        let (Needs::All(needed), Needs::All(decided)) = (operation.needs(&Query::default()), copy.needs(asked)) else {
-            return Err(Denial::Internal("a step of a copy needs nothing that could be decided"));
-        };
-        if !needed.iter().all(|pair| decided.contains(pair)) {
-            return Err(Denial::Internal("a step of a copy needs what was not decided"));
-        }
-        let Side { granted, backend } = if is_of_source { &self.from } else { &self.to };
-        let place = (backend.upstream.addressing, &*backend.mapping);
-        let outgoing = Outgoing::of_step(&operation, (query, headers), place)?;
-        Ok(Permit::new(Box::new(Grant {
-            principal: principal.clone(),
-            operation,
-            granted: granted.clone(),
-            backend: Arc::clone(backend),
-            anywhere: false,
-            outgoing,
-            obligation: obligation.clone(),
-            query: asked.clone(),
-        })))
     }
 }
 

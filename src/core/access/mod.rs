@@ -11,7 +11,7 @@ mod policy;
 mod principal;
 mod question;
 
-pub use copying::{PendingCopy, PlannedCopy, StoredPart};
+pub use copying::{PendingCopy, PlannedCopy, SourcePermit, StoredPart, TargetPermit};
 pub use creation::PendingCreation;
 pub use explain::{Check, CheckAnswer, Destination, Explanation, Hypothesis, explain};
 pub use listing::PendingBuckets;

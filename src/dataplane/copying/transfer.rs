@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header;
-use osp_core::access::{Permit, PlannedCopy, StoredPart};
+use osp_core::access::{Permit, PlannedCopy, SourcePermit, StoredPart, TargetPermit};
 use osp_core::payload::Transit;
 use osp_core::s3::{Meaning, is_ambiguous};
 use osp_core::{Denial, Timestamp};
@@ -24,7 +24,7 @@ use crate::stage::{route, sign};
 
 /// A source that has begun to answer.
 pub(super) struct Reading {
-    permit: Permit,
+    permit: SourcePermit,
     connection: HttpSession,
     peer: Box<HttpPeer>,
     /// Its head, which is that of the piece that was asked for.
@@ -96,10 +96,10 @@ impl Copier<'_> {
         &mut self,
         (planned, index): (&PlannedCopy, u16),
         mut reading: Reading,
-        mut permit: Permit,
+        mut permit: TargetPermit,
     ) -> Result<Stored, Denial> {
         self.gateway.regions.apply(&mut permit);
-        let transit = planned.transit(index, &permit);
+        let transit = planned.transit(index, &reading.permit, &permit);
         let head = sign::regenerate(&permit, transit.announcement().into(), &self.gateway.keys, self.now())?;
         let (mut target, peer) = self.connect(&permit).await?;
         target.set_write_timeout(peer.options.write_timeout);

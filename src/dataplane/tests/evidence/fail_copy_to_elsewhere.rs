@@ -1,8 +1,8 @@
 use osp_core::Denial;
-use osp_core::access::{Permit, PlannedCopy};
+use osp_core::access::{PlannedCopy, TargetPermit};
 
-fn anything(copy: &PlannedCopy) -> Result<Permit, Denial> {
-    copy.copying.permit("DeleteObject", String::new(), Vec::new())
+fn anything(copy: &PlannedCopy) -> Result<TargetPermit, Denial> {
+    copy.copying.sides.of_target("DeleteObject", String::new(), Vec::new())
 }
 
 fn main() {

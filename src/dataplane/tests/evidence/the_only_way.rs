@@ -1,6 +1,7 @@
 //! The positive twin: the way that exists compiles.
 use http::HeaderMap;
-use osp_core::access::{Decision, PendingCopy, Permit, Question, Request};
+use osp_core::access::{Decision, PendingCopy, Permit, Question, Request, SourcePermit, TargetPermit};
+use osp_core::payload::Transit;
 use osp_core::s3::{Operation, Semantics, Target, classify_form};
 use osp_core::sigv4::{Claim, FormClaim, ProvedForm, Verified};
 use osp_core::table::RouteTable;
@@ -24,10 +25,11 @@ fn forward(permit: &mut Permit) {
     let _ = (permit.upstream(), permit.outgoing(), permit.gate());
 }
 
-fn copy(copy: PendingCopy, head: &HeaderMap) -> Result<[Permit; 3], Denial> {
-    let look = copy.look()?;
+fn copy(copy: PendingCopy, head: &HeaderMap) -> Result<Transit, Denial> {
+    let _: Permit = copy.look()?.into_permit();
     let planned = copy.plan(head)?;
-    Ok([look, planned.read(0)?, planned.put()?])
+    let (source, target): (SourcePermit, TargetPermit) = (planned.read(0)?, planned.put()?);
+    Ok(planned.transit(0, &source, &target))
 }
 
 /// Compiling is the proof; this keeps the functions from being unused.

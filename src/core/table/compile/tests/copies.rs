@@ -146,7 +146,8 @@ fn d01_every_request_of_a_copy_names_what_was_decided_in_its_backends_words() {
     assert_eq!(sent(&permit), "to.test POST /dst-real/t/c?uploadId=u%261 [if-none-match=*]");
     assert_eq!(String::from_utf8(body).unwrap().matches("<Part>").count(), 2);
     // who may is the same in all of them
-    assert!([copy.read(0), copy.put()].into_iter().all(|permit| *permit.unwrap().principal() == principal("demo")));
+    assert_eq!(*copy.read(0).unwrap().principal(), principal("demo"));
+    assert_eq!(*copy.put().unwrap().principal(), principal("demo"));
 }
 
 /// The rule of evidence: what a copy was not decided for it cannot do, on either side.
@@ -154,11 +155,15 @@ fn d01_every_request_of_a_copy_names_what_was_decided_in_its_backends_words() {
 fn d01_no_step_of_a_copy_needs_what_was_not_decided() {
     let copy = planned(&[COPY], 5).unwrap();
     for step in ["GetObject", "HeadObject", "GetObjectTagging"] {
-        assert!(sent(&copy.step(step).unwrap()).starts_with("from.test "), "{step}");
+        let (of_source, of_target) = copy.step(step);
+        assert!(sent(&of_source.unwrap()).starts_with("from.test "), "{step}");
+        assert!(matches!(of_target, Err(Denial::Internal(_))), "nothing is read with the target's permit: {step}");
     }
     for step in ["PutObject", "UploadPart", "CreateMultipartUpload", "CompleteMultipartUpload", "AbortMultipartUpload"]
     {
-        assert!(sent(&copy.step(step).unwrap()).starts_with("to.test "), "{step}");
+        let (of_source, of_target) = copy.step(step);
+        assert!(sent(&of_target.unwrap()).starts_with("to.test "), "{step}");
+        assert!(matches!(of_source, Err(Denial::Internal(_))), "nothing is written with the source's permit: {step}");
     }
     for step in [
         "DeleteObject",
@@ -172,7 +177,7 @@ fn d01_no_step_of_a_copy_needs_what_was_not_decided() {
         "CopyObject",
         "Nothing",
     ] {
-        assert!(matches!(copy.step(step), Err(Denial::Internal(_))), "{step}");
+        assert!(matches!(copy.step(step), (Err(Denial::Internal(_)), Err(Denial::Internal(_)))), "{step}");
     }
     // what a header asked for on top is asked of the target's steps, and decided with them
     let listed = planned(&[COPY, "x-amz-acl: public-read"], 5).unwrap();
@@ -307,7 +312,7 @@ fn ch_7_a_checksum_is_computed_where_the_backend_knows_them() {
     let asked_for = "x-amz-checksum-algorithm: CRC32";
     let copy = planned(&[COPY, asked_for], 65 * MIB).unwrap();
     assert!(sent(&copy.create().unwrap()).contains("x-amz-checksum-algorithm=CRC32"));
-    let announced = copy.transit(1, &copy.part("u", 1).unwrap()).announcement();
+    let announced = copy.transit(1, &copy.read(1).unwrap(), &copy.part("u", 1).unwrap()).announcement();
     assert!(announced.aws_chunked && announced.content_length > MIB);
     let part = StoredPart { etag: "e".into(), checksum: Some("AAAAAA==".into()) };
     let document = String::from_utf8(copy.complete("u", &[part]).unwrap().1).unwrap();
@@ -317,7 +322,7 @@ fn ch_7_a_checksum_is_computed_where_the_backend_knows_them() {
     let Ok(Decision::Copy(copy)) = asked(&table, "demo", "/dst/c", &[COPY, asked_for]) else { panic!() };
     let copy = copy.plan(&source(65 * MIB)).unwrap();
     assert!(!sent(&copy.create().unwrap()).contains("checksum"));
-    let announced = copy.transit(1, &copy.part("u", 1).unwrap()).announcement();
+    let announced = copy.transit(1, &copy.read(1).unwrap(), &copy.part("u", 1).unwrap()).announcement();
     assert_eq!((announced.aws_chunked, announced.content_length), (false, MIB));
 }
 
