@@ -55,6 +55,9 @@ pub async fn delete_objects(
     Ok(Answer::new(200, DeleteOutcome::render_result(&outcomes, quiet)))
 }
 
+/// Most interim answers (1xx) before the one that counts: servers send one or two.
+const MAX_INTERIM: usize = 16;
+
 /// Most pages of one backend's list of buckets: ten thousand buckets each at AWS, and a million is AWS's largest quota.
 const MAX_PAGES: usize = 100;
 
@@ -291,12 +294,13 @@ async fn converse(
 
 /// The head of a backend's answer; interim ones (1xx) are passed over.
 pub(crate) async fn answer_head(connection: &mut HttpSession) -> pingora_error::Result<ResponseHeader> {
-    loop {
+    for _ in 0..=MAX_INTERIM {
         connection.read_response_header().await?;
         if let Some(head) = connection.response_header().filter(|head| !head.status.is_informational()) {
             return Ok(head.clone());
         }
     }
+    Error::e_explain(ErrorType::InvalidHTTPHeader, "too many interim answers")
 }
 
 /// The whole body of a short answer.

@@ -114,7 +114,7 @@ impl Gateway {
         cors::note(&head, &target, &table, flight);
         if s3::is_form_upload(&head, &target) {
             let form = (head, &target, content_length);
-            return Box::pin(self.admit_form(session, flight, form, &table)).await.map(Admitted::Form);
+            return Box::pin(self.admit_form(session, flight, form)).await.map(Admitted::Form);
         }
         let now = self.observer.clock.now();
         let (verified, target) = authenticate::verify(&head, target, &table, now, &mut flight.facts)?;
