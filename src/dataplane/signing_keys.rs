@@ -58,9 +58,7 @@ impl SigningKeys {
         let known = self.entries.read().get(&slot).cloned();
         match known {
             Some(known)
-                if known.credential == *credential
-                    && known.scope.date == date
-                    && known.scope.region == region =>
+                if known.credential == *credential && known.scope.date == date && known.scope.region == region =>
             {
                 known
             }
