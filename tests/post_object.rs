@@ -383,6 +383,49 @@ fn a_body_byte_by_byte_is_the_same_body() {
 }
 
 #[test]
+fn k08_a_form_is_judged_by_what_holds_when_it_has_come() {
+    let world = world();
+    let endpoint = world.backend.endpoint();
+    let route = |client: &str| Route::new("late", &endpoint, "alpha-at-backend").allow(client, "Write", &[]).yaml();
+    let form = UploadForm::new(ALICE, "late").field("key", "late").signed();
+    let request = form.request(&world.host(), "/late");
+    let (bytes, held_back) = (request.bytes(), request.pieces.concat().len() - form.before_file().len() + 5);
+    let (begun, rest) = bytes.split_at(bytes.len() - held_back);
+    let alices = route("alice");
+    let _ = world.apply("late.yaml", &alices);
+    for (change, status, code) in [
+        (None, 204, None),
+        (Some(route("bob")), 403, Some("AccessDenied")),
+        (Some(String::new()), 404, Some("NoSuchBucket")),
+    ] {
+        let mut connection = world.connect();
+        connection.write(begun).unwrap();
+        if let Some(documents) = &change {
+            let _ = world.apply("late.yaml", documents);
+        }
+        world.backend.forget();
+        connection.write(rest).unwrap();
+        let response = connection.read_response(false).unwrap();
+        assert_eq!((response.status, response.code().as_deref()), (status, code), "{change:?}");
+        assert_eq!(world.backend.settled().len(), usize::from(status == 204), "{change:?}");
+        if change.is_some() {
+            let _ = world.apply("late.yaml", &alices);
+        }
+    }
+}
+
+#[test]
+fn k10_a_backend_that_never_comes_to_the_point_is_given_up() {
+    let world = world();
+    let request = posted(&world, &form("alpha").signed());
+    for (interim, status) in [(3, 204), (100, 502)] {
+        world.backend.misbehave(Rule::new("/dir/k", Fault::Interim(interim)).method("PUT"));
+        assert_eq!(world.send(&request).status, status, "{interim}");
+        world.backend.forget();
+    }
+}
+
+#[test]
 fn rs_12_a_client_that_leaves_leaves_nothing_behind() {
     let world = world();
     let form = form("alpha").signed().file(vec![b'x'; 100_000]);

@@ -7,12 +7,13 @@ mod transfer;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
-use osp_core::Denial;
 use osp_core::access::{PendingCopy, Permit, PlannedCopy, StoredPart};
 use osp_core::s3::{ErrorBody, Meaning, is_ambiguous, upload_id, upload_result};
+use osp_core::{CopyFault, Denial};
 use pingora_error::Result;
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
@@ -25,6 +26,7 @@ use crate::flight::Flight;
 use crate::gateway::Gateway;
 use crate::refusal::Held;
 use crate::respond::{self, Late, SILENCE};
+use crate::settings::COPY_TIME;
 
 /// What of a target's answer is about the new object, and the client's business.
 const TOLD: [&str; 6] = [
@@ -52,6 +54,10 @@ struct Copier<'a> {
 /// The client cannot be answered.
 pub async fn copy(gateway: &Gateway, session: &mut Session, flight: &mut Flight, copy: PendingCopy) -> Result<bool> {
     flight.facts.allowed = true;
+    let Ok(_place) = gateway.copies.try_acquire() else {
+        return respond::deny(session, flight, CopyFault::TooMany.into(), &gateway.observer).await;
+    };
+    let deadline = gateway.observer.clock.monotonic() + COPY_TIME;
     let progress = Progress::default();
     let planned = Copier { gateway, flight, progress: &progress }.plan(copy).await;
     let mut planned = match planned {
@@ -60,50 +66,61 @@ pub async fn copy(gateway: &Gateway, session: &mut Session, flight: &mut Flight,
     };
     let version = planned.source_version().cloned();
     let headers = version.map(|version| (HeaderName::from_static("x-amz-copy-source-version-id"), version));
-    let mut late = Late::new(flight, &gateway.observer, headers.into_iter().collect())?;
-    let work = Copier { gateway, flight, progress: &progress }.make(&mut planned);
-    let outcome = attend(&mut late, session, &progress, work).await;
+    let late = Late::new(flight, &gateway.observer, headers.into_iter().collect())?;
+    let mut client = Client { session, late, progress: &progress, deadline };
+    let outcome = client.attend(Copier { gateway, flight, progress: &progress }.make(&mut planned)).await;
     if let Some(upload) = progress.unfinished() {
         // nothing else would ever take away what is stored of it
         progress.enter();
-        let work = Copier { gateway, flight, progress: &progress }.give_up(&planned, &upload);
-        attend(&mut late, session, &progress, work).await;
+        client.attend(Copier { gateway, flight, progress: &progress }.give_up(&planned, &upload)).await;
     }
     if let Some((_, bytes)) = &mut flight.facts.copied {
         *bytes = progress.bytes();
     }
-    if progress.is_alone() {
+    let Client { session, late, .. } = client;
+    let stopped = progress.stopped().unwrap_or(Denial::Internal("a copy ended without a word"));
+    if stopped == Denial::ClientGone {
         session.set_keepalive(None);
-        flight.denial = Some(Denial::ClientGone);
+        flight.denial = Some(stopped);
         return Ok(true);
     }
     if gateway.is_draining() {
         session.set_keepalive(None);
     }
-    late.end(session, flight, outcome.unwrap_or(Err(Denial::Internal("a copy ended without a word")))).await
+    late.end(session, flight, outcome.unwrap_or(Err(stopped))).await
 }
 
-/// Does some work while a client waits for it, and tells the client now and then that it goes on. Stops when the client is
-/// gone, unless the work is at a point where nobody could clean up after it. `None` = it was stopped.
-async fn attend<T>(
-    late: &mut Late<'_>,
-    session: &mut Session,
-    progress: &Progress,
-    work: impl Future<Output = T>,
-) -> Option<T> {
-    let mut work = pin!(work);
-    while !progress.is_alone() {
-        let is_gone = tokio::select! {
-            done = &mut work => return Some(done),
-            // the request has no body: all that can come is the end of the connection
-            _ = session.read_body_or_idle(true) => true,
-            () = tokio::time::sleep(SILENCE) => late.breathe(session).await.is_err(),
-        };
-        if is_gone {
-            progress.leave_alone();
+/// Who waits for the copy.
+struct Client<'a> {
+    session: &'a mut Session,
+    late: Late<'a>,
+    progress: &'a Progress,
+    /// On the monotonic clock.
+    deadline: Duration,
+}
+
+impl Client<'_> {
+    /// Does some work, and tells the client now and then that it goes on. Stops when the client is gone or the time is over,
+    /// unless the work is at a point where nobody could clean up after it. `None` = it was stopped.
+    async fn attend<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        let Self { session, late, progress, deadline } = self;
+        let mut work = pin!(work);
+        while progress.stopped().is_none() {
+            tokio::select! {
+                done = &mut work => return Some(done),
+                // the request has no body: all that can come is the end of the connection
+                _ = session.read_body_or_idle(true) => progress.stop(Denial::ClientGone),
+                () = tokio::time::sleep(SILENCE) => {
+                    if late.breathe(session).await.is_err() {
+                        progress.stop(Denial::ClientGone);
+                    } else if late.now() > *deadline {
+                        progress.stop(Denial::UpstreamTimeout);
+                    }
+                }
+            }
         }
+        if progress.must_go_on() { Some(work.await) } else { None }
     }
-    if progress.must_go_on() { Some(work.await) } else { None }
 }
 
 impl Copier<'_> {
@@ -166,7 +183,10 @@ impl Copier<'_> {
         };
         // what the log says is why the copy failed
         self.flight.facts.backend_code = told;
-        if let Err(denial) = given_up {
+        // the target may have completed it although its answer was lost
+        if let Err(denial) =
+            given_up.or_else(|denial| if denial.row().code == "NoSuchUpload" { Ok(()) } else { Err(denial) })
+        {
             let (id, reason) = (&self.flight.id, denial.row().reason);
             tracing::warn!(request_id = %id, reason, "an upload could not be given up: its parts stay at the backend");
         }

@@ -22,7 +22,7 @@ use crate::flight::Flight;
 use crate::gateway::Gateway;
 use crate::refusal::Held;
 use crate::respond::Answer;
-use crate::settings::{EXCHANGE_ANSWER_BYTES, EXCHANGE_TIME};
+use crate::settings::{COMPLETION_TIME, EXCHANGE_ANSWER_BYTES, EXCHANGE_TIME};
 use crate::stage::{forward, route, sign};
 
 /// Proves the body of a `DeleteObjects`, decides each key, deletes the allowed ones at the backend and merges the answers
@@ -54,6 +54,9 @@ pub async fn delete_objects(
     }
     Ok(Answer::new(200, DeleteOutcome::render_result(&outcomes, quiet)))
 }
+
+/// Most interim answers (1xx) before the one that counts: servers send one or two.
+const MAX_INTERIM: usize = 16;
 
 /// Most pages of one backend's list of buckets: ten thousand buckets each at AWS, and a million is AWS's largest quota.
 const MAX_PAGES: usize = 100;
@@ -219,7 +222,8 @@ pub async fn send(gateway: &Gateway, permit: &Permit, body: Bytes, flight: &mut 
     // the body names keys to delete: once it may have left, it is not sent again
     let head = head_of(gateway, permit, &body)?;
     let first_byte = route::first_byte(permit.upstream());
-    converse(&gateway.connector, connection, (&peer, first_byte), (head, body)).await
+    let limit = if permit.operation().may_take_minutes() { COMPLETION_TIME } else { EXCHANGE_TIME };
+    converse(&gateway.connector, connection, (&peer, first_byte, limit), (head, body)).await
 }
 
 /// A connection to the backend of a permit; tries again, at the next address, when one could not be made, and counts.
@@ -267,7 +271,7 @@ fn head_of(gateway: &Gateway, permit: &Permit, body: &[u8]) -> Result<RequestHea
 async fn converse(
     connector: &Connector,
     mut connection: HttpSession,
-    (peer, first_byte): (&HttpPeer, Option<Duration>),
+    (peer, first_byte, limit): (&HttpPeer, Option<Duration>, Duration),
     (head, body): (RequestHeader, Bytes),
 ) -> Result<Answered, Denial> {
     connection.set_read_timeout(first_byte.or(peer.options.read_timeout));
@@ -282,7 +286,7 @@ async fn converse(
         connection.set_read_timeout(peer.options.read_timeout);
         Ok::<_, Box<Error>>((head, answer_body(&mut connection).await?))
     };
-    let (head, body) = match pingora_timeout::timeout(EXCHANGE_TIME, exchanged).await {
+    let (head, body) = match pingora_timeout::timeout(limit, exchanged).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(error)) => {
             tracing::warn!(kind = ?error.etype(), "an exchange with a backend failed");
@@ -297,12 +301,13 @@ async fn converse(
 
 /// The head of a backend's answer; interim ones (1xx) are passed over.
 pub(crate) async fn answer_head(connection: &mut HttpSession) -> pingora_error::Result<ResponseHeader> {
-    loop {
+    for _ in 0..=MAX_INTERIM {
         connection.read_response_header().await?;
         if let Some(head) = connection.response_header().filter(|head| !head.status.is_informational()) {
             return Ok(head.clone());
         }
     }
+    Error::e_explain(ErrorType::InvalidHTTPHeader, "too many interim answers")
 }
 
 /// The whole body of a short answer.

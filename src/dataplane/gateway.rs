@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::Method;
 use osp_core::access::{Decision, OwnAnswer, PendingBatch, PendingCopy, PendingCreation, Permit};
-use osp_core::s3::{self, Addressing, BucketName, Framing, ListBucketsPage, RawHead, Target};
+use osp_core::s3::{self, Addressing, Framing, ListBucketsPage, RawHead, Target};
 use osp_core::table::{Outcome, Reader, RouteTable};
 use osp_core::{Denial, Timestamp};
 use pingora_core::connectors::http::Connector;
@@ -19,9 +19,10 @@ use pingora_core::upstreams::peer::HttpPeer;
 use pingora_error::{Error, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::attempt::Failure;
+use crate::client::{base_url, invite_body, is_tls};
 use crate::copying;
 use crate::cors;
 use crate::egress::Egress;
@@ -33,7 +34,7 @@ use crate::refusal;
 use crate::regions::Regions;
 use crate::resolver::Resolver;
 use crate::respond::{self, Answer};
-use crate::settings::{DRAIN_TIME, Settings};
+use crate::settings::{COPIES, DRAIN_TIME, Settings};
 use crate::signing_keys::SigningKeys;
 use crate::stage::{Observer, authenticate, authorize, forward, listener, sign};
 
@@ -58,6 +59,8 @@ pub struct Gateway {
     pub(crate) egress: Egress,
     pub(crate) health: Arc<HealthBook>,
     pub(crate) regions: Regions,
+    /// One for each copy between backends that may be under way.
+    pub(crate) copies: Semaphore,
 }
 
 /// What `admit` decided.
@@ -94,6 +97,7 @@ impl Gateway {
             egress: Egress::default(),
             health: Arc::default(),
             regions: Regions::default(),
+            copies: Semaphore::new(COPIES),
         }
     }
 
@@ -116,7 +120,7 @@ impl Gateway {
         cors::note(&head, &target, &table, flight);
         if s3::is_form_upload(&head, &target) {
             let form = (head, &target, content_length);
-            return Box::pin(self.admit_form(session, flight, form, &table)).await.map(Admitted::Form);
+            return Box::pin(self.admit_form(session, flight, form)).await.map(Admitted::Form);
         }
         let now = self.observer.clock.now();
         let (verified, target) = authenticate::verify(&head, target, &table, now, &mut flight.facts)?;
@@ -407,28 +411,4 @@ fn name(flight: &mut Flight, target: &Target, table: &RouteTable) {
     facts.key.clone_from(&target.key);
     facts.virtual_host = target.addressing == Addressing::VirtualHost;
     facts.named = true;
-}
-
-/// Sends our `100 Continue`, once, and keeps the backend's from following it.
-pub(crate) async fn invite_body(session: &mut Session) -> std::result::Result<(), Denial> {
-    // writing the 100 turns keep-alive off, because the body is not read yet
-    let keepalive = session.get_keepalive();
-    session.write_continue_response().await.map_err(|_| Denial::ClientGone)?;
-    session.set_keepalive(keepalive);
-    session.req_header_mut().remove_header(&http::header::EXPECT);
-    session.set_ignore_info_resp(true);
-    Ok(())
-}
-
-/// True when the client's connection is encrypted.
-pub(crate) fn is_tls(session: &Session) -> bool {
-    session.digest().is_some_and(|digest| digest.ssl_digest.is_some())
-}
-
-/// Scheme and authority as the client used them, without the bucket of virtual-host style.
-pub(crate) fn base_url(session: &Session, head: Option<&RawHead>, label: Option<&BucketName>) -> String {
-    let tls = is_tls(session);
-    let authority = head.map(RawHead::host).unwrap_or_default();
-    let base = label.and_then(|bucket| authority.get(bucket.as_str().len()..)?.strip_prefix('.')).unwrap_or(authority);
-    format!("{}://{base}", if tls { "https" } else { "http" })
 }

@@ -10,6 +10,7 @@ mod access_log;
 mod alarm;
 mod attempt;
 mod chunk_scan;
+mod client;
 mod clock;
 mod copying;
 mod cors;

@@ -8,7 +8,6 @@ use http::{HeaderName, HeaderValue, header};
 use osp_core::Denial;
 use osp_core::access::Permit;
 use osp_core::s3::{FormReader, Meaning, RawHead, Receipt, Target, Told, is_ambiguous};
-use osp_core::table::RouteTable;
 use pingora_core::protocols::http::client::HttpSession;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_error::{Error, ErrorType};
@@ -16,12 +15,14 @@ use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 
 use crate::attempt::Failure;
+use crate::client::{base_url, invite_body, is_tls};
 use crate::cors;
 use crate::exchange;
 use crate::flight::{AnswerBody, Flight};
-use crate::gateway::{Gateway, base_url, invite_body, is_tls};
+use crate::gateway::Gateway;
 use crate::refusal::Held;
 use crate::respond::Answer;
+use crate::settings::EXCHANGE_TIME;
 use crate::stage::{form, forward, listener, route, sign};
 
 /// What every such upload is called in the log: it was read from a form before anything else is known of it.
@@ -68,7 +69,6 @@ impl Gateway {
         session: &mut Session,
         flight: &mut Flight,
         (head, target, content_length): (RawHead, &Target, Option<u64>),
-        table: &RouteTable,
     ) -> Result<Posted, Denial> {
         flight.facts.operation = Some(POST_OBJECT);
         let reader = FormReader::new(&head, target, content_length)?;
@@ -78,11 +78,13 @@ impl Gateway {
         let secure = is_tls(session);
         flight.head = Some(head);
         let (form, begun) = form::fields(session, reader, self.settings.client.stall).await?;
-        // the time is that of the whole form: its policy may have expired meanwhile
+        // The time is that of the whole form, and so is the table: meanwhile its policy may have expired, and its sender's
+        // secret or grant may be gone (C-3, K08).
         let now = self.observer.clock.now();
-        let proved = form::verify(form, target, table, now, &mut flight.facts)?;
-        cors::note_sender(target, table, flight);
-        let (permit, receipt) = form::decide(proved, (target, secure), table, &mut flight.facts)?;
+        let table = self.table.pin().ok_or(Denial::NotReady)?;
+        let proved = form::verify(form, target, &table, now, &mut flight.facts)?;
+        cors::note_sender(target, &table, flight);
+        let (permit, receipt) = form::decide(proved, (target, secure), &table, &mut flight.facts)?;
         Ok(Posted { permit, receipt, begun })
     }
 
@@ -189,18 +191,25 @@ impl Gateway {
         (mut backend, peer): (HttpSession, &HttpPeer),
         whole: bool,
     ) -> Result<(ResponseHeader, Bytes), Denial> {
-        let first_byte = route::first_byte(flight.permitted()?.upstream());
-        backend.set_read_timeout(first_byte.or(peer.options.read_timeout));
-        let heard = async {
+        let silence = route::first_byte(flight.permitted()?.upstream()).or(peer.options.read_timeout);
+        backend.set_read_timeout(silence);
+        let exchanged = async {
             if whole {
                 backend.finish_request_body().await?;
             }
-            exchange::answer_head(&mut backend).await
+            let head = exchange::answer_head(&mut backend).await?;
+            let answered = self.observer.clock.monotonic();
+            backend.set_read_timeout(peer.options.read_timeout);
+            Ok::<_, Box<Error>>((head, answered, exchange::answer_body(&mut backend).await?))
         };
-        let mut head = heard.await.map_err(|error| self.broken(flight, &error))?;
-        backend.set_read_timeout(peer.options.read_timeout);
-        flight.facts.backend_answered = Some(self.observer.clock.monotonic());
-        let told = exchange::answer_body(&mut backend).await.map_err(|error| self.broken(flight, &error))?;
+        // a backend that drips is never silent
+        let limit = EXCHANGE_TIME + silence.unwrap_or_default();
+        let exchanged = match pingora_timeout::timeout(limit, exchanged).await {
+            Ok(exchanged) => exchanged,
+            Err(_) => Error::e_explain(ErrorType::ReadTimedout, "the answer does not end"),
+        };
+        let (mut head, answered, told) = exchanged.map_err(|error| self.broken(flight, &error))?;
+        flight.facts.backend_answered = Some(answered);
         if whole {
             exchange::release(&self.connector, backend, peer).await;
         }

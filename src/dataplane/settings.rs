@@ -28,6 +28,13 @@ pub const BACKEND_IDLE: Duration = Duration::from_secs(30);
 pub const BACKEND_POOL: usize = 4096;
 /// Longest whole exchange with a backend that OSP itself begins.
 pub const EXCHANGE_TIME: Duration = Duration::from_secs(120);
+/// The same for the end of an upload: "several minutes" (AWS, `CompleteMultipartUpload`).
+pub const COMPLETION_TIME: Duration = Duration::from_secs(600);
+/// Longest copy between two backends: 5 GiB at 0.7 MiB a second. Slower ones would hold connections that others need.
+pub const COPY_TIME: Duration = Duration::from_secs(2 * 60 * 60);
+/// Copies between backends at a time: each moves up to 5 GiB in and out for a request of a few hundred bytes, and its client
+/// needs to take nothing of it.
+pub const COPIES: usize = 64;
 /// Largest answer of a backend that OSP itself reads whole (`DeleteResult` of 1,000 keys of 1 KiB, escaped).
 pub const EXCHANGE_ANSWER_BYTES: usize = 8 << 20;
 /// How long a stale answer is used when a name cannot be resolved, before it is asked again.

@@ -14,8 +14,9 @@ use parking_lot::RwLock;
 /// Above this many entries the cache starts over: one entry a backend is the normal case.
 const MAX_ENTRIES: usize = 4096;
 
-/// The cache. An entry counts only for the very credential object that it was derived from, so a rotated secret, which
-/// comes with a new table, never meets an old key.
+/// The cache. An entry counts only for the credential that it was derived from, so a rotated secret never meets an old key.
+/// Routes that were compiled at different times may hold equal ones that are not the same object; comparing looks for that
+/// first.
 #[derive(Debug, Default)]
 pub struct SigningKeys {
     entries: RwLock<HashMap<u64, Arc<BackendKey>>>,
@@ -57,9 +58,7 @@ impl SigningKeys {
         let known = self.entries.read().get(&slot).cloned();
         match known {
             Some(known)
-                if Arc::ptr_eq(&known.credential, credential)
-                    && known.scope.date == date
-                    && known.scope.region == region =>
+                if known.credential == *credential && known.scope.date == date && known.scope.region == region =>
             {
                 known
             }
@@ -110,6 +109,21 @@ mod tests {
         let date = std::time::UNIX_EPOCH + since_epoch;
         let key = aws_sigv4::sign::v4::generate_signing_key(secret, date, &scope.region, &scope.service);
         aws_sigv4::sign::v4::calculate_signature(key, text)
+    }
+
+    #[test]
+    fn an_equal_credential_has_the_key_and_a_rotated_one_another() {
+        let keys = SigningKeys::default();
+        let key_of = |text: &str| {
+            let secret = SecretKey::new(text.to_owned()).unwrap();
+            let access_key = osp_core::sigv4::AccessKeyId::parse("AKIABACKEND").unwrap();
+            let credential = BackendCredential::Keys { access_key, secret: secret.clone(), session_token: None };
+            keys.key(7, (&Arc::new(credential), &secret), ("20261122", "us-east-1"))
+        };
+        let first = key_of("one-secret");
+        assert!(Arc::ptr_eq(&first, &key_of("one-secret")), "routes of two compilations");
+        let rotated = key_of("another-secret");
+        assert_ne!(first.sign(b"text"), rotated.sign(b"text"));
     }
 
     proptest! {

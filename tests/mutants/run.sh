@@ -23,10 +23,12 @@ for file in "${files[@]}"; do only+=(--file "$file"); done
 output=$cache/mutants
 mkdir -p "$output"
 cd "$repository"
-# one at a time: the tests of osp-core use all cores by themselves
+# one at a time: the tests of osp-core use all cores by themselves. Debug symbols, and the tests of how fast tables of many
+# routes are compiled, would double the time and notice nothing.
+export CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_TEST_DEBUG=0
 status=0
 PATH=$tool/bin:$PATH nice cargo mutants --package osp-core "${only[@]}" --jobs 1 --timeout 120 \
-  --exclude '**/tests.rs' --exclude '**/tests/**' --output "$output" --no-shuffle --colors never -- --locked --lib || status=$?
+  --exclude '**/tests.rs' --exclude '**/tests/**' --output "$output" --no-shuffle --colors never -- --locked --lib -- --skip k_ctl_4_ || status=$?
 # 0: all caught; 2: some missed; 3: some timed out, which a test noticed
 case $status in 0 | 2 | 3) ;; *) exit "$status" ;; esac
 

@@ -13,6 +13,9 @@ pub enum CopyFault {
     /// The source was replaced while it was read.
     #[error("A conflicting conditional operation is currently in progress against this resource. Please try again.")]
     SourceChanged,
+    /// The gateway makes as many copies as it may.
+    #[error("Please reduce your request rate.")]
+    TooMany,
 }
 
 impl CopyFault {
@@ -21,6 +24,7 @@ impl CopyFault {
         match self {
             Self::Condition(_) => row(412, "PreconditionFailed", Client, "precondition"),
             Self::SourceChanged => row(409, "OperationAborted", Upstream, "source_changed"),
+            Self::TooMany => row(503, "SlowDown", Client, "too_many_copies"),
         }
     }
 
@@ -28,7 +32,7 @@ impl CopyFault {
     pub(super) fn details(&self) -> Vec<(&'static str, String)> {
         match self {
             Self::Condition(header) => vec![("Condition", (*header).to_owned())],
-            Self::SourceChanged => Vec::new(),
+            Self::SourceChanged | Self::TooMany => Vec::new(),
         }
     }
 }

@@ -22,6 +22,7 @@ const METADATA: [HeaderName; 6] = [
     header::EXPIRES,
 ];
 const SOURCE_KEY: &str = "x-amz-copy-source-server-side-encryption-customer-";
+const LOCK: &str = "x-amz-object-lock-";
 const KEY: &str = "x-amz-server-side-encryption-customer-";
 
 /// The headers of one copy, each under the request that it is for.
@@ -42,7 +43,7 @@ pub(crate) struct CopyTerms {
     object: OutgoingHeaders,
     /// Under which conditions the target is replaced.
     pub(crate) only_if: OutgoingHeaders,
-    /// `x-amz-checksum-algorithm`.
+    /// `x-amz-checksum-algorithm`; with a lock always one, because AWS takes no locked object without a digest.
     pub(crate) checksum: Option<ChecksumAlgorithm>,
 }
 
@@ -105,6 +106,9 @@ impl CopyTerms {
                 // of the copy itself (directives, the source, which has its own request) or of this connection
                 _ => {}
             }
+        }
+        if terms.object.iter().any(|(name, _)| name.as_str().starts_with(LOCK)) {
+            terms.checksum = terms.checksum.or(Some(ChecksumAlgorithm::Crc32));
         }
         Ok(terms)
     }
@@ -219,7 +223,7 @@ fn is_metadata(name: &HeaderName) -> bool {
 
 /// What a new object is made with beside its metadata: storage class, encryption, tags, access control list, lock.
 fn goes_with_object(name: &str) -> bool {
-    let prefixes = ["x-amz-grant-", "x-amz-object-lock-", "x-amz-server-side-encryption"];
+    let prefixes = ["x-amz-grant-", LOCK, "x-amz-server-side-encryption"];
     matches!(name, "x-amz-acl" | "x-amz-storage-class" | "x-amz-tagging")
         || prefixes.iter().any(|prefix| name.starts_with(prefix))
 }

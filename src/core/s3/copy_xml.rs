@@ -14,12 +14,13 @@ pub fn upload_id(body: &[u8]) -> Result<String, Denial> {
     id.filter(|id| !id.is_empty()).ok_or(Denial::UpstreamMisbehaved)
 }
 
-/// The entity tag of what a completed upload has made: of `<CompleteMultipartUploadResult>`.
+/// The entity tag of what a completed upload has made: of `<CompleteMultipartUploadResult>`. Empty where the backend does not
+/// tell it, as Ceph RGW may: the object is there all the same.
 ///
 /// # Errors
 /// What an `<Error>` inside the success says (trap 10), [`Denial::UpstreamMisbehaved`] for anything else.
 pub fn upload_result(body: &[u8], operation: &Operation) -> Result<String, Denial> {
-    if let Some(etag) = text(body, ["CompleteMultipartUploadResult", "ETag"]).filter(|etag| !etag.is_empty()) {
+    if let Some(etag) = text(body, ["CompleteMultipartUploadResult", "ETag"]) {
         return Ok(etag);
     }
     let mut error = ErrorBody::default();
@@ -57,7 +58,7 @@ pub(crate) fn completion(
     body
 }
 
-/// `<CopyObjectResult>` or `<CopyPartResult>`, without a declaration.
+/// `<CopyObjectResult>` or `<CopyPartResult>`, without a declaration; without an entity tag if it is empty.
 pub(crate) fn result(
     is_part: bool,
     (etag, modified): (&str, Timestamp),
@@ -66,7 +67,9 @@ pub(crate) fn result(
     let root = if is_part { "CopyPartResult" } else { "CopyObjectResult" };
     let mut body = format!("<{root} xmlns=\"{NAMESPACE}\">").into_bytes();
     element("LastModified", &modified.iso8601(), &mut body);
-    element("ETag", etag, &mut body);
+    if !etag.is_empty() {
+        element("ETag", etag, &mut body);
+    }
     if let Some((algorithm, value)) = checksum {
         element(&algorithm.element(), value, &mut body);
     }
@@ -74,14 +77,17 @@ pub(crate) fn result(
     body
 }
 
-/// The text of an element right below the root, if the document is whole and begins with this root.
-fn text(body: &[u8], wanted: [&str; 2]) -> Option<String> {
+/// The text of an element right below the root, empty if there is none; `None` unless the document is whole and begins with
+/// this root.
+fn text(body: &[u8], [root, name]: [&str; 2]) -> Option<String> {
     let mut found: Option<String> = None;
     let read = Scanner::read(body, &mut |path, item| {
-        if let ([root, name], Item::Text(raw)) = (path, item)
-            && [root.local(), name.local()] == wanted
-        {
-            found.get_or_insert_default().push_str(&unescape(raw)?);
+        match (path, item) {
+            ([only], Item::Open { .. }) if only.local() == root => found = Some(String::new()),
+            ([_, inner], Item::Text(raw)) if inner.local() == name => {
+                found.iter_mut().try_for_each(|text| unescape(raw).map(|more| text.push_str(&more)))?;
+            }
+            _ => {}
         }
         Ok(())
     });
@@ -113,9 +119,12 @@ mod tests {
         let read = |body: &str| upload_result(body.as_bytes(), &complete);
         let good = "  <CompleteMultipartUploadResult><ETag>&quot;t-2&quot;</ETag></CompleteMultipartUploadResult>";
         assert_eq!(read(good), Ok("\"t-2\"".to_owned()));
+        // Ceph RGW 19: the object is there, its tag is not told
+        let silent = "<CompleteMultipartUploadResult><Key>k</Key><ETag></ETag></CompleteMultipartUploadResult>";
+        assert_eq!(read(silent), Ok(String::new()));
         let error = read("\n<Error><Code>InternalError</Code><Message>hidden-bucket</Message></Error>").unwrap_err();
         assert_eq!((error.row().code, error.to_string().contains("hidden")), ("InternalError", false));
-        for broken in ["", "<CompleteMultipartUploadResult/>", "<html/>", &good[..60]] {
+        for broken in ["", "<html/>", "<a><CompleteMultipartUploadResult/></a>", &good[..60]] {
             assert_eq!(read(broken), Err(Denial::UpstreamMisbehaved), "{broken}");
         }
     }
@@ -135,5 +144,7 @@ mod tests {
         assert!(told.starts_with("<CopyPartResult ") && told.ends_with(expected), "{told}");
         let told = String::from_utf8(result(false, ("e", at), Some((crc, "AAAAAA==")))).unwrap();
         assert!(told.ends_with("<ETag>e</ETag><ChecksumCRC32>AAAAAA==</ChecksumCRC32></CopyObjectResult>"), "{told}");
+        let told = String::from_utf8(result(false, ("", at), None)).unwrap();
+        assert!(told.ends_with("Z</LastModified></CopyObjectResult>"), "{told}");
     }
 }

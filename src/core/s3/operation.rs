@@ -234,6 +234,12 @@ impl Operation {
         matches!(self.method(), Method::GET | Method::HEAD)
     }
 
+    /// True for `CompleteMultipartUpload`, for which backends may take minutes (RS-14).
+    #[must_use]
+    pub fn may_take_minutes(&self) -> bool {
+        self.row.body == Body::Completion
+    }
+
     /// True when it carries a key of the customer's (SSE-C): it may only travel encrypted.
     #[must_use]
     pub const fn demands_secure_channel(&self) -> bool {

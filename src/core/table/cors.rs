@@ -2,7 +2,9 @@
 //!
 //! A preflight is not signed, and neither is a request whose signature is wrong. For these, what is for everybody
 //! (`clientScope: Any`) decides, since its namespace owns the name: no other one opens or closes it (K01). Where nothing is for
-//! everybody, every namespace with a route of its own there has to grant it: any of them may be meant.
+//! everybody, one namespace with a route of its own there that grants it is enough: any of them may be meant, and none may
+//! close the door of another, or learn whether there is one. A preflight lets nobody in: what follows it is signed, and its
+//! answer is marked by the rules of the route that the signer has.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,9 +16,6 @@ use crate::s3::{BucketName, ObjectKey, Query};
 
 /// No namespace has this name: who asks from it sees what is for everybody.
 const NOBODY: &str = "";
-
-/// Most namespaces that are asked for one request that nobody has signed; where more have a route of one name, none is.
-const MAX_TENANTS_ASKED: usize = 32;
 
 /// What a request is about, as far as rules go.
 #[derive(Debug, Clone, Copy)]
@@ -78,24 +77,7 @@ impl RouteTable {
             Said::Refused => return None,
             Said::Nothing => {}
         }
-        let tenants = self.tenants(place);
-        if tenants.len() > MAX_TENANTS_ASKED {
-            return None;
-        }
-        let mut granted: Option<CorsGrant> = None;
-        for tenant in tenants {
-            match self.cors_seen_from(tenant, place, asked) {
-                Said::Nothing => {}
-                Said::Refused => return None,
-                Said::Granted(grant) => {
-                    granted = Some(match granted {
-                        Some(others) => others.and(&grant),
-                        None => grant,
-                    });
-                }
-            }
-        }
-        granted
+        self.tenants(place).into_iter().find_map(|tenant| self.cors_for(tenant, place, asked))
     }
 
     fn cors_seen_from(&self, namespace: &str, place: CorsPlace<'_>, asked: &CorsRequest) -> Said {

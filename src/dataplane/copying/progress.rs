@@ -1,5 +1,6 @@
 //! How far a copy has got, for whoever has to stop it: the copy itself may be dropped between any two steps.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use osp_core::Denial;
@@ -10,8 +11,8 @@ use parking_lot::Mutex;
 pub(super) struct Progress {
     /// Object bytes that came from the source.
     bytes: AtomicU64,
-    /// The client is gone.
-    is_alone: AtomicBool,
+    /// Why it has to end: its client is gone, or it takes too long.
+    stopped: OnceLock<Denial>,
     /// A request is under way after which the target has something that only its answer names.
     must_go_on: AtomicBool,
     /// The target's id of the upload that has been begun and not ended.
@@ -27,12 +28,13 @@ impl Progress {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    pub(super) fn leave_alone(&self) {
-        self.is_alone.store(true, Ordering::Relaxed);
+    /// The first reason counts.
+    pub(super) fn stop(&self, why: Denial) {
+        let _ = self.stopped.set(why);
     }
 
-    pub(super) fn is_alone(&self) -> bool {
-        self.is_alone.load(Ordering::Relaxed)
+    pub(super) fn stopped(&self) -> Option<Denial> {
+        self.stopped.get().cloned()
     }
 
     /// From here on the copy is not stopped.
@@ -62,8 +64,8 @@ impl Progress {
     /// Stops a copy that could not be stopped before.
     ///
     /// # Errors
-    /// [`Denial::ClientGone`].
+    /// Why it was to stop.
     pub(super) fn check(&self) -> Result<(), Denial> {
-        if self.is_alone() { Err(Denial::ClientGone) } else { Ok(()) }
+        self.stopped().map_or(Ok(()), Err)
     }
 }

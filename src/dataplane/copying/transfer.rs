@@ -19,7 +19,6 @@ use super::Copier;
 use crate::attempt::Failure;
 use crate::exchange::{answer_body, answer_head, connect, release};
 use crate::refusal::Held;
-use crate::settings::MIN_BODY_RATE;
 use crate::stage::{route, sign};
 
 /// A source that has begun to answer.
@@ -134,17 +133,8 @@ impl Copier<'_> {
         target: &mut HttpSession,
         mut transit: Transit,
     ) -> Result<Sent, Stopped> {
-        let clock = &self.gateway.observer.clock;
-        let (begun, stall) = (clock.monotonic(), self.gateway.settings.client.stall);
-        let mut moved = 0_u64;
         while let Some(piece) = reading.connection.read_response_body().await.map_err(Stopped::Source)? {
             self.progress.add(piece.len());
-            moved += piece.len() as u64;
-            // slower ones would hold two backend connections for days
-            let elapsed = clock.monotonic().saturating_sub(begun);
-            if elapsed > stall && moved < elapsed.as_secs() * MIN_BODY_RATE {
-                return Err(Stopped::Other(Denial::UpstreamTimeout));
-            }
             let released = transit.push(piece).map_err(Stopped::Other)?;
             if !write(target, released).await? {
                 return Ok(Sent::Refused);

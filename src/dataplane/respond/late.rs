@@ -45,6 +45,11 @@ impl<'a> Late<'a> {
         Ok(Self { observer, headers, head: Some(Box::new(head)) })
     }
 
+    /// The monotonic clock.
+    pub fn now(&self) -> Duration {
+        self.observer.clock.monotonic()
+    }
+
     /// Breaks the silence: with the head and the declaration of the document, then with white space.
     ///
     /// # Errors

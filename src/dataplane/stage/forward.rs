@@ -222,6 +222,7 @@ pub(crate) const OWN: [HeaderName; 3] =
 /// Removes what clients may not see and writes [`OWN`] over the backend's. The names lose the backend's spelling, which is
 /// its own business as well: pingora keeps it in a second map that every change would have to look into.
 fn keep_only_known(head: &mut ResponseHeader, id: &str, server_name: &str) -> Result<(), Denial> {
+    let (id, server) = (value(id)?, value(server_name)?);
     let (blank, ()) = http::Response::new(()).into_parts();
     let mut parts = http::response::Parts::from(std::mem::replace(head, blank.into()));
     let keeps = |name: &&HeaderName| is_known(name.as_str()) || OWN.contains(name);
@@ -229,8 +230,7 @@ fn keep_only_known(head: &mut ResponseHeader, id: &str, server_name: &str) -> Re
     for name in unknown {
         parts.headers.remove(name);
     }
-    let id = value(id)?;
-    for (name, value) in OWN.into_iter().zip([id.clone(), id, value(server_name)?]) {
+    for (name, value) in OWN.into_iter().zip([id.clone(), id, server]) {
         parts.headers.insert(name, value);
     }
     *head = parts.into();
@@ -286,6 +286,9 @@ mod tests {
         ] {
             head.append_header(name, value).unwrap();
         }
+        let before = head.headers.clone();
+        keep_only_known(&mut head, "ID", "OSP\n").unwrap_err();
+        assert_eq!(head.headers, before, "all of it or nothing");
         keep_only_known(&mut head, "ID", "OSP").unwrap();
         let mut left: Vec<&str> = head.headers.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();

@@ -104,6 +104,9 @@ fn s3_copy_every_header_goes_to_its_own_request() {
     let mut expected: Vec<String> = expected.map(str::to_owned).into();
     expected.sort();
     assert_eq!(made_with, expected, "and nothing of the source's key, of this connection, of the copy itself");
+    let locked = object(&["x-amz-object-lock-legal-hold: ON"]).unwrap();
+    assert_eq!(locked.checksum, ChecksumAlgorithm::named("crc32").ok(), "AWS: no lock without a digest");
+    assert_eq!(object(&["x-amz-storage-class: COLD"]).unwrap().checksum, None);
     let terms = part(&lines).unwrap();
     assert_eq!((terms.checksum, terms.only_if.len(), terms.object.len()), (None, 0, 0), "a part has a key only");
     assert_eq!((terms.source_key.len(), terms.target_key.len()), (1, 1));

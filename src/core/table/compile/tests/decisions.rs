@@ -3,30 +3,38 @@
 
 use super::*;
 use crate::Denial;
-use crate::access::{CheckAnswer, Hypothesis, explain};
-use crate::s3::{CopySource, Query, named};
+use crate::access::{Check, CheckAnswer, Hypothesis, explain};
 
-/// Parts `raw/` and `bad/` (broken) of bucket `data`, bucket `other` at another backend, which takes copies from elsewhere, bucket `same` at that of `raw/`,
-/// bucket `shut` with nothing but a broken route. Client `demo` may do everything, client `none` nothing.
+use crate::s3::{BucketMatch, CopySource, Query, named};
+
+/// Parts `raw/` and `bad/` (broken) of bucket `data`, bucket `other` at another backend, which takes copies from elsewhere,
+/// bucket `same` at that of `raw/`, buckets `shut` and `lost` with nothing but a broken route, bucket `apart` for another
+/// host, buckets `read-only` and `write-only` where client `demo` has that permission. Elsewhere it may do everything,
+/// client `none` nothing.
 fn snapshot(with_whole: bool) -> Snapshot {
     let mut snapshot = complete();
+    snapshot.process.base_hosts = vec!["s3.apart.test".into()];
     snapshot.clients.insert(name("none"), client(&["none-1"]));
     snapshot.secrets.insert(name("none-1"), secret("AKIANONE", "none-secret"));
     let at = |bucket_name: &str, prefix: &str| {
         let prefix = KeyPrefix::parse(prefix).unwrap();
         RouteMatch { prefix, ..RouteMatch::whole(bucket(bucket_name)) }
     };
-    let mut put = |route_name: &str, matches: RouteMatch, port: u16| {
+    let mut put = |route_name: &str, matches: RouteMatch, port: u16, permissions: Permissions| {
         let mut route = Route { matches, ..route("data", &["demo"]) };
         route.backends[0].endpoint = Endpoint::parse(&format!("http://127.0.0.1:{port}")).unwrap();
         route.traffic.copies = if route_name == "other" { Copies::Stream } else { Copies::Refuse };
+        route.access[0].permissions = permissions;
         snapshot.routes.insert(name(route_name), valid(route));
     };
-    put("raw", at("data", "raw/"), 9000);
-    put("other", at("other", ""), 9001);
-    put("same", at("same", ""), 9000);
+    put("raw", at("data", "raw/"), 9000, Permissions::ALL);
+    put("other", at("other", ""), 9001, Permissions::ALL);
+    put("same", at("same", ""), 9000, Permissions::ALL);
+    put("read-only", at("read-only", ""), 9000, [Permission::Read].into_iter().collect());
+    put("write-only", at("write-only", ""), 9000, [Permission::Write].into_iter().collect());
+    put("apart", RouteMatch { hosts: vec!["s3.apart.test".into()], ..at("apart", "") }, 9000, Permissions::ALL);
     if with_whole {
-        put("data", at("data", ""), 9000);
+        put("data", at("data", ""), 9000, Permissions::ALL);
     } else {
         snapshot.routes.remove(&name("data"));
     }
@@ -34,6 +42,9 @@ fn snapshot(with_whole: bool) -> Snapshot {
         let problems = vec![problem("spec.x", Reason::Invalid, "unknown")];
         snapshot.routes.insert(name(route_name), Entry::Invalid { claim: Claim::Match(matches), problems }.into());
     }
+    let claim = Claim::Bucket(BucketMatch::Exact(bucket("lost")), KeyPrefix::default());
+    let problems = vec![problem("spec.x", Reason::Invalid, "unknown")];
+    snapshot.routes.insert(name("lost"), Entry::Invalid { claim, problems }.into());
     snapshot
 }
 
@@ -47,6 +58,7 @@ fn told(snapshot: &Snapshot, who: &str, operation: &str, names: (&str, Option<&s
     let (principal, query) = (principal(who), Query::default());
     let asked = Hypothesis { principal: &principal, host: None, operation: &operation, query: &query };
     let told = explain(asked, &compiled.table);
+    assert!(told.buckets.is_empty() && told.patterns.is_empty(), "that is for lists of buckets");
     let refused = told.checks.iter().filter(|check| !matches!(check.answer, CheckAnswer::Allowed(_))).count();
     let what = match (told.denial, told.destination) {
         (Some(Denial::NotImplemented(_)), _) => "denied: NotImplemented".to_owned(),
@@ -94,6 +106,11 @@ fn d_a_bucket_as_a_whole_exists_for_whoever_may_list_a_part_of_it() {
         (&whole, "demo", "HeadBucket", "other", "other -> data-real/, 1 asked, 0 refused"),
         (&whole, "demo", "HeadBucket", "nowhere", "denied: NoSuchBucket(\"nowhere\"), 0 asked, 0 refused"),
         (&whole, "demo", "HeadBucket", "shut", "denied: RouteBroken, 0 asked, 0 refused"),
+        (&whole, "demo", "HeadBucket", "lost", "denied: RouteBroken, 0 asked, 0 refused"),
+        (&whole, "demo", "HeadBucket", "apart", "denied: NoSuchBucket(\"apart\"), 0 asked, 0 refused"),
+        // CL-8: who may not make buckets is not told which there are
+        (&whole, "demo", "DeleteBucket", "nowhere", "denied: AccessDenied, 0 asked, 0 refused"),
+        (&whole, "demo", "GetBucketVersioning", "nowhere", "denied: NoSuchBucket(\"nowhere\"), 0 asked, 0 refused"),
     ] {
         assert_eq!(
             told(configured, who, operation, (bucket_name, None, None)),
@@ -127,6 +144,9 @@ fn d01_a_copy_reads_its_source_writes_its_target_and_stays_within_one_backend() 
         ("none", ("other", "a"), ("same", "b"), "denied: AccessDenied, 1 asked, 1 refused"),
         ("demo", ("data", "bad/a"), ("same", "b"), "denied: RouteBroken, 0 asked, 0 refused"),
         ("demo", ("data", "elsewhere"), ("same", "b"), "denied: AccessDenied, 0 asked, 0 refused"),
+        ("demo", ("read-only", "a"), ("write-only", "b"), "write-only -> data-real/b, 2 asked, 0 refused"),
+        ("demo", ("write-only", "a"), ("write-only", "b"), "denied: AccessDenied, 1 asked, 1 refused"),
+        ("demo", ("read-only", "a"), ("read-only", "b"), "denied: AccessDenied, 2 asked, 1 refused"),
         ("demo", ("nowhere", "a"), ("same", "b"), "denied: NoSuchBucket(\"nowhere\"), 0 asked, 0 refused"),
     ] {
         let told = told(&parts, who, "CopyObject", (target.0, Some(target.1), Some(source)));
@@ -157,7 +177,7 @@ fn k_api_2_4_the_first_backend_of_a_read_may_be_another_than_that_of_a_write() {
 #[test]
 fn d05_list_buckets_shows_what_the_caller_may_use() {
     let compiled = compile(&snapshot(true));
-    for (who, expected) in [("demo", vec!["data", "other", "same"]), ("none", vec![])] {
+    for (who, expected) in [("demo", vec!["data", "other", "read-only", "same", "write-only"]), ("none", vec![])] {
         let (principal, query) = (principal(who), Query::default());
         let operation = named("ListBuckets", None, None, None).unwrap();
         let asked = Hypothesis { principal: &principal, host: None, operation: &operation, query: &query };
@@ -165,4 +185,24 @@ fn d05_list_buckets_shows_what_the_caller_may_use() {
         assert_eq!((told.denial, told.checks.len(), told.destination), (None, 0, None), "{who}");
         assert_eq!(told.buckets.iter().map(BucketName::as_str).collect::<Vec<_>>(), expected, "{who}");
     }
+}
+
+/// K-API-3: what `osp explain` prints of each question.
+#[test]
+fn a_check_says_what_was_asked_and_who_answered() {
+    let (bucket, key) = (bucket("data"), ObjectKey::parse(b"a\nb".to_vec()).unwrap());
+    let check =
+        |resource, answer| Check { route: name("data"), permission: Permission::Read, resource, answer }.to_string();
+    assert_eq!(
+        check(Resource::Object(bucket.clone(), key), CheckAnswer::Allowed("spark".to_owned())),
+        "Read on data/a\\nb: allowed by access entry \"spark\" of default/data"
+    );
+    assert_eq!(
+        check(Resource::Prefix(bucket.clone(), "raw/".into()), CheckAnswer::Denied("no".to_owned())),
+        "Read on data/raw/*: denied by deny entry \"no\" of default/data"
+    );
+    assert_eq!(
+        check(Resource::Bucket(bucket), CheckAnswer::NotGranted),
+        "Read on data: no access entry of default/data allows it"
+    );
 }
