@@ -474,7 +474,40 @@ fn fault_what_the_target_refuses_is_told_and_what_was_begun_is_given_up() {
     assert_eq!(response.code().as_deref(), Some("OperationAborted"), "{response:?}");
     assert!(far.seen().1.last().unwrap().starts_with("DELETE /far/p/k?uploadId="));
     far.assert_empty();
+    // the object is there although its tag is not told (Ceph RGW)
+    far.forget();
+    let silent = Answer::xml(200, "<CompleteMultipartUploadResult><ETag></ETag></CompleteMultipartUploadResult>");
+    far.backend.misbehave(Rule::new("uploadId=", Fault::Instead(silent)).method("POST"));
+    let response = world.send(&far.copy(ALICE, "alpha/large", "k", &[]));
+    assert!(response.status == 200 && response.text().contains("</CopyObjectResult>"), "{response:?}");
+    assert_eq!((response.element("ETag"), far.seen().1.len()), (None, 4), "and nothing is given up");
     world.backend.remove("alpha-at-backend", "large");
+}
+
+/// Architecture 6.11: so many copies at a time and not one more, because a copy costs its client nothing.
+#[test]
+fn a_copy_too_many_is_told_to_slow_down() {
+    const AT_ONCE: usize = 64;
+    let world = world();
+    world.backend.seed("alpha-at-backend", "slow", &pattern(80));
+    let far = Far::new(&world, "crowded");
+    far.forget();
+    let latch = Latch::default();
+    world.backend.misbehave(Rule::new("/slow", Fault::Hold(10, latch.clone())).method("GET"));
+    let begin = |index: usize| {
+        let mut connection = world.connect();
+        connection.write(&far.copy(ALICE, "alpha/slow", &format!("k{index}"), &[]).bytes()).unwrap();
+        connection
+    };
+    let connections: Vec<_> = (0..AT_ONCE).map(begin).collect();
+    let reads = |seen: &[Seen]| seen.iter().filter(|one| one.head.method == "GET").count() == AT_ONCE;
+    let _ = world.backend.wait_for("as many copies as there may be", reads);
+    refused(&world.send(&far.copy(ALICE, "alpha/slow", "k", &[])), 503, "SlowDown");
+    latch.lift();
+    for mut connection in connections {
+        assert_eq!(connection.read_response(false).unwrap().status, 200);
+    }
+    assert_eq!(world.send(&far.copy(ALICE, "alpha/slow", "k", &[])).status, 200);
 }
 
 #[test]

@@ -128,20 +128,49 @@ fn a_client_that_nobody_can_be_is_explained_by_its_problems() {
     assert!(nobody.contains("code: InvalidAccessKeyId\n") && !nobody.contains("problem:"), "{nobody}");
 }
 
-#[test]
-fn a_broken_source_of_a_copy_is_explained_by_its_problems() {
+fn ask_for_copy(more: &str, (bucket, key): (&str, &str), source: &str) -> String {
     let dir = ConfigDir::default();
     dir.write("all.yaml", DOCUMENTS);
+    dir.write("more.yaml", more);
     let request = ExplainedRequest {
         client: "team/spark".to_owned(),
         operation: "CopyObject".to_owned(),
-        bucket: Some("data".to_owned()),
-        key: Some("raw/x".to_owned()),
-        source: Some("broken/x".to_owned()),
+        bucket: Some(bucket.to_owned()),
+        key: Some(key.to_owned()),
+        source: Some(source.to_owned()),
         ..ExplainedRequest::default()
     };
-    let told = explain(&Explain { request, config_dir: Some(dir.path().to_owned()), ..Explain::default() }).unwrap();
+    explain(&Explain { request, config_dir: Some(dir.path().to_owned()), ..Explain::default() }).unwrap()
+}
+
+#[test]
+fn a_broken_source_of_a_copy_is_explained_by_its_problems() {
+    let told = ask_for_copy("", ("data", "raw/x"), "broken/x");
     assert!(told.contains("reason: route_broken\n") && told.contains("problem: all.yaml#2 BucketRoute"), "{told}");
+}
+
+/// s3-protocol.md 3.1.
+#[test]
+fn a_copy_between_backends_shows_both_places_and_who_makes_it() {
+    let far = |copies: &str| {
+        format!(
+            "{{apiVersion: osp.flexworks.eu/v1alpha1, kind: BucketRoute, metadata: {{name: far, namespace: team}}, spec: {{
+               match: {{bucket: far}}, traffic: {{copyBetweenBackends: {copies}}},
+               backends: [{{name: away, endpoint: 'http://127.0.0.1:9001', bucket: there, credentialRef: {{name: k}}}}],
+               access: [{{name: spark, clientRef: {{name: spark}}, permissions: [Write]}}]}}}}"
+        )
+    };
+    let told = ask_for_copy(&far("Stream"), ("far", "x"), "data/raw/y");
+    let (checks, places) = told.split_once("copiedBy: ").expect(&told);
+    assert!(checks.contains("Read on data/raw/y: allowed") && checks.contains("Write on far/x: allowed"), "{told}");
+    assert_eq!(
+        places,
+        "gateway\nsourceRoute: team/raw\nsourceBackend: main\nsourceEndpoint: http://127.0.0.1:9000\n\
+         sourceBackendBucket: real\nsourceBackendKey: tenants/a/y\nsourceCredential: team/k\nroute: team/far\n\
+         backend: away\nendpoint: http://127.0.0.1:9001\nbackendBucket: there\nbackendKey: x\ncredential: team/k\n"
+    );
+    let told = ask_for_copy(&far("Refuse"), ("far", "x"), "data/raw/y");
+    assert!(told.contains("code: NotImplemented\n") && !told.contains("copiedBy"), "{told}");
 }
 
 #[test]

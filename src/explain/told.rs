@@ -9,6 +9,11 @@ use osp_core::table::RouteTable;
 
 use super::Asked;
 
+/// What is said of the place where a request goes, and of the one where the gateway itself reads what it copies.
+const TO: [&str; 6] = ["route", "backend", "endpoint", "backendBucket", "backendKey", "credential"];
+const FROM: [&str; 6] =
+    ["sourceRoute", "sourceBackend", "sourceEndpoint", "sourceBackendBucket", "sourceBackendKey", "sourceCredential"];
+
 /// Decides, and says why: one `field: value` a line.
 pub(crate) fn told(asked: &Asked, table: &RouteTable) -> String {
     let explanation = decide(asked.hypothesis(), table);
@@ -37,15 +42,23 @@ pub(crate) fn told(asked: &Asked, table: &RouteTable) -> String {
     for check in &explanation.checks {
         line("check", &check.to_string());
     }
-    if let Some(to) = &explanation.destination {
-        line("route", &to.route.to_string());
-        line("backend", &to.backend);
-        line("endpoint", &to.endpoint);
-        line("backendBucket", &to.bucket);
-        if let Some(key) = &to.key {
-            line("backendKey", &key.escape_debug().to_string());
+    if explanation.source.is_some() {
+        line("copiedBy", "gateway");
+    }
+    for (place, names) in [(&explanation.source, FROM), (&explanation.destination, TO)] {
+        let Some(place) = place else { continue };
+        let key = place.key.as_deref().map(|key| key.escape_debug().to_string());
+        let values = [
+            Some(place.route.to_string()),
+            Some(place.backend.clone()),
+            Some(place.endpoint.clone()),
+            Some(place.bucket.clone()),
+            key,
+            Some(place.credential.to_string()),
+        ];
+        for (name, value) in names.into_iter().zip(values) {
+            value.iter().for_each(|value| line(name, value));
         }
-        line("credential", &to.credential.to_string());
     }
     for bucket in &explanation.buckets {
         line("shows", bucket.as_str());

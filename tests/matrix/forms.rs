@@ -2,7 +2,7 @@
 
 use osp_test_support::{BASE_HOST, Request, World};
 
-use crate::model::{BUCKET, MADE_BUCKET, PREFIX, Principal};
+use crate::model::{BUCKET, FAR_BUCKET, MADE_BUCKET, PREFIX, Principal};
 use crate::operations::{Body, Level, Operation};
 use crate::signing::Signing;
 
@@ -113,10 +113,14 @@ pub fn draft(world: &World, operation: &Operation, (site, front): (Site, Front),
     let key = match operation.level {
         Level::Service | Level::Bucket | Level::Made => String::new(),
         Level::Object => format!("/{}", site.encoded_key()),
-        Level::OwnObject => format!("/{OWN_KEY}"),
+        Level::OwnObject | Level::FarObject => format!("/{OWN_KEY}"),
     };
     let base = front.host(world);
-    let bucket = if operation.level == Level::Made { MADE_BUCKET } else { BUCKET };
+    let bucket = match operation.level {
+        Level::Made => MADE_BUCKET,
+        Level::FarObject => FAR_BUCKET,
+        _ => BUCKET,
+    };
     let (host, path) = match (operation.level, front.is_virtual_host()) {
         (Level::Service, _) => (base, "/".to_owned()),
         (_, false) => (base, format!("/{bucket}{key}")),

@@ -56,8 +56,8 @@ fn nobody_passes_who_must_not_and_nobody_is_denied_who_may() {
 /// The oracle of this test is worth something: a grant that should not be there is seen, and only that.
 #[test]
 fn a_grant_too_many_is_found() {
-    let mut runner = Runner::new(|endpoint| {
-        model::documents(endpoint).replacen("permissions: [Read, List]", "permissions: [Read, List, Write]", 1)
+    let mut runner = Runner::new(|endpoint, far| {
+        model::documents(endpoint, far).replacen("permissions: [Read, List]", "permissions: [Read, List, Write]", 1)
     });
     for operation in operations::all().iter().filter(|operation| matches!(operation.name, "GetObject" | "PutObject")) {
         whole(&mut runner, operation, Site::Outside, (Auth::Header, Front::Http1Path));
@@ -154,6 +154,7 @@ fn whole(runner: &mut Runner, operation: &Operation, site: Site, (auth, front): 
             request: forms::signed(draft, principal, auth),
             verdict,
             forwarded: forwarded_line(operation, site),
+            fetched: operation.is_from_far(),
             stored: stored(operation, site),
         });
     }
@@ -196,6 +197,7 @@ fn tampered(runner: &mut Runner, attack: &Attack, target: Target<'_>) {
             request,
             verdict,
             forwarded: forwarded_line(operation, site),
+            fetched: operation.is_from_far(),
             stored: None,
         });
     }

@@ -10,6 +10,9 @@ use crate::operations::{Need, Operation};
 /// The client's bucket of the matrix, and what it is called at the backend.
 pub const BUCKET: &str = "vault";
 pub const BACKEND_BUCKET: &str = "vault-at-backend";
+/// A bucket at another storage backend, with the same grants.
+pub const FAR_BUCKET: &str = "distant";
+pub const FAR_BACKEND_BUCKET: &str = "distant-at-backend";
 /// A bucket that no route names: one of a pattern of theirs.
 pub const MADE_BUCKET: &str = "vaults-made";
 pub const MADE_BACKEND_BUCKET: &str = "vaults-made-at-backend";
@@ -136,14 +139,19 @@ fn is_managing(permission: Permission) -> bool {
     matches!(permission, Permission::Admin | Permission::ManageBuckets)
 }
 
-/// The same grants as documents.
-pub fn documents(endpoint: &str) -> String {
+/// The same grants as documents, of the two backends.
+pub fn documents(endpoint: &str, far: &str) -> String {
     let everything = "Read, List, Write, Delete";
-    let vault = Route::new(BUCKET, endpoint, BACKEND_BUCKET)
-        .allow("reader", "Read, List", &[])
-        .allow("prefixed", everything, &[PREFIX])
-        .allow("full", everything, &[])
-        .allow("administrator", "Read, List, Write, Delete, Admin", &[]);
+    let granted = |route: Route| {
+        route
+            .allow("reader", "Read, List", &[])
+            .allow("prefixed", everything, &[PREFIX])
+            .allow("full", everything, &[])
+            .allow("administrator", "Read, List, Write, Delete, Admin", &[])
+    };
+    let vault = granted(Route::new(BUCKET, endpoint, BACKEND_BUCKET)).traffic("copyBetweenBackends: Stream");
+    // Copies into this one stop at the default.
+    let distant = granted(Route::new(FAR_BUCKET, far, FAR_BACKEND_BUCKET));
     // Somebody else's bucket, for confused deputies: it is there, and nobody of the matrix may touch it.
     let foreign = Route::new("foreign", endpoint, "foreign-at-backend").allow("alice", everything, &[]);
     let made = Route::new("vaults*", endpoint, "{bucket}-at-backend")
@@ -157,7 +165,7 @@ pub fn documents(endpoint: &str) -> String {
         client("full", FULL),
         client("administrator", ADMINISTRATOR),
     ];
-    [clients.join("---\n"), vault.yaml(), made.yaml(), foreign.yaml()].join("---\n")
+    [clients.join("---\n"), vault.yaml(), distant.yaml(), made.yaml(), foreign.yaml()].join("---\n")
 }
 
 /// Every secret that must be nowhere.
@@ -196,7 +204,9 @@ pub fn verdict(operation: &Operation, principal: Principal, key: &str, auth: Aut
         Need::Bucket(permission) => principal.may(permission, None),
         Need::Listing => principal.may(Permission::List, Some(key)),
         Need::Object(permission) => principal.may(permission, Some(key)),
-        Need::Copy => principal.may(Permission::Read, Some(key)) && principal.may(Permission::Write, Some(PREFIX)),
+        Need::Copy | Need::CopyRefused => {
+            principal.may(Permission::Read, Some(key)) && principal.may(Permission::Write, Some(PREFIX))
+        }
         Need::EachKey => principal.may(Permission::Delete, None),
         Need::ManageBuckets => principal.may(Permission::ManageBuckets, None),
         Need::Admin => principal.may(Permission::Admin, None),
@@ -210,6 +220,9 @@ pub fn verdict(operation: &Operation, principal: Principal, key: &str, auth: Aut
     }
     if !allowed {
         return Verdict::Head(vec![DENIED]);
+    }
+    if matches!(operation.need, Need::CopyRefused) {
+        return Verdict::Head(vec![NOT_IMPLEMENTED]);
     }
     if matches!(operation.need, Need::EachKey) && !principal.may(Permission::Delete, Some(key)) {
         return Verdict::KeysRefused;

@@ -1,6 +1,6 @@
 //! Every operation, one line each: how it looks on the wire, and what it needs.
 
-use crate::model::{Code, DENIED, NOT_IMPLEMENTED, Permission};
+use crate::model::{Code, DENIED, FAR_BUCKET, NOT_IMPLEMENTED, Permission};
 
 /// Where a request points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,6 +10,8 @@ pub enum Level {
     Object,
     /// An object that every principal with a grant on a prefix may write: the target of a copy.
     OwnObject,
+    /// The same at the other storage backend.
+    FarObject,
     /// A bucket of a pattern.
     Made,
 }
@@ -43,6 +45,8 @@ pub enum Need {
     Object(Permission),
     /// Read on the source, which is the key; Write on the target.
     Copy,
+    /// The same, and then it is not done: the target's route takes no copies from another backend.
+    CopyRefused,
     /// Delete, key by key.
     EachKey,
     /// ManageBuckets on all of the bucket.
@@ -96,10 +100,17 @@ impl Operation {
         self.body == Body::Object
     }
 
+    /// The source of a copy is at the other storage backend.
+    pub fn is_from_far(&self) -> bool {
+        self.headers.iter().any(|(_, value)| value.contains(FAR_BUCKET))
+    }
+
     /// The verdict depends on the key.
     pub fn names_a_key(&self) -> bool {
         match self.need {
-            Need::Listing | Need::Object(_) | Need::Copy | Need::EachKey | Need::WithAdmin(_) => true,
+            Need::Listing | Need::Object(_) | Need::Copy | Need::CopyRefused | Need::EachKey | Need::WithAdmin(_) => {
+                true
+            }
             Need::Admin => self.level == Level::Object,
             _ => false,
         }
@@ -117,7 +128,7 @@ const SOURCE: &str = "x-amz-copy-source";
 /// The operations that somebody may do.
 #[rustfmt::skip]
 fn served() -> Vec<Operation> {
-    use Level::{Bucket, Made, Object, OwnObject, Service};
+    use Level::{Bucket, FarObject, Made, Object, OwnObject, Service};
     use Permission::{Delete, List, Read, Write};
     let row = Operation::new;
     vec![
@@ -142,10 +153,13 @@ fn served() -> Vec<Operation> {
         row("PutObject", "PUT", Object, "", Need::Object(Write)).body(Body::Object).header("x-amz-meta-colour", "blue").header("content-type", "text/plain"),
         row("PostObject", "POST", Bucket, "", Need::Object(Write)).body(Body::Object).header("content-type", "multipart/form-data; boundary=matrix").header(FORM_KEY, "{key}"),
         row("CopyObject", "PUT", OwnObject, "", Need::Copy).header(SOURCE, "/vault/{key}"),
+        row("CopyObject (from another backend)", "PUT", OwnObject, "", Need::Copy).header(SOURCE, "/distant/{key}"),
+        row("CopyObject (to another backend)", "PUT", FarObject, "", Need::CopyRefused).header(SOURCE, "/vault/{key}"),
         row("DeleteObject", "DELETE", Object, "", Need::Object(Delete)),
         row("CreateMultipartUpload", "POST", Object, "uploads=", Need::Object(Write)).header("x-amz-meta-colour", "blue"),
         row("UploadPart", "PUT", Object, "partNumber=1&uploadId={upload}", Need::Object(Write)).body(Body::Object),
         row("UploadPartCopy", "PUT", OwnObject, "partNumber=2&uploadId={upload}", Need::Copy).header(SOURCE, "vault/{key}"),
+        row("UploadPartCopy (from another backend)", "PUT", OwnObject, "partNumber=2&uploadId={upload}", Need::Copy).header(SOURCE, "distant/{key}"),
         row("CompleteMultipartUpload", "POST", Object, "uploadId={upload}", Need::Object(Write)).body(Body::Parts),
         row("AbortMultipartUpload", "DELETE", Object, "uploadId={upload}", Need::Object(Write)),
         row("CreateBucket (pattern)", "PUT", Made, "", Need::ManageBuckets),

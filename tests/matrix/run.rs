@@ -3,12 +3,14 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use osp_test_support::{BACKEND, Request, Response, Seen, World};
+use osp_test_support::{BACKEND, Backend, Request, Response, Seen, World};
 use serde_json::Value;
 
 use crate::client::Client;
 use crate::forms::{Auth, Front, OWN_KEY, Site, draft, signed};
-use crate::model::{BACKEND_BUCKET, BUCKET, Code, MADE_BACKEND_BUCKET, Principal, Verdict, secrets};
+use crate::model::{
+    BACKEND_BUCKET, BUCKET, Code, FAR_BACKEND_BUCKET, MADE_BACKEND_BUCKET, Principal, Verdict, secrets,
+};
 use crate::operations::{Body, Level, Operation};
 use crate::report::{Place, Report};
 
@@ -29,6 +31,8 @@ pub struct Case {
     pub verdict: Verdict,
     /// What the backend has to see: method and path.
     pub forwarded: String,
+    /// The gateway has to fetch it from the other backend: a look and a read there.
+    pub fetched: bool,
     /// The bytes that the object has to have afterwards.
     pub stored: Option<(String, Vec<u8>)>,
 }
@@ -42,6 +46,8 @@ struct Answered {
 
 pub struct Runner {
     pub world: World,
+    /// The other storage backend.
+    far: Backend,
     pub report: Report,
     /// Uploads that are never completed, by key.
     uploads: HashMap<String, String>,
@@ -55,13 +61,15 @@ pub struct Runner {
 }
 
 impl Runner {
-    pub fn new(documents: impl Fn(&str) -> String) -> Self {
+    pub fn new(documents: impl Fn(&str, &str) -> String) -> Self {
         let world = World::start(env!("CARGO_BIN_EXE_osp"));
         world.backend.create_bucket(BACKEND_BUCKET);
         world.backend.seed("foreign-at-backend", "secret", b"foreign");
-        let _ = world.apply("matrix.yaml", &documents(&world.backend.endpoint()));
+        let far = Backend::start(BACKEND);
+        let _ = world.apply("matrix.yaml", &documents(&world.backend.endpoint(), &far.endpoint()));
         Self {
             world,
+            far,
             report: Report::default(),
             uploads: HashMap::new(),
             at_backend: HashMap::new(),
@@ -141,12 +149,29 @@ impl Runner {
     fn seed(&self) {
         for key in [Site::Inside.key(), Site::Outside.key()] {
             self.world.backend.seed(BACKEND_BUCKET, &key, b"content");
+            self.far.seed(FAR_BACKEND_BUCKET, &key, b"content");
         }
         self.world.backend.create_bucket(MADE_BACKEND_BUCKET);
     }
 
+    /// What the other backend has to have seen by now: of each copy from there a look and a read, and nothing else.
+    fn judge_far(&mut self, cases: &[Case]) {
+        let seen = self.far.settled();
+        let fetched = cases.iter().filter(|case| case.fetched && case.verdict == Verdict::Forwarded).count();
+        let fits = seen.chunks(2).all(|pair| {
+            pair.iter().map(|one| one.head.method.as_str()).eq(["HEAD", "GET"])
+                && pair.iter().all(|one| one.refused.is_none())
+        });
+        if seen.len() != 2 * fetched || !fits {
+            let first = cases.first().map(|case| case.place.to_string());
+            let text = format!("{fetched} copies from the other backend, from {first:?} on: {seen:?}");
+            self.report.mismatches.push(text);
+        }
+    }
+
     fn run_passing(&mut self, cases: &[Case]) {
         self.world.backend.forget();
+        self.far.forget();
         let mut expected: Vec<(&Case, &str)> = Vec::new();
         for case in cases {
             self.seed();
@@ -159,6 +184,7 @@ impl Runner {
                 Err(why) => self.mismatch(&case.place, format!("no answer: {why}")),
             }
         }
+        self.judge_far(cases);
         // whoever has grants on a pattern is shown what its backend lists: as many pages as there are, and no other request
         let (lists, seen): (Vec<Seen>, Vec<Seen>) = self
             .world
@@ -201,6 +227,7 @@ impl Runner {
     fn run_denied(&mut self, cases: &[Case]) {
         self.seed();
         self.world.backend.forget();
+        self.far.forget();
         let before = self.world.backend.contents();
         for case in cases {
             match self.client.send(&self.world, case.place.front, &case.request) {
@@ -208,6 +235,7 @@ impl Runner {
                 Err(why) => self.mismatch(&case.place, format!("no answer: {why}")),
             }
         }
+        self.judge_far(cases);
         let seen = self.world.backend.settled();
         let by_body = cases.iter().filter(|case| matches!(case.verdict, Verdict::Body(_))).count();
         let first = cases.first().map(|case| case.place.to_string());
@@ -252,7 +280,8 @@ impl Runner {
 
     fn search_secrets(&mut self, case: &Case, response: &Response) {
         let text = format!("{:?} {}", response.headers, response.text());
-        let hidden = [BACKEND.id, BACKEND_BUCKET, "BACKENDHOSTID", "hidden-owner", "foreign-at-backend"];
+        let hidden =
+            [BACKEND.id, BACKEND_BUCKET, "BACKENDHOSTID", "hidden-owner", "foreign-at-backend", FAR_BACKEND_BUCKET];
         // an error may repeat the name that the client itself has sent
         let head = String::from_utf8_lossy(&case.request.head()).into_owned();
         let found = secrets().into_iter().chain(hidden).find(|name| text.contains(name) && !head.contains(name));
@@ -377,9 +406,13 @@ pub fn forwarded_line(operation: &Operation, site: Site) -> String {
     let key = match operation.level {
         Level::Service | Level::Bucket | Level::Made => String::new(),
         Level::Object => format!("/{}", site.encoded_key()),
-        Level::OwnObject => format!("/{OWN_KEY}"),
+        Level::OwnObject | Level::FarObject => format!("/{OWN_KEY}"),
     };
-    let bucket = if operation.level == Level::Made { MADE_BACKEND_BUCKET } else { BACKEND_BUCKET };
+    let bucket = match operation.level {
+        Level::Made => MADE_BACKEND_BUCKET,
+        Level::FarObject => FAR_BACKEND_BUCKET,
+        _ => BACKEND_BUCKET,
+    };
     format!("{} /{bucket}{key}", operation.method)
 }
 

@@ -4,12 +4,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::judgement::{Asked, Asking, Found, Judged, decide, find};
+use super::judgement::{Asked, Asking, Found, Granted, Judged, decide, find};
 use super::{Principal, Verdict};
 use crate::Denial;
 use crate::model::ObjectName;
-use crate::s3::{BucketMatch, BucketName, Kind, Operation, Permission, Query, Resource};
-use crate::table::RouteTable;
+use crate::s3::{BucketMatch, BucketName, Kind, ObjectKey, Operation, Permission, Query, Resource};
+use crate::table::{RouteTable, ServedBackend};
 
 /// What is asked.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +33,8 @@ pub struct Explanation {
     pub checks: Vec<Check>,
     /// Where it would go; `None` when it is denied, or when OSP answers by itself.
     pub destination: Option<Destination>,
+    /// Where the gateway would read the source of a copy that no backend can make; `None` for all other requests.
+    pub source: Option<Destination>,
     /// `ListBuckets`: what it would show.
     pub buckets: Vec<BucketName>,
     /// `ListBuckets`: the routes of patterns whose backends would be asked for more, with the pattern.
@@ -88,7 +90,7 @@ pub fn explain(asked: Hypothesis<'_>, table: &RouteTable) -> Explanation {
     let outcome = if table.can_sign(principal) {
         find(Asking { principal, host }, operation, query, table).and_then(|found| {
             let judged = decide(principal, operation, query, &found, |asked| checks.push(Check::of(asked)))?;
-            destination(&judged, &found, (operation, query))
+            Ok((destination(&judged, &found, (operation, query))?, source(&judged, operation)?))
         })
     } else {
         // Nobody can ask in the name of an identity without a live secret.
@@ -103,8 +105,8 @@ pub fn explain(asked: Hypothesis<'_>, table: &RouteTable) -> Explanation {
     let outcome = if is_broken { Err(Denial::RouteBroken) } else { outcome };
     let patterns = asked.into_iter().flatten().map(|route| (route.bucket.clone(), route.name.clone())).collect();
     match outcome {
-        Ok(destination) => Explanation { denial: None, checks, destination, buckets, patterns },
-        Err(denial) => Explanation { denial: Some(denial), checks, destination: None, buckets, patterns },
+        Ok((destination, source)) => Explanation { denial: None, checks, destination, source, buckets, patterns },
+        Err(denial) => Explanation { denial: Some(denial), checks, destination: None, source: None, buckets, patterns },
     }
 }
 
@@ -118,17 +120,26 @@ fn destination(
     else {
         return Ok(None);
     };
-    let backend = granted.backend(operation, query)?;
+    place(granted, granted.backend(operation, query)?, operation.key()).map(Some)
+}
+
+fn source(judged: &Judged, operation: &Operation) -> Result<Option<Destination>, Denial> {
+    let (Judged::Copy { from, .. }, Some(source)) = (judged, operation.copy_source()) else { return Ok(None) };
+    let backend = from.route.backends.writes().ok_or(Denial::RouteBroken)?;
+    place(from, backend, Some(&source.key)).map(Some)
+}
+
+fn place(granted: &Granted, backend: &ServedBackend, key: Option<&ObjectKey>) -> Result<Destination, Denial> {
     let (upstream, mapping) = (backend.upstream_for(granted.rule), &backend.mapping);
-    Ok(Some(Destination {
+    Ok(Destination {
         route: granted.route.name.clone(),
         backend: backend.name.to_string(),
         endpoint: upstream.endpoint.to_string(),
         bucket: mapping.backend_bucket.clone(),
         // too long for the backend: the request path says the same
-        key: operation.key().map(|key| mapping.backend_key(key)).transpose()?,
+        key: key.map(|key| mapping.backend_key(key)).transpose()?,
         credential: upstream.source.clone(),
-    }))
+    })
 }
 
 impl Check {
