@@ -25,7 +25,7 @@ use crate::exchange::{Answered, send};
 use crate::flight::Flight;
 use crate::gateway::Gateway;
 use crate::refusal::Held;
-use crate::respond::{self, Late, SILENCE};
+use crate::respond::{self, Document, Late, SILENCE};
 use crate::settings::COPY_TIME;
 
 /// What of a target's answer is about the new object, and the client's business.
@@ -37,9 +37,6 @@ const TOLD: [&str; 6] = [
     "x-amz-server-side-encryption-customer-key-md5",
     "x-amz-version-id",
 ];
-
-/// A result without its declaration, and headers that go with it.
-type Document = (Vec<u8>, Vec<(HeaderName, HeaderValue)>);
 
 /// What one copy is made with.
 struct Copier<'a> {

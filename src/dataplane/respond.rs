@@ -10,7 +10,7 @@ use pingora_error::{Error, ErrorSource, ErrorType};
 use pingora_http::ResponseHeader;
 use pingora_proxy::{FailToProxy, Session};
 
-pub use self::late::{Late, SILENCE};
+pub use self::late::{Document, Late, SILENCE};
 use crate::cors;
 use crate::flight::Flight;
 use crate::settings::{DRAIN_BYTES, DRAIN_TIME};

@@ -102,12 +102,11 @@ impl Transit {
 mod tests {
     use super::*;
 
-    /// What comes out of pieces: bytes released before the end, and after it.
-    fn carried(
-        length: u64,
-        checksum: Option<&str>,
-        pieces: &[&[u8]],
-    ) -> Result<(Vec<u8>, Vec<u8>, Option<String>), Denial> {
+    /// Bytes released before the end, after it, and the checksum.
+    type Carried = (Vec<u8>, Vec<u8>, Option<String>);
+
+    /// What comes out of pieces.
+    fn carried(length: u64, checksum: Option<&str>, pieces: &[&[u8]]) -> Result<Carried, Denial> {
         let checksum = checksum.map(|name| ChecksumAlgorithm::named(name).unwrap());
         let mut transit = Transit::new(length, checksum);
         let mut before = Vec::new();

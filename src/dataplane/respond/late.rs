@@ -20,6 +20,9 @@ use crate::stage::Observer;
 /// status and headers of its own.
 pub const SILENCE: Duration = Duration::from_secs(3);
 
+/// An XML document without its declaration, and headers that go with it.
+pub type Document = (Vec<u8>, Vec<(HeaderName, HeaderValue)>);
+
 /// An answer that may have to begin before it is known.
 #[derive(Debug)]
 pub struct Late<'a> {
@@ -79,7 +82,7 @@ impl<'a> Late<'a> {
         self,
         session: &mut Session,
         flight: &mut Flight,
-        outcome: std::result::Result<(Vec<u8>, Vec<(HeaderName, HeaderValue)>), Denial>,
+        outcome: std::result::Result<Document, Denial>,
     ) -> Result<bool> {
         let Self { observer, headers, head } = self;
         let has_begun = head.is_none();

@@ -176,9 +176,10 @@ fn check_trailer(head: &Head, trailer: &[u8], object: &[u8]) -> Result<(), Strin
 }
 
 fn check_digests(head: &Head, object: &[u8]) -> Result<(), String> {
+    type DigestOf = fn(&[u8]) -> String;
     // Of a completed upload the checksum headers describe the object, not this body (RS-7).
     let describes_body = !(head.method == "POST" && head.query().contains("uploadId="));
-    let expected: [(&str, fn(&[u8]) -> String, bool); 3] = [
+    let expected: [(&str, DigestOf, bool); 3] = [
         ("content-md5", md5_base64, true),
         ("x-amz-checksum-crc32", crc32_base64, describes_body),
         ("x-amz-checksum-sha256", sha256_base64, describes_body),
