@@ -1,7 +1,7 @@
 use osp_core::Denial;
-use osp_core::access::{PendingCopy, Permit, PlannedCopy};
+use osp_core::access::{PendingCopy, PlannedCopy, TargetPermit};
 
-fn write(copy: &PendingCopy) -> Result<Permit, Denial> {
+fn write(copy: &PendingCopy) -> Result<TargetPermit, Denial> {
     PlannedCopy::put(copy)
 }
 
