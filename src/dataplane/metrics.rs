@@ -1,9 +1,9 @@
 //! The request metrics that OSP promises (C14, C40 ... C45, C48, C49). Labels come from routes and from finite sets
 //! only, so no client can create a series (C-5).
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::HashMap;
 use osp_core::Denial;
 use osp_core::s3::BucketMatch;
 use parking_lot::RwLock;

@@ -1,10 +1,10 @@
 //! In which regions backends said that their buckets are (RN-6), beside the table: so that only the first request to a
 //! bucket in another region than its route says has to be sent twice.
 
-use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use foldhash::HashMap;
 use osp_core::access::Permit;
 use osp_core::model::Region;
 use parking_lot::RwLock;

@@ -4,9 +4,9 @@
 //! `aws_sigv4::sign::v4::calculate_signature` takes the bytes of the key and would expand them for every request. That
 //! both give the same signatures is a property test below, and every test with the strict fake backend.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::HashMap;
 use osp_core::model::BackendCredential;
 use osp_core::sigv4::{Scope, SecretKey, SigningKey};
 use parking_lot::RwLock;

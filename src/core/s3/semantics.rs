@@ -117,8 +117,10 @@ impl<'a> Semantics<'a> {
 
     /// Every header, hoisted ones last.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        let head = self.head.into_iter().flat_map(RawHead::fields);
-        head.chain(self.hoisted.iter().map(|(name, value)| (name.as_str(), value.as_bytes())))
+        let mut head = self.head.map(RawHead::fields);
+        let mut hoisted = self.hoisted.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        // `flat_map` and `chain` cost more than what is done with each header
+        std::iter::from_fn(move || head.as_mut().and_then(Iterator::next).or_else(|| hoisted.next()))
     }
 }
 

@@ -1,7 +1,9 @@
 //! What requests read: buckets, access keys and policies, resolved and immutable.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use super::Backends;
 use super::bucket::{Asker, Bucket, Place, Seen, View};

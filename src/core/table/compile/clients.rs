@@ -1,6 +1,8 @@
 //! `ClientIdentity` -> the live secrets of every access key.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
+
+use foldhash::{HashMap, HashMapExt};
 
 use super::credentials::value;
 use super::{Rejections, problem};

@@ -1,7 +1,9 @@
 //! Who owns which name, and which route stands where (kubernetes.md 2.4): ownership before precedence, oldest first.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use foldhash::{HashMap, HashMapExt};
 
 use super::owners::{Owners, overlap};
 use super::problem;

@@ -1,7 +1,9 @@
 //! Which principals have entries where: for `ListBuckets`.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use crate::access::{Principal, Who};
 use crate::s3::BucketName;

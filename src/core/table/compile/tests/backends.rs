@@ -73,7 +73,7 @@ fn an_insecure_backend_is_served_and_noted() {
     assert_eq!(compiled.notices[0].problem.field, "spec.backends[1].tls.verification");
 }
 
-const KEY: &str = "-----BEGIN PRIVATE KEY-----\nMAMCAQE=\n-----END PRIVATE KEY-----\n";
+pub(super) const KEY: &str = "-----BEGIN PRIVATE KEY-----\nMAMCAQE=\n-----END PRIVATE KEY-----\n";
 
 fn with_certificate(certificate: &str, key: &str) -> Snapshot {
     let mut snapshot = two(|route| route.backends[1].client_certificate = Some("egress".into()));

@@ -5,7 +5,7 @@ use crate::model::{ClientScope, CorsGrant, CorsMethod, CorsRequest, CorsRule, Wi
 use crate::s3::{BucketPattern, Query};
 use crate::table::CorsPlace;
 
-fn rules(origin: &str) -> Cors {
+pub(super) fn rules(origin: &str) -> Cors {
     vec![CorsRule {
         origins: vec![Wildcard::parse(origin).unwrap()],
         methods: [CorsMethod::Get, CorsMethod::Put, CorsMethod::Post].into(),

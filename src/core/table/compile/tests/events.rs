@@ -4,6 +4,7 @@
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use super::backends::KEY;
 use super::*;
 use crate::Timestamp;
 use crate::model::{
@@ -87,7 +88,8 @@ pub(super) fn world() -> Snapshot {
         snapshot.secrets.insert(named("demo-1"), secret("AKIADEMO", &format!("demo of {namespace}")));
         snapshot.secrets.insert(named("other-1"), secret("AKIAOTHER", &format!("other of {namespace}")));
         snapshot.secrets.insert(named("backend"), secret("backend-key", "backend-secret"));
-        snapshot.config_maps.insert(named("ca"), bundle());
+        snapshot.secrets.insert(named("tls"), tls(1));
+        snapshot.config_maps.insert(named("ca"), bundle(1));
     }
     snapshot
 }
@@ -104,8 +106,8 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
             .prop_map(|(key, source)| Event::Source(key, source)),
         1 => (named(&["demo-1", "other-1", "backend"]), proptest::option::of(select(vec!["some", "another"])))
             .prop_map(|(key, text)| Event::Secret(key, text.map(|text| secret("AKIASAME", text)))),
-        1 => (named(&["ca"]), any::<bool>())
-            .prop_map(|(key, is_there)| Event::ConfigMap(key, is_there.then(bundle))),
+        1 => (named(&["tls"]), contents()).prop_map(|(key, contents)| Event::Secret(key, contents.map(tls))),
+        1 => (named(&["ca"]), contents()).prop_map(|(key, contents)| Event::ConfigMap(key, contents.map(bundle))),
         1 => (select(NAMESPACES.to_vec()), labels).prop_map(|(namespace, labels)| Event::Namespace(namespace, labels)),
         1 => any::<bool>().prop_map(Event::Incomplete),
         1 => any::<(bool, bool, bool)>()
@@ -123,8 +125,26 @@ fn reader() -> Labels {
     Labels::from([("role".to_owned(), "reader".to_owned())])
 }
 
-fn bundle() -> BTreeMap<String, String> {
-    BTreeMap::from([("ca.crt".to_owned(), CERTIFICATES.to_owned())])
+/// Different ones of what certificates and proxies need; none of it is certificates.
+fn contents() -> impl Strategy<Value = Option<usize>> {
+    select(vec![None, Some(0), Some(1), Some(2)])
+}
+
+fn bundle(contents: usize) -> BTreeMap<String, String> {
+    BTreeMap::from([("ca.crt".to_owned(), CERTIFICATES.repeat(contents))])
+}
+
+fn tls(contents: usize) -> SecretData {
+    let certificates = CERTIFICATES.repeat(contents);
+    [
+        ("ca.crt", &*certificates),
+        ("tls.crt", &*certificates),
+        ("tls.key", KEY),
+        ("username", "u"),
+        ("password", &*certificates),
+    ]
+    .map(|(key, text)| (key.to_owned(), Zeroizing::new(text.as_bytes().to_vec())))
+    .into()
 }
 
 /// What the operator may limit to tenants: a host, patterns; and where backends may be.
@@ -223,38 +243,46 @@ fn clients() -> impl Strategy<Value = Clients> {
 fn one_route() -> impl Strategy<Value = Route> {
     let names = select(vec!["data-1", "data-2", "prod-data-1", "logs"]);
     let templates = select(vec!["{bucket}", "prod-{bucket}"]);
-    let one = (names, templates, 9000..9002_u16, reference("keys"), any::<(bool, bool)>());
+    let beside = (proptest::option::of(ca()), any::<bool>(), proptest::option::of(any::<bool>()));
+    let one = (names, templates, 9000..9002_u16, reference("keys"), beside);
     let backends = proptest::collection::vec(one, 1..3);
     let access = proptest::collection::vec((clients(), proptest::option::weighted(0.2, reference("keys"))), 0..3);
     let denied = proptest::option::weighted(0.2, proptest::option::of(clients()));
-    (matches(), backends, access, denied).prop_map(|(matches, backends, access, denied)| {
+    let cors = select(vec![None, None, Some("https://app.test"), Some("*")]);
+    (matches(), backends, access, denied, cors).prop_map(|(matches, backends, access, denied, cors)| {
         let mut route = route("unused", &[]);
         let is_pattern = matches.bucket.pattern().is_some();
         route.backends = backends
             .into_iter()
             .zip(["first", "second"])
-            .map(|((own, template, port, credential, (has_ca, has_proxy)), name)| Backend {
+            .map(|((own, template, port, credential, (ca, has_certificate, proxied)), name)| Backend {
                 name: name.to_owned(),
                 endpoint: Endpoint::parse(&format!("https://127.0.0.1:{port}")).unwrap(),
                 bucket: if is_pattern { template } else { own }.to_owned(),
                 credential,
-                ca: has_ca.then(ca).into_iter().collect(),
-                proxy: has_proxy.then(|| proxy(port)),
+                ca: ca.into_iter().collect(),
+                client_certificate: has_certificate.then(|| "tls".to_owned()),
+                proxy: proxied.map(|has_password| proxy(port, has_password)),
                 ..backend("unused")
             })
             .collect();
         route.access = access.into_iter().map(|(clients, other)| entry(clients, other)).collect();
         route.deny = denied.into_iter().map(|clients| DenyEntry { clients, ..deny(None, "private/") }).collect();
-        Route { matches, ..route }
+        Route { matches, cors: cors.map(super::cors::rules).unwrap_or_default(), ..route }
     })
 }
 
-fn ca() -> CaRef {
-    CaRef { kind: CaRefKind::ConfigMap, name: "ca".to_owned(), key: "ca.crt".to_owned() }
+fn ca() -> impl Strategy<Value = CaRef> {
+    select(vec![(CaRefKind::ConfigMap, "ca"), (CaRefKind::Secret, "tls")]).prop_map(|(kind, name)| CaRef {
+        kind,
+        name: name.to_owned(),
+        key: "ca.crt".to_owned(),
+    })
 }
 
-fn proxy(port: u16) -> ProxyRef {
-    ProxyRef { endpoint: Endpoint::parse(&format!("http://127.0.0.1:{port}")).unwrap(), credentials: None }
+fn proxy(port: u16, has_password: bool) -> ProxyRef {
+    let endpoint = Endpoint::parse(&format!("http://127.0.0.1:{port}")).unwrap();
+    ProxyRef { endpoint, credentials: has_password.then(|| "tls".to_owned()) }
 }
 
 fn entry(clients: Clients, other: Option<Reference>) -> AccessEntry {
