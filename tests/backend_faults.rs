@@ -360,8 +360,15 @@ fn interim_answers_of_the_backend_stop_at_the_gateway() {
     let interim = Connection::plain(world.backend.address()).send(&direct).unwrap().interim;
     assert_eq!(interim.len(), 3, "the fault: {interim:?}");
     // `forwarded` would make the backend forget the fault
-    let response = world.send(&world.signed("GET", "/alpha/k"));
-    assert!(response.status == 200 && response.interim.is_empty(), "{response:?}");
+    for request in [world.signed("GET", "/alpha/k"), put(&world, 9)] {
+        let response = world.send(&request);
+        assert!(response.status == 200 && response.interim.is_empty(), "{response:?}");
+    }
+    world.backend.forget();
+    world.backend.misbehave(Rule::new("/k", Fault::Interim(100)));
+    let storm = world.send(&world.signed("GET", "/alpha/k"));
+    assert!(storm.status == 502 && storm.interim.is_empty(), "{storm:?}");
+    world.backend.seed("alpha-at-backend", "k", &vec![7; 300_000]);
 }
 
 #[test]

@@ -30,6 +30,8 @@ pub struct Attempts {
     pub(crate) again: bool,
     /// The backend has named the region of its bucket: it may do so once.
     pub(crate) moved: bool,
+    /// Interim answers (1xx) that were passed over.
+    pub(crate) interim: usize,
     /// The socket of the running attempt, when it has a time-out of its own for the first byte.
     pub socket: Option<Arc<std::net::TcpStream>>,
     /// The running time-out for the first byte.

@@ -22,7 +22,7 @@ use crate::flight::Flight;
 use crate::gateway::Gateway;
 use crate::refusal::Held;
 use crate::respond::Answer;
-use crate::settings::{COMPLETION_TIME, EXCHANGE_ANSWER_BYTES, EXCHANGE_TIME};
+use crate::settings::{COMPLETION_TIME, EXCHANGE_ANSWER_BYTES, EXCHANGE_TIME, MAX_INTERIM};
 use crate::stage::{forward, route, sign};
 
 /// Proves the body of a `DeleteObjects`, decides each key, deletes the allowed ones at the backend and merges the answers
@@ -54,9 +54,6 @@ pub async fn delete_objects(
     }
     Ok(Answer::new(200, DeleteOutcome::render_result(&outcomes, quiet)))
 }
-
-/// Most interim answers (1xx) before the one that counts: servers send one or two.
-const MAX_INTERIM: usize = 16;
 
 /// Most pages of one backend's list of buckets: ten thousand buckets each at AWS, and a million is AWS's largest quota.
 const MAX_PAGES: usize = 100;

@@ -307,6 +307,9 @@ impl ProxyHttp for Proxy {
         flight: &mut Box<Flight>,
     ) -> Result<()> {
         let gateway = &self.0;
+        if head.status.is_informational() {
+            return forward::pass_over(head, session, flight).map_err(|denial| stop(flight, denial));
+        }
         if gateway.is_worth_another_try(flight, head.status.as_u16()) {
             return Err(Error::new_up(ErrorType::HTTPStatus(head.status.as_u16())));
         }

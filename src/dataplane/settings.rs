@@ -35,6 +35,8 @@ pub const COPY_TIME: Duration = Duration::from_secs(2 * 60 * 60);
 /// Copies between backends at a time: each moves up to 5 GiB in and out for a request of a few hundred bytes, and its client
 /// needs to take nothing of it.
 pub const COPIES: usize = 64;
+/// Most interim answers (1xx) before the one that counts: servers send one or two.
+pub const MAX_INTERIM: usize = 16;
 /// Largest answer of a backend that OSP itself reads whole (`DeleteResult` of 1,000 keys of 1 KiB, escaped).
 pub const EXCHANGE_ANSWER_BYTES: usize = 8 << 20;
 /// How long a stale answer is used when a name cannot be resolved, before it is asked again.

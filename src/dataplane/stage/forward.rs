@@ -8,9 +8,10 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use osp_core::Denial;
 use osp_core::s3::{ErrorBody, ErrorContext, Kind, ResponseNames, ResponseXml, XmlDocument};
 use pingora_http::ResponseHeader;
+use pingora_proxy::Session;
 
 use crate::flight::{AnswerBody, Flight, Passage};
-use crate::settings::{MIN_BODY_RATE, Settings};
+use crate::settings::{MAX_INTERIM, MIN_BODY_RATE, Settings};
 
 /// Passes a piece of the client's body through the gate. What is held back leaves as an empty piece, never as no piece:
 /// `None` would end a chunked upstream body.
@@ -40,7 +41,7 @@ pub fn release(body: &mut Option<Bytes>, end: bool, flight: &mut Flight) -> Resu
 /// for documents that may name it.
 ///
 /// # Errors
-/// [`Denial::UpstreamMisbehaved`] for a success while the client's body is not proved (trap 4), and for interim answers.
+/// [`Denial::UpstreamMisbehaved`] for a success while the client's body is not proved (trap 4).
 pub fn translate_head(
     head: &mut ResponseHeader,
     flight: &mut Flight,
@@ -51,7 +52,9 @@ pub fn translate_head(
     let passage = flight.passage()?;
     let (status, permit) = (head.status, &passage.permit);
     let is_head = permit.operation().method() == Method::HEAD;
-    refuse_impossible(status, passage)?;
+    if status.is_success() && !passage.is_body_proved() {
+        return Err(Denial::UpstreamMisbehaved);
+    }
     // the phrase, too, is the backend's: it is gone with the spelling of the names
     keep_only_known(head, &id, &settings.server_name)?;
     if permit.operation().kind() == Kind::HeadBucket {
@@ -144,9 +147,19 @@ pub fn may_retry(flight: &Flight) -> bool {
     flight.denial.is_none() && flight.permitted().is_ok_and(|permit| permit.operation().is_replayable())
 }
 
-fn refuse_impossible(status: StatusCode, passage: &Passage) -> Result<(), Denial> {
-    let unproved = status.is_success() && !passage.is_body_proved();
-    if unproved || status.is_informational() { Err(Denial::UpstreamMisbehaved) } else { Ok(()) }
+/// Keeps an interim answer (1xx) from the client: it invites its body itself, and needs nothing else of the kind. Pingora
+/// writes none on HTTP/2.
+///
+/// # Errors
+/// [`Denial::UpstreamMisbehaved`] for another protocol, and for more of them than any server has a reason for.
+pub fn pass_over(head: &mut ResponseHeader, session: &mut Session, flight: &mut Flight) -> Result<(), Denial> {
+    flight.attempts.interim += 1;
+    if head.status == StatusCode::SWITCHING_PROTOCOLS || flight.attempts.interim > MAX_INTERIM {
+        return Err(Denial::UpstreamMisbehaved);
+    }
+    session.set_ignore_info_resp(true);
+    *head = ResponseHeader::build_no_case(head.status, None).map_err(|_| Denial::Internal("no head for a status"))?;
+    Ok(())
 }
 
 /// Answer headers that clients may see; everything else is the backend's own business (B-4).
