@@ -101,6 +101,7 @@ fn k_api_2_4_a_read_may_be_sent_to_every_backend_of_its_route_and_a_write_to_one
     let mut read = call("GET", "/data/k?partNumber=1").permit(&compiled.table);
     assert_eq!(names(&read), ["near", "far"]);
     assert_eq!(read.outgoing().path, "/near/k");
+    assert_eq!(read.query().get("partNumber"), Some("1"));
     for (to, path) in [(far, "/far/k"), (far, "/far/k"), (near, "/near/k")] {
         read.redirect(to).unwrap();
         assert_eq!((&*read.backend().name, read.outgoing().path.as_str()), (&*to.name, path));
