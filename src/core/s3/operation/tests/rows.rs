@@ -260,6 +260,8 @@ fn permissions_are_a_set_and_a_grant_has_what_it_names() {
             [permission]
         );
     }
+    let twice: Permissions = [Permission::Write, Permission::Write].into_iter().collect();
+    assert!(twice.contains(Permission::Write), "named twice is named");
     let before: Permissions =
         [Permission::Read, Permission::List, Permission::Write, Permission::Delete].into_iter().collect();
     assert!(!before.contains(Permission::Admin) && !before.contains(Permission::ManageBuckets));
