@@ -235,6 +235,8 @@ fn the_page_has_every_operation_once() {
     for row in table::ROWS {
         assert_eq!(page.matches(&format!("\n| {} | `{} /", row.name, row.verb.method())).count(), 1, "{}", row.name);
     }
+    let told = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operations.md");
+    assert!(page == std::fs::read_to_string(told).unwrap(), "`osp operations --write docs/operations.md` writes it");
     // what nobody may do needs nothing
     for row in table::ROWS.iter().filter(|row| !row.is_served()) {
         let line = page.lines().find(|line| line.starts_with(&format!("| {} | ", row.name))).unwrap();
