@@ -152,6 +152,22 @@ fn parse_expires(text: &str) -> Result<i64, &'static str> {
 mod tests {
     use super::*;
 
+    /// S07: a form has its credentials in itself; any in the query of its request would be second ones.
+    #[test]
+    fn s07_any_part_of_a_signature_makes_a_query_a_signed_one() {
+        for (query, signed) in [
+            ("X-Amz-Signature=a", true),
+            ("x-amz-credential=a", true),
+            ("X-Amz-Algorithm", true),
+            ("Signature=a", true),
+            ("awsaccesskeyid=a", true),
+            ("x-id=PostObject&Signatures=a&x-amz-meta-a=b", false),
+            ("", false),
+        ] {
+            assert_eq!(is_signed_query(&Query::parse(query.as_bytes()).unwrap()), signed, "{query}");
+        }
+    }
+
     #[test]
     fn pre_2_s09_life_times() {
         for (text, seconds) in [("0", 0), ("1", 1), ("86400", 86_400), ("604800", 604_800), ("0060", 60)] {

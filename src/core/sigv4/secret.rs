@@ -41,3 +41,20 @@ impl PartialEq for SecretKey {
 }
 
 impl Eq for SecretKey {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Compilations that find the same secret keep what they have, signing keys included; any other one is another.
+    #[test]
+    fn secrets_are_equal_when_their_texts_are_and_are_never_shown() {
+        let of = |text: &str| SecretKey::new(text.to_owned()).unwrap();
+        assert!(of("a secret") == of("a secret"));
+        for other in ["a secreT", "a secret ", "a", "b secret"] {
+            assert!(of("a secret") != of(other), "{other}");
+        }
+        assert!(SecretKey::new(String::new()).is_none(), "nothing is no secret");
+        assert_eq!(format!("{:?}", of("a secret")), "SecretKey(redacted)");
+    }
+}

@@ -150,8 +150,16 @@ mod tests {
         assert!(same_signature(signature.as_ref(), &[0x0f; 32]));
         assert!(!same_signature(signature.as_ref(), &[0x0e; 32]));
         assert!(!same_signature(None, &[0; 32]), "an unreadable signature is not the zero signature");
-        for wrong in ["", "0f", &"0F".repeat(32), &"0g".repeat(32), &"0f".repeat(33), &"é0".repeat(21)] {
+        for wrong in ["", "0f", &"0F".repeat(32), &"0f".repeat(33), &"é0".repeat(21)] {
             assert_eq!(parse_signature(wrong.as_bytes()), None, "{wrong}");
+        }
+        for byte in 0..=u8::MAX {
+            let text = [[byte, b'0'], [b'0', byte]].map(|pair| pair.repeat(32));
+            let expected = char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+            let values = expected.map(|value| [value << 4, value]);
+            assert_eq!(text.each_ref().map(|text| decode_sha256(text)), [0, 1].map(|at| values.map(|of| [of[at]; 32])));
+            let is_upper = byte.is_ascii_uppercase();
+            assert_eq!(parse_signature(&text[0]).is_some(), expected.is_some() && !is_upper, "{byte}");
         }
         let mut back = Vec::new();
         push_hex(&[0x0f; 32], &mut back);

@@ -18,13 +18,16 @@ mod copies;
 mod cors;
 mod decisions;
 mod events;
+mod listing;
 mod memo;
 mod order;
 mod ownership;
 mod patterns;
+mod permits;
 mod reasons;
 mod references;
 mod sharing;
+mod signed;
 mod size;
 
 fn name(text: &str) -> ObjectName {

@@ -107,6 +107,25 @@ fn attributes_are_asked_for_by_header() {
         assert_eq!(outcome("GET", "/bkt/key?attributes", &[line]), "GetObjectAttributes", "{line}");
     }
     assert_eq!(outcome("GET", "/bkt/key", &["x-amz-object-attributes: ETag"]), "InvalidRequest");
+    // the paging of attributes is the backend's; of a listing it asks for what may be left out
+    for name in ["x-amz-max-parts", "x-amz-part-number-marker", "x-amz-optional-object-attributes"] {
+        let listing = classify_with("GET", "/bkt?list-type=2", &[&format!("{name}: 1")]).unwrap();
+        assert_eq!(listing.fate(name, b"1"), Ok(Some(Fate::Consumed)), "{name}");
+    }
+    let attributes = classify_with("GET", "/bkt/key?attributes", &[]).unwrap();
+    for name in ["x-amz-object-attributes", "x-amz-max-parts", "x-amz-part-number-marker"] {
+        assert_eq!(attributes.fate(name, b"1"), Ok(Some(Fate::PassedOn)), "{name}");
+    }
+}
+
+/// RN-5: the conditions of a copy are about its source, and the backend's to judge.
+#[test]
+fn the_conditions_of_a_copy_are_passed_on() {
+    for name in ["if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "range"] {
+        let name = format!("x-amz-copy-source-{name}");
+        let copy = classify_with("PUT", "/bkt/key", &[COPY[0], &format!("{name}: x")]).unwrap();
+        assert_eq!(copy.fate(&name, b"x"), Ok(Some(Fate::PassedOn)), "{name}");
+    }
 }
 
 #[test]

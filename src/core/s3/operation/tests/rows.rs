@@ -235,6 +235,13 @@ fn the_page_has_every_operation_once() {
     for row in table::ROWS {
         assert_eq!(page.matches(&format!("\n| {} | `{} /", row.name, row.verb.method())).count(), 1, "{}", row.name);
     }
+    let told = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operations.md");
+    assert!(page == std::fs::read_to_string(told).unwrap(), "`osp operations --write docs/operations.md` writes it");
+    // what nobody may do needs nothing
+    for row in table::ROWS.iter().filter(|row| !row.is_served()) {
+        let line = page.lines().find(|line| line.starts_with(&format!("| {} | ", row.name))).unwrap();
+        assert_eq!(line.split(" | ").nth(2).map(str::trim), Some(""), "{line}");
+    }
     for line in [
         "| UploadPartCopy | `PUT /bucket/key?uploadId&partNumber` with `x-amz-copy-source` | Read on the source, Write | adapted |",
         "| PutObjectAcl | `PUT /bucket/key?acl` | Admin | passed on |",
@@ -255,6 +262,8 @@ fn permissions_are_a_set_and_a_grant_has_what_it_names() {
             [permission]
         );
     }
+    let twice: Permissions = [Permission::Write, Permission::Write].into_iter().collect();
+    assert!(twice.contains(Permission::Write), "named twice is named");
     let before: Permissions =
         [Permission::Read, Permission::List, Permission::Write, Permission::Delete].into_iter().collect();
     assert!(!before.contains(Permission::Admin) && !before.contains(Permission::ManageBuckets));

@@ -14,6 +14,8 @@ fn d08_a_method_that_a_sub_resource_does_not_have_is_not_allowed() {
         ("DELETE", "/bkt/key?acl"),
         ("GET", "/bkt/key?restore"),
         ("POST", "/bkt/key?tagging"),
+        ("PUT", "/bkt?uploads"),
+        ("DELETE", "/bkt/key?uploads"),
     ] {
         assert_eq!(outcome(method, target, &[]), "MethodNotAllowed", "{method} {target}");
     }
@@ -184,6 +186,7 @@ fn parameters_have_possible_values() {
         ("/bkt?list-type=2&max-keys=7&fetch-owner=true&start-after=a&continuation-token=t", true),
         ("/bkt?list-type=3", false),
         ("/bkt?prefix=a&prefix=b", false),
+        ("/bkt?prefix=a%0d%0ab", true),
         ("/bkt?prefix=a&delimiter=/&marker=m", true),
         ("/bkt?uploads&key-marker=a&upload-id-marker=b&max-uploads=1&prefix=&delimiter=", true),
         ("/bkt/key?uploadId=u&max-parts=1&part-number-marker=0", true),
@@ -196,6 +199,24 @@ fn parameters_have_possible_values() {
             Err(Denial::InvalidArgument(_)) => assert!(!good, "{target}"),
             Err(denial) => unreachable!("{target}: {denial:?}"),
         }
+    }
+}
+
+/// Where an upload goes on is said by its id (s3-protocol.md 11), and by nothing else.
+#[test]
+fn an_upload_is_named_by_the_operations_that_go_on_with_it() {
+    for (method, target, id) in [
+        ("PUT", "/bkt/key?partNumber=1&uploadId=u", Some("u")),
+        ("GET", "/bkt/key?uploadId=u", Some("u")),
+        ("POST", "/bkt/key?uploadId=u", Some("u")),
+        ("DELETE", "/bkt/key?uploadId=u", Some("u")),
+        ("POST", "/bkt/key?uploads", None),
+        ("GET", "/bkt/key", None),
+        ("PUT", "/bkt/key?tagging", None),
+    ] {
+        let (_, query) = target.split_once('?').unwrap_or((target, ""));
+        let query = Query::parse(query.as_bytes()).unwrap();
+        assert_eq!(classify_with(method, target, &[]).unwrap().upload(&query), id, "{method} {target}");
     }
 }
 

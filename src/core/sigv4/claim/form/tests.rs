@@ -274,6 +274,9 @@ fn d11_every_field_has_a_condition_and_every_condition_holds() {
     }
     assert!(right.clone().condition("[\"eq\",\"$acl\",\"public-read\"]").verify().is_ok());
     assert!(right.clone().condition("[\"starts-with\",\"$absent\",\"\"]").verify().is_ok());
+    // only types are lists
+    let key = right.clone().with("key", "user/user1/a,b");
+    assert!(key.verify().is_ok());
     assert!(
         right.clone().condition("[\"eq\",\"$acl\",\"private\"]").verify().is_err(),
         "all conditions hold, not one of them"
@@ -345,6 +348,12 @@ fn s07_other_credentials_and_none() {
         ..right.clone()
     };
     assert_eq!(nobody.denial(), Denial::Anonymous);
+    let only_policy = nobody.with("policy", &STANDARD.encode(&right.policy));
+    assert_eq!(
+        only_policy.denial(),
+        Denial::Form(FormFault::MissingField("x-amz-algorithm")),
+        "a policy asks to be read"
+    );
     let token = right.condition("{\"x-amz-security-token\":\"t\"}").with("x-amz-security-token", "t");
     assert_eq!(token.denial(), Denial::InvalidToken, "OSP has issued none");
 }
@@ -370,6 +379,8 @@ fn d11_a_policy_that_cannot_be_read_allows_nothing() {
         ("{\"acl\": \"public-read\"}", "[\"content-length-range\", \"a\", 5]"),
         ("{\"acl\": \"public-read\"}", "[\"content-length-range\", 1.5, 5]"),
         ("{\"acl\": \"public-read\"}", "[\"content-length-range\", 5]"),
+        ("{\"acl\": \"public-read\"}", "[\"content-length-range\", \"+1\", 5]"),
+        ("{\"acl\": \"public-read\"}", "[\"eq\", 1, 5]"),
         ("  ]\r\n}", "  ]"),
     ] {
         let denial = right.clone().policy(from, to).denial();
@@ -401,6 +412,8 @@ fn content_length_range_is_about_the_file() {
     assert_eq!(sized(7, range), Ok(()));
     assert_eq!(sized(2, range), Err(Denial::Form(FormFault::FileTooSmall { proposed: 2, least: 3 })));
     assert_eq!(sized(8, range), Err(Denial::Form(FormFault::FileTooLarge { proposed: 8, most: 7 })));
+    let texts = "[\"content-length-range\", \"3\", \"7\"]";
+    assert!(sized(3, texts).is_ok() && sized(2, texts).is_err() && sized(8, texts).is_err());
     let both = "[\"content-length-range\", 0, 5],[\"content-length-range\", 4, 9]";
     assert_eq!(sized(5, both), Ok(()));
     assert!(sized(6, both).is_err() && sized(3, both).is_err(), "every condition holds");

@@ -83,6 +83,7 @@ fn sig_7_s03_the_list_of_signed_headers() {
         "x-amz-date;host",
         "host;host;x-amz-date",
         "Host;x-amz-date",
+        "HOst;x-amz-date",
         "host;x-amz-date;",
         ";host;x-amz-date",
     ] {

@@ -8,9 +8,9 @@ use crate::access::{Check, CheckAnswer, Hypothesis, explain};
 use crate::s3::{BucketMatch, CopySource, Query, named};
 
 /// Parts `raw/` and `bad/` (broken) of bucket `data`, bucket `other` at another backend, which takes copies from elsewhere,
-/// bucket `same` at that of `raw/`, buckets `shut` and `lost` with nothing but a broken route, bucket `apart` for another
-/// host, buckets `read-only` and `write-only` where client `demo` has that permission. Elsewhere it may do everything,
-/// client `none` nothing.
+/// bucket `same` at that of `raw/`, buckets `shut` and `lost` with nothing but a broken route, `stray` with none that has a
+/// place, bucket `apart` for another host, buckets `read-only` and `write-only` where client `demo` has that permission.
+/// Elsewhere it may do everything, client `none` nothing.
 fn snapshot(with_whole: bool) -> Snapshot {
     let mut snapshot = complete();
     snapshot.process.base_hosts = vec!["s3.apart.test".into()];
@@ -32,6 +32,8 @@ fn snapshot(with_whole: bool) -> Snapshot {
     put("same", at("same", ""), 9000, Permissions::ALL);
     put("read-only", at("read-only", ""), 9000, [Permission::Read].into_iter().collect());
     put("write-only", at("write-only", ""), 9000, [Permission::Write].into_iter().collect());
+    // no host of this gateway: it stands nowhere
+    put("stray", RouteMatch { hosts: vec!["s3.elsewhere.test".into()], ..at("stray", "") }, 9000, Permissions::ALL);
     put("apart", RouteMatch { hosts: vec!["s3.apart.test".into()], ..at("apart", "") }, 9000, Permissions::ALL);
     if with_whole {
         put("data", at("data", ""), 9000, Permissions::ALL);
@@ -107,6 +109,7 @@ fn d_a_bucket_as_a_whole_exists_for_whoever_may_list_a_part_of_it() {
         (&whole, "demo", "HeadBucket", "nowhere", "denied: NoSuchBucket(\"nowhere\"), 0 asked, 0 refused"),
         (&whole, "demo", "HeadBucket", "shut", "denied: RouteBroken, 0 asked, 0 refused"),
         (&whole, "demo", "HeadBucket", "lost", "denied: RouteBroken, 0 asked, 0 refused"),
+        (&whole, "demo", "HeadBucket", "stray", "denied: RouteBroken, 0 asked, 0 refused"),
         (&whole, "demo", "HeadBucket", "apart", "denied: NoSuchBucket(\"apart\"), 0 asked, 0 refused"),
         // CL-8: who may not make buckets is not told which there are
         (&whole, "demo", "DeleteBucket", "nowhere", "denied: AccessDenied, 0 asked, 0 refused"),
