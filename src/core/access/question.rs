@@ -7,7 +7,7 @@ use super::judgement::{Asking, Found, Judged, decide, find, first_backend};
 use super::permit::{Batch, Grant};
 use super::{PendingBatch, PendingBuckets, PendingCopy, PendingCreation, Permit, Principal};
 use crate::Denial;
-use crate::payload::{Obligation, PayloadAuth};
+use crate::payload::Obligation;
 use crate::s3::{BucketName, Kind, ListedBucket, Operation, Outgoing, Query, Semantics};
 use crate::sigv4::{Scheme, Verified};
 use crate::table::{RouteTable, ServedRoute};
@@ -87,27 +87,14 @@ impl Question {
     /// bucket that no route is for, [`Denial::InsecureChannel`], those of [`Obligation::new`], and [`Denial::Internal`] for a
     /// form's proof with another request than its form, or the other way round.
     pub fn ask(verified: Verified, request: Request<'_>, table: &RouteTable) -> Result<Self, Denial> {
-        if request.operation.is_form_upload() != (verified.scheme() == Scheme::Form) {
+        let Request { operation, host, query, semantics, content_length, secure } = request;
+        if operation.is_form_upload() != (verified.scheme() == Scheme::Form) {
             return Err(Denial::Internal("a proof was to be used for a request of another kind"));
         }
-        Self::about(verified.into_parts(), request, table)
-    }
-
-    /// The same in the name of somebody who is taken at their word.
-    #[cfg(test)]
-    pub(crate) fn of(principal: Principal, request: Request<'_>, table: &RouteTable) -> Result<Self, Denial> {
-        Self::about((principal, PayloadAuth::Unsigned), request, table)
-    }
-
-    fn about(
-        (principal, payload): (Principal, PayloadAuth),
-        request: Request<'_>,
-        table: &RouteTable,
-    ) -> Result<Self, Denial> {
-        let Request { operation, host, query, semantics, content_length, secure } = request;
         if operation.demands_secure_channel() && !secure {
             return Err(Denial::InsecureChannel);
         }
+        let (principal, payload) = verified.into_parts();
         let obligation = Obligation::new(payload, &operation, semantics, content_length)?;
         let found = find(Asking { principal: &principal, host }, &operation, query, table)?;
         let outgoing = outgoing(&found, &operation, query, semantics);

@@ -17,6 +17,7 @@ fn told(snapshot: &Snapshot, call: Call<'_>) -> String {
         }
         Ok(Decision::Create(_)) => "create".to_owned(),
         Ok(Decision::Batch(_)) => "batch".to_owned(),
+        Ok(Decision::Copy(_)) => "copy".to_owned(),
         Ok(Decision::Buckets(_)) => "ask backends".to_owned(),
         Ok(Decision::Answer(answer)) => format!("{answer:?}"),
         Err(denial) => denial.row().reason.to_owned(),
