@@ -247,7 +247,7 @@ fn rn_5_any_document_in_any_pieces_is_what_the_general_path_makes_of_it() {
         taken.set(taken.get() + compared);
         Ok(())
     };
-    let mut runner = TestRunner::new(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) });
+    let mut runner = TestRunner::new(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1000) });
     runner.run(&(document(), request, pieces), property).unwrap();
     let (cases, accepted, taken) = (cases.get(), accepted.get(), taken.get());
     println!("{cases} documents, {accepted} of them accepted, {taken} entries compared");
