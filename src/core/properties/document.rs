@@ -50,8 +50,9 @@ fn rewritten(document: XmlDocument, names: ResponseNames, body: &[u8], size: usi
     Ok(out)
 }
 
-/// RN-5: an answer of a backend (its kind and prefix in the first two bytes) becomes the same, however it is cut; what
-/// comes out is XML for the library as well; and with nothing left to rename, rewriting changes nothing any more.
+/// RN-5: an answer of a backend (its kind and prefix in the first two bytes) becomes the same, however it is cut: also in
+/// pieces that are too small for any list entry to be compared with an earlier one. What comes out is XML for the library
+/// as well; and with nothing left to rename, rewriting changes nothing any more.
 pub fn listing(data: &[u8]) {
     let Some(([kind, prefix], body)) = data.split_first_chunk() else { return };
     let document = DOCUMENTS[usize::from(*kind) % DOCUMENTS.len()];
@@ -59,7 +60,7 @@ pub fn listing(data: &[u8]) {
     let prefix = if prefix & 1 == 1 { "p/" } else { "" };
     let of_backend = || names(mapping("corp-backend-7", prefix), query);
     let whole = rewritten(document, of_backend(), body, usize::MAX);
-    for size in [1, 7] {
+    for size in [1, 7, 97] {
         assert_eq!(rewritten(document, of_backend(), body, size), whole, "in pieces of {size}");
     }
     let Ok(once) = whole else { return };

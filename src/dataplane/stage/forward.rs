@@ -36,6 +36,10 @@ pub fn release(body: &mut Option<Bytes>, end: bool, flight: &mut Flight) -> Resu
     Ok(())
 }
 
+/// How much longer than the piece that it comes with a rewritten piece usually is at most, in bytes: the beginning of a list
+/// entry that was held back, and names that are longer than the backend's.
+const REWRITING_ROOM: usize = 1024;
+
 /// Turns a backend's answer head into the client's: names, identities and framing are OSP's; here, because pingora
 /// decides the framing right after. `base_url` gives `scheme://authority` under which the client reached OSP; asked only
 /// for documents that may name it.
@@ -97,7 +101,7 @@ pub fn translate_body(body: &mut Option<Bytes>, end: bool, flight: &mut Flight) 
     let out = match &mut flight.passage()?.answer {
         AnswerBody::Plain => piece,
         AnswerBody::Xml(rewriter) => {
-            let mut out = Vec::with_capacity(piece.len() + 256);
+            let mut out = Vec::with_capacity(piece.len() + REWRITING_ROOM);
             rewriter.push(&piece, &mut out)?;
             if end {
                 rewriter.finish(&mut out)?;

@@ -1,7 +1,12 @@
 //! One document's items in, the client's document out.
 
+mod known;
+
+use std::borrow::Cow;
+
 use super::error_body::ErrorFields;
 use super::rules::{self, Field};
+use super::shape::Shapes;
 use super::wrapping::{self, Wrapping};
 use super::{ResponseNames, XmlDocument};
 use crate::s3::encode_key;
@@ -25,16 +30,25 @@ struct Leaf {
     text: String,
 }
 
-/// A list entry that waits for its key.
+/// A list entry that waits for its key. Its memory is that of the next one, too.
 #[derive(Debug, Default)]
 struct Entry {
+    is_open: bool,
     bytes: Vec<u8>,
     /// `None` until the key is seen; an entry without one is dropped like one outside the prefix.
     inside: Option<bool>,
     /// That key, where something is wrapped with it.
-    position: Option<Position>,
+    position: Position,
+    is_placed: bool,
     /// The backend's id of the upload that it is about, as it came, and where it goes once the key is known.
     upload: Option<(usize, String)>,
+}
+
+impl Entry {
+    fn begin(&mut self) {
+        self.bytes.clear();
+        (self.is_open, self.inside, self.is_placed, self.upload) = (true, None, false, None);
+    }
 }
 
 /// Replaces names in one document as it passes; holds back no more than the current replaced text and list entry.
@@ -45,7 +59,12 @@ pub struct Rewriter {
     /// True when names in this document are percent-encoded. Known from the request, because MinIO says so only at the
     /// end of the document; a backend that says so unasked is believed from there on.
     url_encoded: bool,
-    entry: Option<Entry>,
+    /// True when something may be wrapped with the keys of this document.
+    wraps: bool,
+    /// True when the client has the backend's keys.
+    keeps_keys: bool,
+    entry: Entry,
+    shapes: Shapes,
     leaf: Option<Leaf>,
     wrapping: Wrapping,
     /// Replaced elements that have to wait for the end of the document: at most one of each field.
@@ -58,11 +77,19 @@ impl Rewriter {
     /// A rewriter at the beginning of a document.
     pub fn new(document: XmlDocument, names: ResponseNames) -> Self {
         let url_encoded = names.query.get("encoding-type").is_some_and(is_url);
+        let wraps = match document {
+            XmlDocument::ListObjects => names.query.get("list-type").is_some(),
+            document => document == XmlDocument::ListMultipartUploads,
+        };
+        let keeps_keys = names.mapping.prefix.is_empty() && names.mapping.client_prefix.is_empty();
         Self {
             document,
             names,
             url_encoded,
-            entry: None,
+            wraps,
+            keeps_keys,
+            entry: Entry::default(),
+            shapes: Shapes::default(),
             leaf: None,
             wrapping: Wrapping::default(),
             held: Vec::new(),
@@ -74,6 +101,12 @@ impl Rewriter {
     /// The code of an `<Error>` inside a success, as the client gets it, once the element is complete.
     pub const fn embedded_error(&self) -> Option<&'static str> {
         self.error_code
+    }
+
+    /// How many entries have been passed on by comparison.
+    #[cfg(test)]
+    pub const fn compared(&self) -> usize {
+        self.shapes.taken
     }
 
     /// Takes the next item of the document.
@@ -110,9 +143,12 @@ impl Rewriter {
             }
         }
         if rules::is_entry(self.document, path) {
-            self.entry = Some(Entry::default());
+            self.entry.begin();
+            self.shapes.begin();
         }
-        let Some(field) = rules::field(self.document, path) else { return self.write(raw, out) };
+        let field = rules::field(self.document, path);
+        self.shapes.open(raw, empty, field);
+        let Some(field) = field else { return self.write(raw, out) };
         let open = if empty { format!("{}>", raw.trim_end_matches("/>")) } else { raw.to_owned() };
         let close = format!("</{}>", path.last().map_or("", ElementName::qualified));
         self.leaf = Some(Leaf { field, tags: (open, close), text: String::new() });
@@ -120,26 +156,29 @@ impl Rewriter {
     }
 
     fn text(&mut self, raw: &str, out: &mut Vec<u8>) -> Result<(), Broken> {
+        self.shapes.text(raw);
         let Some(leaf) = &mut self.leaf else { return self.write(raw, out) };
         leaf.text.push_str(raw);
         if leaf.text.len() > MAX_LEAF_BYTES { Err(Broken) } else { Ok(()) }
     }
 
     fn close(&mut self, path: &[ElementName], raw: &str, out: &mut Vec<u8>) -> Result<(), Broken> {
+        self.shapes.close(raw);
         if let Some(leaf) = self.leaf.take() {
+            if raw != leaf.tags.1 {
+                self.shapes.give_up();
+            }
             return self.close_leaf(leaf, out);
         }
         if let [_] = path {
             for leaf in std::mem::take(&mut self.held) {
-                self.write_leaf(leaf, out)?;
+                self.pass_leaf(leaf.field, (&leaf.tags.0, &leaf.tags.1), &leaf.text, out)?;
             }
         }
         self.write(raw, out)?;
-        if rules::is_entry(self.document, path)
-            && let Some(entry) = self.entry.take()
-            && entry.inside == Some(true)
-        {
-            self.close_entry(entry, out)?;
+        if rules::is_entry(self.document, path) {
+            self.end_entry(out)?;
+            self.shapes.end();
         }
         Ok(())
     }
@@ -149,15 +188,7 @@ impl Rewriter {
             // backends differ in where they put it; the last name of the page comes at the end
             Field::NextToken if !leaf.text.is_empty() => self.hold(leaf),
             Field::NextUpload if !leaf.text.is_empty() && !self.wrapping.knows_next_key() => self.hold(leaf),
-            Field::EntryUpload if self.entry.is_some() => {
-                let (open, close) = &leaf.tags;
-                self.write(open, out)?;
-                if let Some(entry) = &mut self.entry {
-                    entry.upload = Some((entry.bytes.len(), leaf.text));
-                }
-                self.write(close, out)
-            }
-            _ => self.write_leaf(leaf, out),
+            _ => self.pass_leaf(leaf.field, (&leaf.tags.0, &leaf.tags.1), &leaf.text, out),
         }
     }
 
@@ -169,9 +200,19 @@ impl Rewriter {
         Ok(())
     }
 
-    fn write_leaf(&mut self, leaf: Leaf, out: &mut Vec<u8>) -> Result<(), Broken> {
-        if let Some(text) = self.replacement(leaf.field, &leaf.text)? {
-            let (open, close) = &leaf.tags;
+    fn pass_leaf(
+        &mut self,
+        field: Field,
+        (open, close): (&str, &str),
+        text: &str,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Broken> {
+        if field == Field::EntryUpload && self.entry.is_open {
+            self.write(open, out)?;
+            self.entry.upload = Some((self.entry.bytes.len(), text.to_owned()));
+            return self.write(close, out);
+        }
+        if let Some(text) = self.replacement(field, text)? {
             for part in [open, &text, close] {
                 self.write(part, out)?;
             }
@@ -179,22 +220,26 @@ impl Rewriter {
         Ok(())
     }
 
-    /// Passes on an entry that has a place in the client's names.
-    fn close_entry(&mut self, entry: Entry, out: &mut Vec<u8>) -> Result<(), Broken> {
-        let Entry { bytes, position, upload, .. } = entry;
-        let (before, id, after) = match upload {
-            None => (bytes.as_slice(), String::new(), &[][..]),
-            Some((at, raw)) => {
-                // an id that cannot be bound to its key is not shown, and a list without it is none
-                let key = position.as_ref().ok_or(Broken)?;
-                let (before, after) = bytes.split_at_checked(at).ok_or(Broken)?;
-                (before, wrapping::upload(&self.names, &key.text, &raw)?, after)
-            }
-        };
-        for part in [before, id.as_bytes(), after] {
-            out.extend_from_slice(part);
+    /// Passes on the entry, if it has a place in the client's names.
+    fn end_entry(&mut self, out: &mut Vec<u8>) -> Result<(), Broken> {
+        let Entry { is_open, bytes, inside, position, is_placed, upload } = &mut self.entry;
+        *is_open = false;
+        if *inside != Some(true) {
+            return Ok(());
         }
-        if let Some(position) = position {
+        match upload {
+            None => out.extend_from_slice(bytes),
+            // an id that cannot be bound to its key is not shown, and a list without it is none
+            Some(_) if !*is_placed => return Err(Broken),
+            Some((at, raw)) => {
+                let (before, after) = bytes.split_at_checked(*at).ok_or(Broken)?;
+                let id = wrapping::upload(&self.names, &position.text, raw)?;
+                for part in [before, id.as_bytes(), after] {
+                    out.extend_from_slice(part);
+                }
+            }
+        }
+        if *is_placed {
             self.wrapping.shown(position);
         }
         Ok(())
@@ -212,67 +257,70 @@ impl Rewriter {
     }
 
     fn write(&mut self, raw: &str, out: &mut Vec<u8>) -> Result<(), Broken> {
-        match &mut self.entry {
-            None => out.extend_from_slice(raw.as_bytes()),
-            Some(entry) if entry.bytes.len() + raw.len() > MAX_ENTRY_BYTES => return Err(Broken),
-            Some(entry) => entry.bytes.extend_from_slice(raw.as_bytes()),
+        let target = if self.entry.is_open { &mut self.entry.bytes } else { out };
+        if self.entry.is_open && target.len() + raw.len() > MAX_ENTRY_BYTES {
+            return Err(Broken);
         }
+        target.extend_from_slice(raw.as_bytes());
         Ok(())
     }
 
     /// The client's text for a field, escaped; `None` drops the element.
-    fn replacement(&mut self, field: Field, raw: &str) -> Result<Option<String>, Broken> {
+    fn replacement<'a>(&mut self, field: Field, raw: &'a str) -> Result<Option<Cow<'a, str>>, Broken> {
         let names = &self.names;
-        Ok(match field {
+        let own = match field {
             Field::Bucket => Some(escaped(names.mapping.client_bucket.as_str())),
             Field::RequestKey => names.key.as_deref().map(escaped),
-            Field::Identity => Some(IDENTITY.to_owned()),
+            Field::Identity => return Ok(Some(IDENTITY.into())),
             Field::EncodingType => {
                 self.url_encoded |= is_url(raw);
-                Some(raw.to_owned())
+                return Ok(Some(raw.into()));
             }
             Field::Location => self.location().map(|url| escaped(&url)),
             // An empty marker of the backend's would look like the route's prefix.
             Field::Echo(parameter) if !names.mapping.client_prefix.is_empty() => Some(self.echo(parameter)),
-            Field::Echo(parameter) => Some(self.inside(raw).unwrap_or_else(|| self.echo(parameter))),
+            Field::Echo(parameter) => return Ok(self.inside(raw).or_else(|| Some(self.echo(parameter).into()))),
             Field::Given(parameter) => Some(self.echo(parameter)),
             // An id outside an entry is none of an upload.
             Field::Dropped | Field::EntryUpload => None,
             Field::NextMarker | Field::NextToken | Field::NextUpload if raw.is_empty() => Some(String::new()),
             Field::NextMarker => {
                 let text = self.inside(raw).filter(|text| !text.is_empty());
-                self.wrapping.begins_at(text.as_deref().and_then(|text| decoded(text, self.url_encoded)));
-                text
+                let name = text.as_deref().and_then(|text| decoded(text, self.url_encoded));
+                self.wrapping.begins_at(name.map(Cow::into_owned));
+                return Ok(text);
             }
             Field::NextToken => Some(self.wrapping.next_token(names, raw)?),
             Field::NextUpload => self.wrapping.next_upload(names, raw)?,
             Field::NewUpload => Some(wrapping::upload(names, names.key.as_deref().ok_or(Broken)?, raw)?),
-            Field::EntryKey => self.entry_name(raw, false),
-            Field::EntryPrefix => self.entry_name(raw, true),
-        })
+            Field::EntryKey => return Ok(self.entry_name(raw, false)),
+            Field::EntryPrefix => return Ok(self.entry_name(raw, true)),
+        };
+        Ok(own.map(Cow::Owned))
     }
 
     /// The key or prefix of the entry; without one the whole entry is dropped.
-    fn entry_name(&mut self, raw: &str, is_prefix: bool) -> Option<String> {
+    fn entry_name<'a>(&mut self, raw: &'a str, is_prefix: bool) -> Option<Cow<'a, str>> {
         // The bare prefix is no key: clients cannot name the object that lies there.
         let text = self.inside(raw).filter(|text| !text.is_empty());
-        let wraps = match self.document {
-            XmlDocument::ListObjects => self.names.query.get("list-type").is_some(),
-            document => document == XmlDocument::ListMultipartUploads,
-        };
-        let name = text.as_deref().filter(|_| wraps).and_then(|text| decoded(text, self.url_encoded));
-        if let Some(entry) = &mut self.entry {
+        let name = text.as_deref().filter(|_| self.wraps).and_then(|text| decoded(text, self.url_encoded));
+        let entry = &mut self.entry;
+        if entry.is_open {
             entry.inside = Some(text.is_some() && entry.inside != Some(false));
-            entry.position = name.map(|text| Position { text, is_prefix });
+            entry.is_placed = name.is_some();
+            entry.position.is_prefix = is_prefix;
+            entry.position.text.clear();
+            entry.position.text.push_str(&name.unwrap_or_default());
         }
         text
     }
 
     /// A backend's text with the client's prefix in place of the backend's, in the form that the text has.
-    fn inside(&self, raw: &str) -> Option<String> {
+    fn inside<'a>(&self, raw: &'a str) -> Option<Cow<'a, str>> {
         let mapping = &self.names.mapping;
         let rest = strip_prefix(raw, mapping.prefix.as_str(), self.url_encoded)?;
-        Some(self.in_form(mapping.client_prefix.as_str()) + rest)
+        let before = mapping.client_prefix.as_str();
+        Some(if before.is_empty() { rest.into() } else { (self.in_form(before) + rest).into() })
     }
 
     /// The client's own parameter, in the form that the client expects.

@@ -3,6 +3,7 @@ use crate::s3::{BucketName, KeyPrefix};
 
 mod errors;
 mod lists;
+mod shapes;
 mod streaming;
 mod uploads;
 

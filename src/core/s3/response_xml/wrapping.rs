@@ -15,9 +15,13 @@ pub struct Wrapping {
 }
 
 impl Wrapping {
-    /// An entry has been shown.
-    pub fn shown(&mut self, position: Position) {
-        self.last = self.last.take().max(Some(position));
+    /// An entry has been shown. `position` is of no more use to the caller, but its memory may be.
+    pub fn shown(&mut self, position: &mut Position) {
+        match &mut self.last {
+            Some(last) if *last >= *position => {}
+            Some(last) => std::mem::swap(last, position),
+            None => self.last = Some(std::mem::take(position)),
+        }
     }
 
     /// The next page of uploads begins after one of this key.

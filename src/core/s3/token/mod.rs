@@ -55,7 +55,7 @@ pub enum Unopened {
 }
 
 /// Where a listing has got to, in the client's names.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// A key or common prefix.
     pub text: String,

@@ -9,7 +9,7 @@ mod scanner;
 mod text;
 
 pub use scanner::{ElementName, Item, Scanner};
-pub use text::{decoded, escape, escape_printable, normalized, strip_prefix, unescape};
+pub use text::{check_references, decoded, escape, escape_printable, normalized, strip_prefix, unescape};
 
 /// The namespace of S3's documents.
 pub const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";

@@ -2,7 +2,7 @@
 
 use quick_xml::events::attributes::Attributes;
 
-use super::lexer::{Lexer, MAX_TOKEN_BYTES, Token};
+use super::lexer::{Lexer, Token};
 use super::{Broken, text};
 
 /// S3's deepest answer has four levels.
@@ -13,7 +13,7 @@ const MAX_NAME_BYTES: usize = 128;
 const MAX_ATTRIBUTES: usize = 16;
 
 /// The name of an open element.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ElementName {
     qualified: String,
     local_at: usize,
@@ -30,15 +30,21 @@ impl ElementName {
         self.qualified.get(self.local_at..).unwrap_or_default()
     }
 
-    fn parse(qualified: &str) -> Result<Self, Broken> {
+    /// Becomes this name; what it was has no more use, so nothing has to be allocated for most names.
+    fn set(&mut self, qualified: &str) -> Result<(), Broken> {
         let first = |c: char| c.is_ascii_alphabetic() || c == '_' || !c.is_ascii();
         let other = |c: char| first(c) || c.is_ascii_digit() || matches!(c, '-' | '.' | ':');
-        let local_at = qualified.find(':').map_or(0, |colon| colon + 1);
         let well_formed = qualified.len() <= MAX_NAME_BYTES
             && qualified.starts_with(first)
             && qualified.chars().all(other)
             && !qualified.ends_with(':');
-        if well_formed { Ok(Self { qualified: qualified.to_owned(), local_at }) } else { Err(Broken) }
+        if !well_formed {
+            return Err(Broken);
+        }
+        self.local_at = qualified.find(':').map_or(0, |colon| colon + 1);
+        self.qualified.clear();
+        self.qualified.push_str(qualified);
+        Ok(())
     }
 }
 
@@ -96,13 +102,15 @@ enum Stage {
 #[derive(Debug)]
 struct Document {
     stage: Stage,
-    path: Vec<ElementName>,
+    /// The first [`Self::depth`] are the open elements; those behind were.
+    names: Vec<ElementName>,
+    depth: usize,
 }
 
 impl Scanner {
     /// At the beginning of a document.
     pub const fn new() -> Self {
-        let document = Document { stage: Stage::Prolog, path: Vec::new() };
+        let document = Document { stage: Stage::Prolog, names: Vec::new(), depth: 0 };
         Self { lexer: Lexer::new(), document, mark: BYTE_ORDER_MARK }
     }
 
@@ -114,17 +122,29 @@ impl Scanner {
     }
 
     /// Reads the next piece and tells `handler` all that is certain.
-    pub fn push(&mut self, piece: &[u8], handler: Handler<'_>) -> Result<(), Broken> {
-        let piece = self.skip_mark(piece)?;
-        let Self { lexer, document, .. } = self;
-        // Shares smaller than the token limit, so that white space outside the root is never too long.
-        for share in piece.chunks(MAX_TOKEN_BYTES / 2) {
-            lexer.push(share, &mut |token| document.token(token, handler))?;
-            if document.path.is_empty() {
-                lexer.flush_text(&mut |token| document.token(token, handler))?;
-            }
+    pub fn push(&mut self, mut piece: &[u8], handler: Handler<'_>) -> Result<(), Broken> {
+        while !piece.is_empty() {
+            piece = self.push_to_child(piece, handler)?;
         }
         Ok(())
+    }
+
+    /// The same up to the next place between two children of the root element; returns what follows it.
+    pub fn push_to_child<'a>(&mut self, piece: &'a [u8], handler: Handler<'_>) -> Result<&'a [u8], Broken> {
+        let mut rest = self.skip_mark(piece)?;
+        let Self { lexer, document, .. } = self;
+        while let Some(token) = lexer.next(&mut rest, document.depth == 0)? {
+            document.token(token, handler)?;
+            if document.depth == 1 {
+                break;
+            }
+        }
+        Ok(rest)
+    }
+
+    /// True in the root element, outside its children, when no token is half read.
+    pub const fn is_between_children(&self) -> bool {
+        self.document.depth == 1 && self.lexer.is_empty()
     }
 
     /// Ends the input: the document must be complete.
@@ -147,23 +167,28 @@ impl Scanner {
 }
 
 impl Document {
+    /// From the root to the current element.
+    fn path(&self) -> &[ElementName] {
+        self.names.get(..self.depth).unwrap_or_default()
+    }
+
     fn token(&mut self, token: Token<'_>, handler: Handler<'_>) -> Result<(), Broken> {
         match token {
             Token::Comment => Ok(()),
             Token::Instruction(content) => self.declaration(content, handler),
-            Token::Text(raw) if self.path.is_empty() => {
+            Token::Text(raw) if self.depth == 0 => {
                 let space = raw.bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
-                if space { handler(&self.path, Item::Space(raw)) } else { Err(Broken) }
+                if space { handler(self.path(), Item::Space(raw)) } else { Err(Broken) }
             }
             Token::Text(raw) => {
                 text::check_references(raw)?;
-                handler(&self.path, Item::Text(raw))
+                handler(self.path(), Item::Text(raw))
             }
-            Token::Cdata(_) if self.path.is_empty() => Err(Broken),
+            Token::Cdata(_) if self.depth == 0 => Err(Broken),
             Token::Cdata(content) => {
                 let mut raw = String::with_capacity(content.len());
                 text::escape_markup(content, &mut raw);
-                handler(&self.path, Item::Text(&raw))
+                handler(self.path(), Item::Text(&raw))
             }
             Token::Tag(raw) => self.tag(raw, handler),
         }
@@ -179,7 +204,7 @@ impl Document {
             }
         }
         self.stage = Stage::Declared;
-        handler(&self.path, Item::Declaration(content))
+        handler(self.path(), Item::Declaration(content))
     }
 
     fn tag(&mut self, raw: &str, handler: Handler<'_>) -> Result<(), Broken> {
@@ -189,28 +214,34 @@ impl Document {
         }
         let (content, empty) = content.strip_suffix('/').map_or((content, false), |content| (content, true));
         let name = content.split_ascii_whitespace().next().filter(|name| content.starts_with(name)).ok_or(Broken)?;
-        check_attributes(content, name.len())?;
-        self.open(ElementName::parse(name)?)?;
-        handler(&self.path, Item::Open { raw, empty })?;
+        if name.len() < content.len() {
+            check_attributes(content, name.len())?;
+        }
+        self.open(name)?;
+        handler(self.path(), Item::Open { raw, empty })?;
         if empty { self.close(name, "", handler) } else { Ok(()) }
     }
 
-    fn open(&mut self, name: ElementName) -> Result<(), Broken> {
-        if self.stage == Stage::Done || self.path.len() == MAX_DEPTH {
+    fn open(&mut self, name: &str) -> Result<(), Broken> {
+        if self.stage == Stage::Done || self.depth == MAX_DEPTH {
             return Err(Broken);
         }
+        if self.depth == self.names.len() {
+            self.names.push(ElementName::default());
+        }
+        self.names.get_mut(self.depth).ok_or(Broken)?.set(name)?;
+        self.depth += 1;
         self.stage = Stage::Inside;
-        self.path.push(name);
         Ok(())
     }
 
     fn close(&mut self, name: &str, raw: &str, handler: Handler<'_>) -> Result<(), Broken> {
-        if self.path.last().is_none_or(|open| open.qualified() != name) {
+        if self.path().last().is_none_or(|open| open.qualified() != name) {
             return Err(Broken);
         }
-        handler(&self.path, Item::Close { raw })?;
-        self.path.pop();
-        if self.path.is_empty() {
+        handler(self.path(), Item::Close { raw })?;
+        self.depth -= 1;
+        if self.depth == 0 {
             self.stage = Stage::Done;
         }
         Ok(())

@@ -1,5 +1,7 @@
 //! Character data: escaping, references, and prefixes of names that are still escaped.
 
+use std::borrow::Cow;
+
 use super::Broken;
 
 /// Appends `text` so that every XML parser gives back exactly `text`: markup is escaped, control characters (which
@@ -95,12 +97,18 @@ fn reference(name: &str) -> Result<Option<char>, Broken> {
 
 /// Refuses entities that only a DTD could define.
 pub fn check_references(mut raw: &str) -> Result<(), Broken> {
-    while let Some((_, name)) = raw.split_once('&') {
-        let (name, rest) = name.split_once(';').ok_or(Broken)?;
+    while let Some((_, name)) = split_at_byte(raw, b'&') {
+        let (name, rest) = split_at_byte(name, b';').ok_or(Broken)?;
         reference(name)?;
         raw = rest;
     }
     Ok(())
+}
+
+/// What [`str::split_once`] gives, several times as fast in texts of a few dozen bytes.
+fn split_at_byte(text: &str, byte: u8) -> Option<(&str, &str)> {
+    let at = memchr::memchr(byte, text.as_bytes())?;
+    text.get(..at).zip(text.get(at + 1..))
 }
 
 /// Decodes references; refuses those to what is no character.
@@ -155,7 +163,12 @@ pub fn strip_prefix<'a>(mut raw: &'a str, prefix: &str, url: bool) -> Option<&'a
 ///
 /// Some servers say `url` of lists that they did not encode (RN-2; `SeaweedFS` of its uploads). What is no
 /// percent-encoding in such a name stands for itself, as `unquote` of the clients leaves it.
-pub fn decoded(raw: &str, url: bool) -> Option<String> {
+pub fn decoded(raw: &str, url: bool) -> Option<Cow<'_, str>> {
+    let special =
+        if url { memchr::memchr3(b'&', b'%', b'+', raw.as_bytes()) } else { memchr::memchr(b'&', raw.as_bytes()) };
+    if special.is_none() {
+        return Some(Cow::Borrowed(raw));
+    }
     let mut rest = raw;
     let mut name = Vec::with_capacity(raw.len());
     while let Some(unit) = first_unit(rest).ok()? {
@@ -170,7 +183,7 @@ pub fn decoded(raw: &str, url: bool) -> Option<String> {
             character => name.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
         }
     }
-    String::from_utf8(name).ok().or_else(|| unescape(raw).ok())
+    String::from_utf8(name).ok().or_else(|| unescape(raw).ok()).map(Cow::Owned)
 }
 
 /// The byte whose two hexadecimal digits begin `raw`, and what follows them.
