@@ -21,7 +21,7 @@ use pingora_proxy::Session;
 use self::progress::Progress;
 use self::transfer::{Reading, Stored, modified};
 use crate::attempt::Failure;
-use crate::exchange::{Answered, send};
+use crate::exchange::{Answered, attempts, send};
 use crate::flight::Flight;
 use crate::gateway::Gateway;
 use crate::refusal::Held;
@@ -194,7 +194,9 @@ impl Copier<'_> {
         self.gateway.regions.apply(&mut permit);
         let mut answered = match send(self.gateway, &permit, body.clone(), self.flight).await {
             // a kept connection may end at any time, and reading changes nothing
-            Err(Denial::UpstreamMisbehaved) if permit.operation().is_replayable() && self.attempts(&permit) > 1 => {
+            Err(Denial::UpstreamMisbehaved)
+                if permit.operation().is_replayable() && attempts(self.gateway, &permit) > 1 =>
+            {
                 send(self.gateway, &permit, body.clone(), self.flight).await?
             }
             answered => answered?,
@@ -228,12 +230,6 @@ impl Copier<'_> {
         let mut error = ErrorBody::default();
         error.push(body);
         if status >= 402 { error.denial(status, permit.operation()) } else { Denial::UpstreamMisbehaved }
-    }
-
-    /// How often a request may be sent that changes nothing.
-    fn attempts(&self, permit: &Permit) -> usize {
-        let retries = permit.route().backends.retries();
-        retries.map_or(self.gateway.settings.max_attempts, |retries| retries.attempts).max(1)
     }
 
     /// A backend did not do its part.

@@ -18,6 +18,7 @@ use pingora_error::{Error, ErrorType};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::Session;
 
+use crate::attempt::Failure;
 use crate::flight::Flight;
 use crate::gateway::Gateway;
 use crate::refusal::Held;
@@ -234,7 +235,7 @@ pub async fn connect(
     count: &mut usize,
 ) -> Result<(HttpSession, Box<HttpPeer>), Denial> {
     let retries = permit.route().backends.retries();
-    for attempt in 0..retries.map_or(gateway.settings.max_attempts, |retries| retries.attempts).max(1) {
+    for attempt in 0..attempts(gateway, permit) {
         *count = attempt + 1;
         if let Some(retries) = retries.filter(|_| attempt > 0) {
             tokio::time::sleep(retries.delay(*count, gateway.observer.ids.random())).await;
@@ -246,6 +247,12 @@ pub async fn connect(
         }
     }
     Err(Denial::UpstreamUnreachable)
+}
+
+/// How often a request of OSP's own may be sent, the first time included.
+pub(crate) fn attempts(gateway: &Gateway, permit: &Permit) -> usize {
+    let retries = permit.route().backends.retries();
+    retries.map_or(gateway.settings.max_attempts, |retries| retries.attempts).max(1)
 }
 
 /// Backends differ in which proof of a delete body they demand: all of them accept `Content-MD5` (RS-7).
@@ -271,7 +278,6 @@ async fn converse(
     (peer, first_byte, limit): (&HttpPeer, Option<Duration>, Duration),
     (head, body): (RequestHeader, Bytes),
 ) -> Result<Answered, Denial> {
-    connection.set_read_timeout(first_byte.or(peer.options.read_timeout));
     connection.set_write_timeout(peer.options.write_timeout);
     let exchanged = async {
         connection.write_request_header(Box::new(head)).await?;
@@ -279,16 +285,14 @@ async fn converse(
             connection.write_request_body(body, true).await?;
         }
         connection.finish_request_body().await?;
-        let head = answer_head(&mut connection).await?;
-        connection.set_read_timeout(peer.options.read_timeout);
+        let head = answer_head(&mut connection, peer, first_byte).await?;
         Ok::<_, Box<Error>>((head, answer_body(&mut connection).await?))
     };
     let (head, body) = match pingora_timeout::timeout(limit, exchanged).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(error)) => {
             tracing::warn!(kind = ?error.etype(), "an exchange with a backend failed");
-            let late = matches!(error.etype(), ErrorType::ReadTimedout | ErrorType::WriteTimedout);
-            return Err(if late { Denial::UpstreamTimeout } else { Denial::UpstreamMisbehaved });
+            return Err(failure(&error).1);
         }
         Err(_) => return Err(Denial::UpstreamTimeout),
     };
@@ -296,12 +300,28 @@ async fn converse(
     Ok(Answered { head, body })
 }
 
-/// The head of a backend's answer; interim ones (1xx) are passed over.
-pub(crate) async fn answer_head(connection: &mut HttpSession) -> pingora_error::Result<ResponseHeader> {
+/// What it means that a backend's connection failed, and how that is counted.
+pub(crate) fn failure(error: &Error) -> (Failure, Denial) {
+    match error.etype() {
+        ErrorType::ReadTimedout | ErrorType::WriteTimedout => (Failure::Timeout, Denial::UpstreamTimeout),
+        _ => (Failure::Broken, Denial::UpstreamMisbehaved),
+    }
+}
+
+/// The head of a backend's answer; interim ones (1xx) are passed over. Waits for it as long as the route wants
+/// (`first_byte`), and from then on for every piece of the body as long as for any backend.
+pub(crate) async fn answer_head(
+    connection: &mut HttpSession,
+    peer: &HttpPeer,
+    first_byte: Option<Duration>,
+) -> pingora_error::Result<ResponseHeader> {
+    connection.set_read_timeout(first_byte.or(peer.options.read_timeout));
     for _ in 0..=MAX_INTERIM {
         connection.read_response_header().await?;
         if let Some(head) = connection.response_header().filter(|head| !head.status.is_informational()) {
-            return Ok(head.clone());
+            let head = head.clone();
+            connection.set_read_timeout(peer.options.read_timeout);
+            return Ok(head);
         }
     }
     Error::e_explain(ErrorType::InvalidHTTPHeader, "too many interim answers")

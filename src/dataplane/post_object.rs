@@ -191,19 +191,17 @@ impl Gateway {
         (mut backend, peer): (HttpSession, &HttpPeer),
         whole: bool,
     ) -> Result<(ResponseHeader, Bytes), Denial> {
-        let silence = route::first_byte(flight.permitted()?.upstream()).or(peer.options.read_timeout);
-        backend.set_read_timeout(silence);
+        let first_byte = route::first_byte(flight.permitted()?.upstream());
         let exchanged = async {
             if whole {
                 backend.finish_request_body().await?;
             }
-            let head = exchange::answer_head(&mut backend).await?;
+            let head = exchange::answer_head(&mut backend, peer, first_byte).await?;
             let answered = self.observer.clock.monotonic();
-            backend.set_read_timeout(peer.options.read_timeout);
             Ok::<_, Box<Error>>((head, answered, exchange::answer_body(&mut backend).await?))
         };
         // a backend that drips is never silent
-        let limit = EXCHANGE_TIME + silence.unwrap_or_default();
+        let limit = EXCHANGE_TIME + first_byte.or(peer.options.read_timeout).unwrap_or_default();
         let exchanged = match pingora_timeout::timeout(limit, exchanged).await {
             Ok(exchanged) => exchanged,
             Err(_) => Error::e_explain(ErrorType::ReadTimedout, "the answer does not end"),
@@ -245,11 +243,7 @@ impl Gateway {
     /// What a failure of the backend's connection means.
     fn broken(&self, flight: &mut Flight, error: &Error) -> Denial {
         tracing::warn!(request_id = %flight.id, kind = ?error.etype(), "an upload to a backend failed");
-        let late = matches!(error.etype(), ErrorType::ReadTimedout | ErrorType::WriteTimedout);
-        let (failure, denial) = match late {
-            true => (Failure::Timeout, Denial::UpstreamTimeout),
-            false => (Failure::Broken, Denial::UpstreamMisbehaved),
-        };
+        let (failure, denial) = exchange::failure(error);
         self.failed(flight, failure);
         denial
     }

@@ -17,7 +17,7 @@ use pingora_http::{RequestHeader, ResponseHeader};
 
 use super::Copier;
 use crate::attempt::Failure;
-use crate::exchange::{answer_body, answer_head, connect, release};
+use crate::exchange::{answer_body, answer_head, attempts, connect, failure, release};
 use crate::refusal::Held;
 use crate::stage::{route, sign};
 
@@ -63,7 +63,7 @@ impl Copier<'_> {
     pub(super) async fn open(&mut self, planned: &PlannedCopy, index: u16) -> Result<Reading, Denial> {
         let mut permit = planned.read(index)?;
         self.gateway.regions.apply(&mut permit);
-        let attempts = self.attempts(&permit);
+        let attempts = attempts(self.gateway, &permit);
         let mut attempt = 0;
         let (mut connection, peer, head) = loop {
             attempt += 1;
@@ -168,11 +168,7 @@ impl Copier<'_> {
     fn broken(&self, permit: &Permit, error: &Error) -> Denial {
         let (id, endpoint) = (&self.flight.id, &permit.upstream().endpoint);
         tracing::warn!(request_id = %id, %endpoint, kind = ?error.etype(), "a backend failed in the middle of a copy");
-        let late = matches!(error.etype(), ErrorType::ReadTimedout | ErrorType::WriteTimedout);
-        let (failure, denial) = match late {
-            true => (Failure::Timeout, Denial::UpstreamTimeout),
-            false => (Failure::Broken, Denial::UpstreamMisbehaved),
-        };
+        let (failure, denial) = failure(error);
         self.failed(permit, failure);
         denial
     }
@@ -191,7 +187,7 @@ async fn begin(
     connection.set_write_timeout(peer.options.write_timeout);
     connection.write_request_header(Box::new(head)).await?;
     connection.finish_request_body().await?;
-    head_of(connection, peer, first_byte).await
+    answer_head(connection, peer, first_byte).await
 }
 
 /// The whole answer to a write.
@@ -203,20 +199,8 @@ async fn hear(
     if is_whole {
         connection.finish_request_body().await?;
     }
-    let head = head_of(connection, peer, first_byte).await?;
+    let head = answer_head(connection, peer, first_byte).await?;
     Ok((head, answer_body(connection).await?))
-}
-
-/// Waits for the head of an answer as long as the route wants, then for every piece of its body.
-async fn head_of(
-    connection: &mut HttpSession,
-    peer: &HttpPeer,
-    first_byte: Option<Duration>,
-) -> pingora_error::Result<ResponseHeader> {
-    connection.set_read_timeout(first_byte.or(peer.options.read_timeout));
-    let head = answer_head(connection).await?;
-    connection.set_read_timeout(peer.options.read_timeout);
-    Ok(head)
 }
 
 /// False when the target takes no more.
