@@ -17,6 +17,7 @@ test:  ## every test: Rust, the demo, real clients against Ceph RGW and SeaweedF
 	# What the last step needs is fetched and built beside the others: they leave the network and half a core idle.
 	@nice e2e/run.sh prepare & prepared=$$!; trap "kill $$prepared" EXIT; set -e; \
 	cargo test --locked --workspace; \
+	python-hooks/test.sh; \
 	examples/quickstart/demo.sh; \
 	wait $$prepared; trap - EXIT; \
 	e2e/run.sh quick
