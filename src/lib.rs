@@ -33,7 +33,7 @@
 //! 3. **Time and randomness are arguments.** One file of the data plane reads the clock; `osp-core` cannot.
 //! 4. **One immutable table with one writer**, and every request keeps the one that it began with. No request writes
 //!    configuration.
-//! 5. **Python lives in one crate** and never on a thread that moves bytes. (That crate is yet to come.)
+//! 5. **Python lives in one crate**, `osp-hooks`, and never on a thread that moves bytes. (Nothing asks it yet.)
 //!
 //! And a rule of evidence: nothing reaches a backend without a `Permit`. Only `authorize` makes one, and only from a
 //! `Verified`, which only `verify` makes. The signer and the choice of the peer take the `Permit` as an argument, so
@@ -52,10 +52,11 @@
 //! | `src/core/model/`, `src/core/table/compile.rs` | what can be configured, and what becomes of it |
 //! | `src/controller/` | how documents become model values |
 //! | `src/dataplane/front.rs`, `gateway.rs`, `stage/` | how bytes move through all of this |
+//! | `src/hooks/lib.rs`, `question.rs`, `crew.rs` | what Python is asked, and how it is kept from doing harm |
 //! | `src/wiring.rs` | how the parts are joined; the only file that names all crates |
 //!
 //! A crate exists where it forbids an edge: `osp-core` has no IO, only `osp-controller` knows Kubernetes, only
-//! `osp-dataplane` knows pingora. `.config/deny.toml` keeps it so.
+//! `osp-dataplane` knows pingora, only `osp-hooks` knows Python. `.config/deny.toml` keeps it so.
 //!
 //! This root crate is the process around them: the command line ([`Args`]), its meaning ([`Config`]), logs and metrics
 //! ([`telemetry`]) and the operator's listener ([`admin`]).

@@ -1,0 +1,273 @@
+//! What can be asked, and what of it a hook is given: exactly what it declared.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{Callable, HookId, Revision};
+
+/// Headers that say what is asked for. Others differ from request to request (dates, ids, checksums, ranges) and would
+/// keep decisions from ever being used twice; a hook may name them one by one.
+const STABLE_HEADERS: [&str; 15] = [
+    "content-encoding",
+    "content-type",
+    "host",
+    "x-amz-acl",
+    "x-amz-bypass-governance-retention",
+    "x-amz-copy-source",
+    "x-amz-expected-bucket-owner",
+    "x-amz-metadata-directive",
+    "x-amz-object-ownership",
+    "x-amz-request-payer",
+    "x-amz-source-expected-bucket-owner",
+    "x-amz-storage-class",
+    "x-amz-tagging",
+    "x-amz-tagging-directive",
+    "x-amz-website-redirect-location",
+];
+/// The same, by how they begin.
+const STABLE_PREFIXES: [&str; 3] = ["x-amz-grant-", "x-amz-object-lock-", "x-amz-server-side-encryption"];
+/// Never given to a policy: credentials of the client.
+const SECRET_HEADERS: [&str; 5] =
+    ["authorization", "proxy-authorization", "cookie", "x-amz-mfa", "x-amz-security-token"];
+/// The same for keys of SSE-C, of the object and of a copy's source.
+const SECRET_PART: &str = "-customer-key";
+/// Query parameters of presigned URLs: another value in every URL, and one of them is a session token.
+const SIGNATURE_PREFIX: &str = "x-amz-";
+/// Deeper than any folder that decisions are made by. The SDK has the same limit.
+const MAX_FOLDERS: u8 = 64;
+
+/// Everything that a policy could want to know of one request. What a hook is given of it is an [`Inputs`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Question {
+    /// Access key id that the request was signed with.
+    pub token: String,
+    /// As the client names it.
+    pub bucket: String,
+    /// Decoded; empty for requests on a bucket.
+    pub key: String,
+    /// The identity, `namespace/name`.
+    pub principal: String,
+    /// HTTP method.
+    pub method: String,
+    /// S3's name of what is asked for.
+    pub operation: String,
+    /// Decoded; what belongs to a signature is not given to hooks.
+    pub query: BTreeMap<String, String>,
+    /// By lower-case name; credentials are not given to hooks.
+    pub headers: BTreeMap<String, String>,
+    /// Address of the client, without port.
+    pub source_ip: String,
+    /// The keys of a `DeleteObjects`.
+    pub keys: Option<Vec<String>>,
+}
+
+/// One input that a function of a hook declares. The spelling is the SDK's: `key/2`, `query.prefix`, `header.user-agent`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) enum Input {
+    Token,
+    Bucket,
+    Principal,
+    Method,
+    Path,
+    Key,
+    Folders(u8),
+    Operation,
+    Query,
+    OneQuery(String),
+    Headers,
+    OneHeader(String),
+    SourceIp,
+    Keys,
+    Parameters,
+}
+
+impl Input {
+    /// `None` for what is no input. The SDK has refused that already, with a text for whoever wrote the hook; a worker
+    /// that says it nevertheless is not believed.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "token" => Self::Token,
+            "bucket" => Self::Bucket,
+            "principal" => Self::Principal,
+            "method" => Self::Method,
+            "path" => Self::Path,
+            "key" => Self::Key,
+            "operation" => Self::Operation,
+            "query" => Self::Query,
+            "headers" => Self::Headers,
+            "source_ip" => Self::SourceIp,
+            "keys" => Self::Keys,
+            "parameters" => Self::Parameters,
+            _ => return Self::parse_part(text),
+        })
+    }
+
+    fn parse_part(text: &str) -> Option<Self> {
+        if let Some(depth) = text.strip_prefix("key/") {
+            return depth.parse().ok().filter(|depth| (1..=MAX_FOLDERS).contains(depth)).map(Self::Folders);
+        }
+        if let Some(name) = text.strip_prefix("query.") {
+            return (!name.is_empty() && !is_signature(name)).then(|| Self::OneQuery(name.to_owned()));
+        }
+        let name = text.strip_prefix("header.")?;
+        (!name.is_empty() && !is_secret(name)).then(|| Self::OneHeader(name.to_owned()))
+    }
+}
+
+/// The names that values have in Python.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(crate) enum Name {
+    Token,
+    Bucket,
+    Principal,
+    Method,
+    Path,
+    Key,
+    Operation,
+    Query,
+    Headers,
+    SourceIp,
+    Keys,
+    Parameters,
+}
+
+/// The value of an input.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) enum Value {
+    Text(String),
+    Map(BTreeMap<String, String>),
+    List(Vec<String>),
+    Nothing,
+}
+
+/// The values that go to Python.
+pub(crate) type Values = BTreeMap<Name, Value>;
+
+/// What one function of one hook is given. Nothing else reaches Python, so whatever the function answers depends on
+/// nothing else of the request: **this value is the key that the answer may be kept by**. Only
+/// [`Pinned`](crate::Pinned) makes it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Inputs {
+    pub(crate) hook: HookId,
+    pub(crate) revision: Revision,
+    pub(crate) callable: Callable,
+    /// Shared with the job that carries it to a worker.
+    pub(crate) values: Arc<Values>,
+}
+
+impl Inputs {
+    /// The hook that is asked.
+    #[must_use]
+    pub fn hook(&self) -> &HookId {
+        &self.hook
+    }
+
+    /// Which of its texts.
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
+}
+
+/// The declared part of a question.
+pub(crate) fn given(inputs: &[Input], question: &Question) -> Values {
+    let mut values = Values::new();
+    let text = |text: &str| Value::Text(text.to_owned());
+    for input in inputs {
+        let (name, value) = match input {
+            Input::Token => (Name::Token, text(&question.token)),
+            Input::Bucket => (Name::Bucket, text(&question.bucket)),
+            Input::Principal => (Name::Principal, text(&question.principal)),
+            Input::Method => (Name::Method, text(&question.method)),
+            Input::Path => (Name::Path, Value::Text(path(question))),
+            Input::Key => (Name::Key, text(&question.key)),
+            Input::Folders(depth) => (Name::Key, text(folders(&question.key, usize::from(*depth)))),
+            Input::Operation => (Name::Operation, text(&question.operation)),
+            Input::Query => (Name::Query, some(&question.query, |name| !is_signature(name))),
+            Input::OneQuery(wanted) => (Name::Query, some(&question.query, |name| name == wanted)),
+            Input::Headers => (Name::Headers, some(&question.headers, is_stable)),
+            Input::OneHeader(wanted) => (Name::Headers, some(&question.headers, |name| name == wanted)),
+            Input::SourceIp => (Name::SourceIp, text(&question.source_ip)),
+            Input::Keys => (Name::Keys, question.keys.clone().map_or(Value::Nothing, Value::List)),
+            // of fetch_credentials only
+            Input::Parameters => continue,
+        };
+        match (values.get_mut(&name), value) {
+            // `query` and `query.x`, or several of them
+            (Some(Value::Map(there)), Value::Map(more)) => there.extend(more),
+            (_, value) => {
+                values.insert(name, value);
+            }
+        }
+    }
+    values
+}
+
+/// Bytes of all texts.
+pub(crate) fn size(values: &Values) -> usize {
+    let of_one = |value: &Value| match value {
+        Value::Text(text) => text.len(),
+        Value::Map(map) => map.iter().map(|(name, value)| name.len() + value.len()).sum(),
+        Value::List(list) => list.iter().map(String::len).sum(),
+        Value::Nothing => 0,
+    };
+    values.values().map(of_one).sum()
+}
+
+/// Path style, however the client addresses buckets.
+fn path(question: &Question) -> String {
+    match question.key.as_str() {
+        "" => format!("/{}", question.bucket),
+        key => format!("/{}/{key}", question.bucket),
+    }
+}
+
+/// The first folders of a key with their last slash; all that it has if it has fewer. Never the object's own name.
+fn folders(key: &str, depth: usize) -> &str {
+    let end = key.match_indices('/').take(depth).last().map_or(0, |(at, _)| at + 1);
+    key.get(..end).unwrap_or_default()
+}
+
+fn some(from: &BTreeMap<String, String>, wanted: impl Fn(&str) -> bool) -> Value {
+    Value::Map(
+        from.iter().filter(|(name, _)| wanted(name)).map(|(name, value)| (name.clone(), value.clone())).collect(),
+    )
+}
+
+fn is_stable(header: &str) -> bool {
+    let listed = STABLE_HEADERS.contains(&header) || STABLE_PREFIXES.iter().any(|prefix| header.starts_with(prefix));
+    listed && !is_secret(header)
+}
+
+fn is_secret(header: &str) -> bool {
+    SECRET_HEADERS.contains(&header) || header.contains(SECRET_PART)
+}
+
+fn is_signature(name: &str) -> bool {
+    name.get(..SIGNATURE_PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(SIGNATURE_PREFIX))
+}
+
+impl Name {
+    /// In Python.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Bucket => "bucket",
+            Self::Principal => "principal",
+            Self::Method => "method",
+            Self::Path => "path",
+            Self::Key => "key",
+            Self::Operation => "operation",
+            Self::Query => "query",
+            Self::Headers => "headers",
+            Self::SourceIp => "source_ip",
+            Self::Keys => "keys",
+            Self::Parameters => "parameters",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
