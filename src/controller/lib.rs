@@ -38,4 +38,4 @@ pub use collect::Loaded;
 pub use files::{FileError, LoadError, load};
 pub use finding::Finding;
 pub use lower::is_label;
-pub use publish::{Applied, Configurator, Outcome};
+pub use publish::{Applied, Configurator, HookNews, Outcome};

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use osp_core::model::ProcessRules;
+use osp_core::model::{HookStates, ProcessRules};
 use osp_core::table::Publisher;
+use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
 use crate::collect::Loaded;
@@ -14,6 +16,19 @@ use crate::watch::Changes;
 
 /// Findings that are logged one by one after a change; the rest is a number. `osp check` shows all.
 const MAX_LOGGED: usize = 100;
+
+/// What there is to say of the hooks of the process; `None` when nobody looks after them.
+pub type HookNews = Option<watch::Receiver<Arc<HookStates>>>;
+
+/// Returns after the next change of a hook; never, if there is none to come.
+pub(crate) async fn changed(hooks: &mut HookNews) {
+    if let Some(hooks) = hooks
+        && hooks.changed().await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
+}
 
 /// What became of the directory's present contents.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +60,7 @@ pub struct Configurator {
     dir: PathBuf,
     process: ProcessRules,
     publisher: Publisher,
+    hooks: HookNews,
     in_force: Option<(Loaded, Vec<Finding>)>,
 }
 
@@ -52,12 +68,21 @@ impl Configurator {
     /// Nothing is read or published yet.
     #[must_use]
     pub fn new(dir: PathBuf, process: ProcessRules, publisher: Publisher) -> Self {
-        Self { dir, process, publisher, in_force: None }
+        Self { dir, process, publisher, hooks: None, in_force: None }
+    }
+
+    /// Hears of hooks from now on: what routes say of them depends on it.
+    #[must_use]
+    pub fn with_hooks(self, hooks: HookNews) -> Self {
+        Self { hooks, ..self }
     }
 
     /// Reads the directory and publishes what it says, unless that is in force already. Blocks while it reads. The
     /// outcome is logged.
     pub fn reload(&mut self) -> Outcome {
+        if let Some(hooks) = &mut self.hooks {
+            self.process.hooks = Some(Arc::clone(&hooks.borrow_and_update()));
+        }
         let loaded = match load(&self.dir, &self.process) {
             Ok(loaded) => loaded,
             Err(error) => {
@@ -107,7 +132,10 @@ impl Configurator {
                     Err(_) => return,
                 },
             }
-            changes.settled().await;
+            tokio::select! {
+                () = changes.settled() => {}
+                () = changed(&mut self.hooks) => {}
+            }
         }
     }
 

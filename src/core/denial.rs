@@ -5,10 +5,12 @@
 
 mod copy;
 mod form;
+mod hook;
 
 use self::Blame::{Client, Gateway, Operator, Upstream};
 pub use self::copy::CopyFault;
 pub use self::form::FormFault;
+pub use self::hook::{HookFailure, HookFault};
 use crate::Timestamp;
 
 /// Who has to act so that the request would succeed.
@@ -135,6 +137,9 @@ pub enum Denial {
     /// The policy does not allow it.
     #[error("Access Denied")]
     AccessDenied,
+    /// A hook says no, or does not answer.
+    #[error(transparent)]
+    Hook(#[from] HookFault),
 
     // --- what they ask
     /// Known to S3, not served here. Carries what was asked for.
@@ -327,6 +332,7 @@ impl Denial {
             Self::InvalidContentSha256 => row(400, "InvalidRequest", Client, "invalid_content_sha256"),
             Self::InvalidToken => row(400, "InvalidToken", Client, "invalid_token"),
             Self::AccessDenied => row(403, "AccessDenied", Client, "denied"),
+            Self::Hook(fault) => fault.row(),
             Self::NotImplemented(_) => row(501, "NotImplemented", Client, "not_implemented"),
             Self::MethodNotAllowed => row(405, "MethodNotAllowed", Client, "method_not_allowed"),
             Self::InvalidArgument(_) => row(400, "InvalidArgument", Client, "invalid_argument"),

@@ -59,6 +59,8 @@ pub struct AccessRecord<'a> {
     pub reason: Option<&'static str>,
     /// Who has to act.
     pub blame: Option<&'static str>,
+    /// The hook that stopped it, and what it said or why it said nothing.
+    pub hook: Option<(&'a str, &'a str)>,
     /// Body bytes from the client, framing excluded.
     pub bytes_in: u64,
     /// Body bytes to the client.
@@ -197,6 +199,10 @@ fn json_line(record: &AccessRecord<'_>, out: &mut Vec<u8>) {
     known(",\"code\":\"", record.code, out);
     known(",\"reason\":\"", record.reason, out);
     known(",\"blame\":\"", record.blame, out);
+    if let Some((hook, says)) = record.hook {
+        quoted(",\"hook\":\"", &[hook], out);
+        escaped(",\"hook_says\":\"", &[says], out);
+    }
     number(",\"bytes_in\":", record.bytes_in, out);
     number(",\"bytes_out\":", record.bytes_out, out);
     milliseconds(",\"duration_ms\":", record.duration, out);
@@ -313,6 +319,7 @@ mod tests {
             code: Some("AccessDenied"),
             reason: Some("denied"),
             blame: Some("client"),
+            hook: Some(("deny-pii", "\"pii\"\n")),
             bytes_in: 0,
             bytes_out: 1,
             duration: Duration::from_micros(500),
@@ -369,14 +376,14 @@ mod tests {
             "log": "access", "time": "2026-11-22T00:00:00.000Z", "request_id": "00", "client": "127.0.0.1",
             "principal": "team-a/alice", "method": "GET", "operation": "GetObject",
             "bucket": "line\nbreak\u{1b}[31m\"\\é", "decision": "deny", "status": 403, "code": "AccessDenied",
-            "reason": "denied", "blame": "client", "bytes_in": u64::MAX, "bytes_out": 1_234_567_890, "duration_ms": 0.5,
+            "reason": "denied", "blame": "client", "hook": "deny-pii", "hook_says": "\"pii\"\n", "bytes_in": u64::MAX, "bytes_out": 1_234_567_890, "duration_ms": 0.5,
             "backend": "minio-dr", "backend_code": "No\"SuchKey", "source_backend": "aws", "bytes_copied": 67_108_865,
             "attempts": 2
         });
         assert_eq!(json(&full), expected);
         let v6 = "2001:db8::1".parse().unwrap();
         let bare =
-            AccessRecord { client: Some(v6), bucket: None, code: None, reason: None, blame: None, ..record("00") };
+            AccessRecord { client: Some(v6), bucket: None, code: None, reason: None, blame: None, hook: None, ..record("00") };
         let bare = json(&bare);
         assert_eq!(bare["client"], "2001:db8::1");
         for absent in [
@@ -386,6 +393,8 @@ mod tests {
             "code",
             "reason",
             "blame",
+            "hook",
+            "hook_says",
             "backend_code",
             "source_backend",
             "bytes_copied",

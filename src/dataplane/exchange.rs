@@ -38,7 +38,7 @@ pub async fn delete_objects(
     batch: PendingBatch,
 ) -> Result<Answer, Denial> {
     let body = proved_body(gateway, session, batch.gate(), flight).await?;
-    let DecidedBatch { permit, body, refused, quiet } = batch.decide(&body)?;
+    let DecidedBatch { permit, body, refused, quiet } = batch.decide(&body, &*gateway.hooks).await?;
     flight.facts.allowed = true;
     let mut outcomes = refused;
     if let Some(mut permit) = permit {

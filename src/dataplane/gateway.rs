@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::Method;
-use osp_core::access::{Decision, OwnAnswer, PendingBatch, PendingCopy, PendingCreation, Permit};
+use osp_core::access::{Decision, Hooks, KeyLookup, NoHooks, OwnAnswer, PendingBatch, PendingCopy, PendingCreation, Permit};
 use osp_core::s3::{self, Addressing, Framing, ListBucketsPage, RawHead, Target};
 use osp_core::table::{Outcome, Reader, RouteTable};
 use osp_core::{Denial, Timestamp};
@@ -36,7 +36,8 @@ use crate::resolver::Resolver;
 use crate::respond::{self, Answer};
 use crate::settings::{COPIES, DRAIN_TIME, Settings};
 use crate::signing_keys::SigningKeys;
-use crate::stage::{Observer, authenticate, authorize, forward, listener, sign};
+use crate::stage::authenticate::{self, Secrets};
+use crate::stage::{Observer, authorize, forward, listener, sign};
 
 /// `CreationDate` of every bucket that OSP lists: stable, and nothing of the backend's.
 const BUCKETS_CREATED: Timestamp = Timestamp::from_unix_seconds(1_767_225_600);
@@ -53,6 +54,10 @@ pub struct Gateway {
     pub resolver: Box<dyn Resolver>,
     /// True while draining.
     pub draining: watch::Receiver<bool>,
+    /// Who answers for the hooks of routes.
+    pub hooks: Arc<dyn Hooks>,
+    /// Who knows keys that the table does not have, if anybody does.
+    pub key_lookup: Option<Arc<dyn KeyLookup>>,
     /// For the requests that OSP itself makes.
     pub(crate) connector: Connector,
     pub(crate) keys: SigningKeys,
@@ -92,6 +97,8 @@ impl Gateway {
             observer,
             resolver,
             draining,
+            hooks: Arc::new(NoHooks),
+            key_lookup: None,
             connector: Connector::new(None),
             keys: SigningKeys::default(),
             egress: Egress::default(),
@@ -99,6 +106,12 @@ impl Gateway {
             regions: Regions::default(),
             copies: Semaphore::new(COPIES),
         }
+    }
+
+    /// The same gateway with policy from outside of the table.
+    #[must_use]
+    pub fn with_policy(self, hooks: Arc<dyn Hooks>, key_lookup: Option<Arc<dyn KeyLookup>>) -> Self {
+        Self { hooks, key_lookup, ..self }
     }
 
     /// The state of the backends, for the metrics page.
@@ -123,10 +136,15 @@ impl Gateway {
             return Box::pin(self.admit_form(session, flight, form)).await.map(Admitted::Form);
         }
         let now = self.observer.clock.now();
-        let (verified, target) = authenticate::verify(&head, target, &table, now, &mut flight.facts)?;
+        let secrets = match self.key_lookup.as_deref() {
+            None => Secrets::of(&table),
+            Some(lookup) => Box::pin(authenticate::look_up((&head, &target), &table, lookup, now)).await?,
+        };
+        let (verified, target) = authenticate::verify(&head, target, &secrets, now, &mut flight.facts)?;
         cors::note_sender(&target, &table, flight);
-        let asked = authorize::Asked { head: &head, target: &target, content_length, secure: is_tls(session) };
-        let decision = authorize::decide(verified, asked, &table, &mut flight.facts)?;
+        let (secure, hooks) = (is_tls(session), &*self.hooks);
+        let asked = authorize::Asked { head: &head, target: &target, content_length, secure, hooks };
+        let decision = authorize::decide(verified, asked, &table, &mut flight.facts).await?;
         if !matches!(decision, Decision::Answer(_) | Decision::Buckets(_)) && listener::expects_continue(&head) {
             // boxed like everything else that few requests need: pingora moves this future by value
             Box::pin(invite_body(session)).await?;

@@ -82,9 +82,10 @@ impl Gateway {
         // secret or grant may be gone (C-3, K08).
         let now = self.observer.clock.now();
         let table = self.table.pin().ok_or(Denial::NotReady)?;
-        let proved = form::verify(form, target, &table, now, &mut flight.facts)?;
+        let lookup = self.key_lookup.as_deref();
+        let proved = form::verify((form, target), &table, lookup, now, &mut flight.facts).await?;
         cors::note_sender(target, &table, flight);
-        let (permit, receipt) = form::decide(proved, (target, secure), &table, &mut flight.facts)?;
+        let (permit, receipt) = form::decide(proved, (target, secure), &table, &*self.hooks, &mut flight.facts).await?;
         Ok(Posted { permit, receipt, begun })
     }
 

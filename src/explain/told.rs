@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use osp_core::Denial;
 use osp_core::access::explain as decide;
+use osp_core::model::HookMode;
 use osp_core::table::RouteTable;
 
 use super::Asked;
@@ -41,6 +42,10 @@ pub(crate) fn told(asked: &Asked, table: &RouteTable) -> String {
     }
     for check in &explanation.checks {
         line("check", &check.to_string());
+    }
+    for (route, hook) in &explanation.hooks {
+        let shadow = if hook.mode == HookMode::Shadow { " (shadow: decides nothing)" } else { "" };
+        line("hook", &format!("{} of {route}{shadow}", hook.name));
     }
     if explanation.source.is_some() {
         line("copiedBy", "gateway");

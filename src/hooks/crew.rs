@@ -5,16 +5,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use osp_core::access::Inquiry;
+use osp_core::model::{Callable, HookName};
 use osp_core::sigv4::SecretKey;
 use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 
-use crate::id::{Callable, HookId};
+
 use crate::log::redacted;
 use crate::metrics::Metrics;
 use crate::outcome::{Answer, BackendCredentials, NoAnswer, Outcome, Verdict};
 use crate::plan::Plan;
-use crate::question::{Input, Inputs, Name, Question, Value, Values, given, size};
+use crate::question::{Input, Inputs, Name, Value, Values, given, size};
 use crate::queue::{Job, Queue};
 use crate::settings::{MAX_DEADLINE, MAX_FRAME_BYTES, MIN_BUDGET, Settings};
 use crate::wire::Call;
@@ -61,7 +63,7 @@ impl Pinned {
     ///
     /// # Errors
     /// [`NoAnswer::NoHook`], [`NoAnswer::NoCallable`].
-    pub fn inputs(&self, hook: &HookId, question: &Question) -> Outcome<Inputs> {
+    pub fn inputs(&self, hook: &HookName, question: &Inquiry) -> Outcome<Inputs> {
         self.make(hook, Callable::Authorize, |inputs| given(inputs, question))
     }
 
@@ -80,7 +82,7 @@ impl Pinned {
     ///
     /// # Errors
     /// Every [`NoAnswer`].
-    pub async fn lookup_secret(&self, hook: &HookId, access_key: &str) -> Outcome<Option<SecretKey>> {
+    pub async fn lookup_secret(&self, hook: &HookName, access_key: &str) -> Outcome<Option<SecretKey>> {
         let values = |_: &[Input]| [(Name::Token, Value::Text(access_key.to_owned()))].into();
         let inputs = self.make(hook, Callable::LookupSecret, values)?;
         self.ask(&inputs, Asker::of(access_key)).await.secret()
@@ -93,12 +95,12 @@ impl Pinned {
     /// [`NoAnswer::NoHook`], [`NoAnswer::NoCallable`].
     pub fn credential_inputs(
         &self,
-        hook: &HookId,
+        hook: &HookName,
         (token, bucket): (&str, &str),
         parameters: &BTreeMap<String, String>,
     ) -> Outcome<Inputs> {
         self.make(hook, Callable::FetchCredentials, |inputs| {
-            let question = Question { token: token.to_owned(), bucket: bucket.to_owned(), ..Question::default() };
+            let question = Inquiry { token: token.to_owned(), bucket: bucket.to_owned(), ..Inquiry::default() };
             let mut values = given(inputs, &question);
             if inputs.contains(&Input::Parameters) {
                 values.insert(Name::Parameters, Value::Map(parameters.clone()));
@@ -118,7 +120,7 @@ impl Pinned {
         self.ask(inputs, asker).await.credentials()
     }
 
-    fn make(&self, hook: &HookId, callable: Callable, values: impl FnOnce(&[Input]) -> Values) -> Outcome<Inputs> {
+    fn make(&self, hook: &HookName, callable: Callable, values: impl FnOnce(&[Input]) -> Values) -> Outcome<Inputs> {
         let (_, planned) = self.0.plan.find(hook).ok_or(NoAnswer::NoHook)?;
         let inputs = planned.inputs(callable).ok_or(NoAnswer::NoCallable)?;
         let values = Arc::new(values(inputs));

@@ -5,14 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::{fs, io};
 
-use crate::id::HookId;
+use osp_core::model::HookName;
 use crate::settings::{MAX_HOOKS, MAX_TEXT_BYTES};
 
 /// What is in a directory. Equal when nothing has changed.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Files {
     /// The text of every hook, or why it has none.
-    pub(crate) hooks: BTreeMap<HookId, Result<Arc<str>, String>>,
+    pub(crate) hooks: BTreeMap<HookName, Result<Arc<str>, String>>,
     /// Files whose names no hook can have.
     pub(crate) ignored: BTreeSet<String>,
 }
@@ -29,7 +29,7 @@ pub(crate) fn read(dir: &Path) -> io::Result<Files> {
         let path = entry?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let Some(stem) = name.strip_suffix(".py").filter(|_| !name.starts_with('.')) else { continue };
-        let Some(id) = HookId::new(stem) else {
+        let Some(id) = HookName::new(stem) else {
             files.ignored.insert(name.to_owned());
             continue;
         };

@@ -4,21 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use osp_core::access::Inquiry;
+use osp_core::model::{HookName, HookState, HookStates};
 use osp_core::sigv4::SecretKey;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tokio::time::sleep;
 
 use crate::crew::{Asker, Crew, Pinned};
 use crate::directory::settled;
-use crate::id::HookId;
 use crate::log::hidden;
 use crate::metrics::Metrics;
 use crate::outcome::{BackendCredentials, Outcome, Verdict};
 use crate::plan::{Plan, Refusals, Text};
-use crate::question::Question;
 use crate::queue::{Queue, Shares};
 use crate::settings::{Isolation, LAST_BACK_OFF, POLL, Settings};
-use crate::state::{Memory, State, States};
+use crate::state::Memory;
 use crate::{process, thread};
 
 /// The hooks of a gateway. Cheap to clone.
@@ -34,7 +34,7 @@ struct Shared {
     hidden: Arc<[String]>,
     office: Office,
     crew: ArcSwap<Crew>,
-    states: ArcSwap<States>,
+    states: watch::Sender<Arc<HookStates>>,
     /// One reload at a time.
     memory: Mutex<Memory>,
 }
@@ -60,7 +60,7 @@ pub enum Change {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
     /// What there is to say of every hook.
-    pub states: States,
+    pub states: HookStates,
     /// Python files whose names no route could say.
     pub ignored: BTreeSet<String>,
 }
@@ -82,7 +82,7 @@ pub async fn check(settings: Settings) -> Result<Checked, String> {
 }
 
 impl Hooks {
-    /// Loads the directory and starts the workers. A hook that does not load is no error: it is [`State::Invalid`], and
+    /// Loads the directory and starts the workers. A hook that does not load is no error: it is [`HookState::Invalid`], and
     /// questions to it have no answer.
     ///
     /// # Errors
@@ -102,7 +102,7 @@ impl Hooks {
             metrics: Arc::clone(&metrics),
             hidden: Arc::clone(&hidden),
         };
-        let (crew, states) = (ArcSwap::from_pointee(nobody), ArcSwap::default());
+        let (crew, states) = (ArcSwap::from_pointee(nobody), watch::Sender::default());
         let shared = Shared { settings, metrics, hidden, office, crew, states, memory: Mutex::default() };
         let hooks = Self { shared: Arc::new(shared) };
         hooks.reload().await?;
@@ -115,17 +115,27 @@ impl Hooks {
         Pinned(self.shared.crew.load_full())
     }
 
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.shared.metrics
+    }
+
     /// What there is to say of every hook.
     #[must_use]
-    pub fn states(&self) -> Arc<States> {
-        self.shared.states.load_full()
+    pub fn states(&self) -> Arc<HookStates> {
+        Arc::clone(&self.shared.states.borrow())
+    }
+
+    /// The same from now on: for the conditions of whatever names hooks.
+    #[must_use]
+    pub fn news(&self) -> watch::Receiver<Arc<HookStates>> {
+        self.shared.states.subscribe()
     }
 
     /// May this client do this? For callers without a cache; others see [`Pinned::inputs`].
     ///
     /// # Errors
     /// No answer is never a yes.
-    pub async fn authorize(&self, hook: &HookId, question: &Question) -> Outcome<Verdict> {
+    pub async fn authorize(&self, hook: &HookName, question: &Inquiry) -> Outcome<Verdict> {
         let pinned = self.pin();
         pinned.authorize(&pinned.inputs(hook, question)?, Asker::of(&question.token)).await
     }
@@ -134,7 +144,7 @@ impl Hooks {
     ///
     /// # Errors
     /// There is no answer.
-    pub async fn lookup_secret(&self, hook: &HookId, access_key: &str) -> Outcome<Option<SecretKey>> {
+    pub async fn lookup_secret(&self, hook: &HookName, access_key: &str) -> Outcome<Option<SecretKey>> {
         self.pin().lookup_secret(hook, access_key).await
     }
 
@@ -144,7 +154,7 @@ impl Hooks {
     /// There is no answer.
     pub async fn fetch_credentials(
         &self,
-        hook: &HookId,
+        hook: &HookName,
         asked: (&str, &str),
         parameters: &BTreeMap<String, String>,
     ) -> Outcome<BackendCredentials> {
@@ -192,20 +202,20 @@ impl Hooks {
         let states = memory.conclude(files, &plan, &refused);
         drop(memory);
         tell(&states, &ignored);
-        let is_current = states.values().all(|state| matches!(state, State::Current { .. }));
+        let is_current = states.values().all(|state| matches!(state, HookState::Current { .. }));
         shared.metrics.reloaded(is_current);
         shared.metrics.states(&states);
-        shared.states.store(Arc::new(states));
+        shared.states.send_replace(Arc::new(states));
         Ok(if is_current { Change::Applied } else { Change::Partly })
     }
 }
 
-fn tell(states: &States, ignored: &BTreeSet<String>) {
+fn tell(states: &HookStates, ignored: &BTreeSet<String>) {
     for name in ignored {
         tracing::warn!(name, "not a hook: no route could say this name");
     }
     for (hook, state) in states {
-        if let State::Stale { why, .. } | State::Invalid { why } = state {
+        if let HookState::Stale { why, .. } | HookState::Invalid { why } = state {
             tracing::error!(%hook, why, "a hook does not load");
         }
     }

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
+use osp_core::model::{Callable, HookState, HookStates};
 use prometheus::{
     HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, exponential_buckets,
 };
 
-use crate::id::Callable;
-use crate::state::{State, States};
 
 /// Metrics of hooks.
 #[derive(Debug)]
@@ -19,6 +18,7 @@ pub struct Metrics {
     reloads: IntCounter,
     reload_failures: IntCounter,
     hooks: IntGaugeVec,
+    shadow: IntCounterVec,
 }
 
 impl Metrics {
@@ -33,7 +33,9 @@ impl Metrics {
             HistogramOpts::new("osp_hook_duration_seconds", "From asking a hook to its answer, waiting included")
                 .buckets(exponential_buckets(0.000_1, 2.0, 15)?);
         let hooks = Opts::new("osp_hooks", "Hooks by whether the text in the directory is in force");
+        let shadow = Opts::new("osp_policy_shadow_total", "What hooks in shadow would have decided");
         let metrics = Self {
+            shadow: IntCounterVec::new(shadow, &["hook", "outcome"])?,
             calls: IntCounterVec::new(calls, &["hook", "callable", "outcome"])?,
             duration: HistogramVec::new(duration, &["hook", "callable"])?,
             waiting: IntGauge::new("osp_hook_queue_depth", "Calls that wait for a worker")?,
@@ -49,12 +51,17 @@ impl Metrics {
         registry.register(Box::new(metrics.reloads.clone()))?;
         registry.register(Box::new(metrics.reload_failures.clone()))?;
         registry.register(Box::new(metrics.hooks.clone()))?;
+        registry.register(Box::new(metrics.shadow.clone()))?;
         Ok(metrics)
     }
 
     pub(crate) fn answered(&self, hook: &str, callable: Callable, outcome: &str, after: Duration) {
         self.calls.with_label_values(&[hook, callable.name(), outcome]).inc();
         self.duration.with_label_values(&[hook, callable.name()]).observe(after.as_secs_f64());
+    }
+
+    pub(crate) fn shadowed(&self, hook: &str, outcome: &str) {
+        self.shadow.with_label_values(&[hook, outcome]).inc();
     }
 
     pub(crate) fn waiting(&self, calls: usize) {
@@ -72,8 +79,8 @@ impl Metrics {
         }
     }
 
-    pub(crate) fn states(&self, states: &States) {
-        for label in State::LABELS {
+    pub(crate) fn states(&self, states: &HookStates) {
+        for label in HookState::LABELS {
             let count = states.values().filter(|state| state.label() == label).count();
             self.hooks.with_label_values(&[label]).set(i64::try_from(count).unwrap_or(i64::MAX));
         }

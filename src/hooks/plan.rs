@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::id::{Callable, HookId, Revision};
+use osp_core::model::{Callable, HookName};
+
+use crate::id::Revision;
 use crate::question::Input;
-use crate::wire::Declaration;
+use crate::wire::{Declaration, Declared};
 
 /// One text of one hook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Text {
-    pub(crate) id: HookId,
+    pub(crate) id: HookName,
     pub(crate) revision: Revision,
     /// For tracebacks.
     pub(crate) path: String,
@@ -30,7 +32,7 @@ impl Planned {
     /// # Errors
     /// Inputs that there are not: the declaration does not come from the SDK's rules.
     pub(crate) fn new(text: Text, declaration: Declaration) -> Result<Self, Refusal> {
-        let function = |(callable, inputs): &(Callable, Vec<String>)| {
+        let function = |Declared { callable, inputs }: &Declared| {
             let inputs = inputs.iter().map(|input| Input::parse(input)).collect::<Option<Vec<_>>>()?;
             Some((*callable, inputs))
         };
@@ -57,7 +59,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// A hook with its number.
-    pub(crate) fn find(&self, id: &HookId) -> Option<(u32, &Planned)> {
+    pub(crate) fn find(&self, id: &HookName) -> Option<(u32, &Planned)> {
         let at = self.hooks.iter().position(|hook| hook.text.id == *id)?;
         Some((u32::try_from(at).ok()?, self.hooks.get(at)?))
     }

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use osp_core::access::{Inquiry, is_of_signature, is_secret_header};
+use osp_core::model::{Callable, HookName};
 use serde::{Deserialize, Serialize};
 
-use crate::id::{Callable, HookId, Revision};
+use crate::id::Revision;
 
 /// Headers that say what is asked for. Others differ from request to request (dates, ids, checksums, ranges) and would
 /// keep decisions from ever being used twice; a hook may name them one by one.
@@ -28,40 +30,8 @@ const STABLE_HEADERS: [&str; 15] = [
 ];
 /// The same, by how they begin.
 const STABLE_PREFIXES: [&str; 3] = ["x-amz-grant-", "x-amz-object-lock-", "x-amz-server-side-encryption"];
-/// Never given to a policy: credentials of the client.
-const SECRET_HEADERS: [&str; 5] =
-    ["authorization", "proxy-authorization", "cookie", "x-amz-mfa", "x-amz-security-token"];
-/// The same for keys of SSE-C, of the object and of a copy's source.
-const SECRET_PART: &str = "-customer-key";
-/// Query parameters of presigned URLs: another value in every URL, and one of them is a session token.
-const SIGNATURE_PREFIX: &str = "x-amz-";
 /// Deeper than any folder that decisions are made by. The SDK has the same limit.
 const MAX_FOLDERS: u8 = 64;
-
-/// Everything that a policy could want to know of one request. What a hook is given of it is an [`Inputs`].
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Question {
-    /// Access key id that the request was signed with.
-    pub token: String,
-    /// As the client names it.
-    pub bucket: String,
-    /// Decoded; empty for requests on a bucket.
-    pub key: String,
-    /// The identity, `namespace/name`.
-    pub principal: String,
-    /// HTTP method.
-    pub method: String,
-    /// S3's name of what is asked for.
-    pub operation: String,
-    /// Decoded; what belongs to a signature is not given to hooks.
-    pub query: BTreeMap<String, String>,
-    /// By lower-case name; credentials are not given to hooks.
-    pub headers: BTreeMap<String, String>,
-    /// Address of the client, without port.
-    pub source_ip: String,
-    /// The keys of a `DeleteObjects`.
-    pub keys: Option<Vec<String>>,
-}
 
 /// One input that a function of a hook declares. The spelling is the SDK's: `key/2`, `query.prefix`, `header.user-agent`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -109,10 +79,10 @@ impl Input {
             return depth.parse().ok().filter(|depth| (1..=MAX_FOLDERS).contains(depth)).map(Self::Folders);
         }
         if let Some(name) = text.strip_prefix("query.") {
-            return (!name.is_empty() && !is_signature(name)).then(|| Self::OneQuery(name.to_owned()));
+            return (!name.is_empty() && !is_of_signature(name)).then(|| Self::OneQuery(name.to_owned()));
         }
         let name = text.strip_prefix("header.")?;
-        (!name.is_empty() && !is_secret(name)).then(|| Self::OneHeader(name.to_owned()))
+        (!name.is_empty() && !is_secret_header(name)).then(|| Self::OneHeader(name.to_owned()))
     }
 }
 
@@ -150,7 +120,7 @@ pub(crate) type Values = BTreeMap<Name, Value>;
 /// [`Pinned`](crate::Pinned) makes it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Inputs {
-    pub(crate) hook: HookId,
+    pub(crate) hook: HookName,
     pub(crate) revision: Revision,
     pub(crate) callable: Callable,
     /// Shared with the job that carries it to a worker.
@@ -160,7 +130,7 @@ pub struct Inputs {
 impl Inputs {
     /// The hook that is asked.
     #[must_use]
-    pub fn hook(&self) -> &HookId {
+    pub fn hook(&self) -> &HookName {
         &self.hook
     }
 
@@ -172,7 +142,7 @@ impl Inputs {
 }
 
 /// The declared part of a question.
-pub(crate) fn given(inputs: &[Input], question: &Question) -> Values {
+pub(crate) fn given(inputs: &[Input], question: &Inquiry) -> Values {
     let mut values = Values::new();
     let text = |text: &str| Value::Text(text.to_owned());
     for input in inputs {
@@ -185,7 +155,7 @@ pub(crate) fn given(inputs: &[Input], question: &Question) -> Values {
             Input::Key => (Name::Key, text(&question.key)),
             Input::Folders(depth) => (Name::Key, text(folders(&question.key, usize::from(*depth)))),
             Input::Operation => (Name::Operation, text(&question.operation)),
-            Input::Query => (Name::Query, some(&question.query, |name| !is_signature(name))),
+            Input::Query => (Name::Query, some(&question.query, |name| !is_of_signature(name))),
             Input::OneQuery(wanted) => (Name::Query, some(&question.query, |name| name == wanted)),
             Input::Headers => (Name::Headers, some(&question.headers, is_stable)),
             Input::OneHeader(wanted) => (Name::Headers, some(&question.headers, |name| name == wanted)),
@@ -217,7 +187,7 @@ pub(crate) fn size(values: &Values) -> usize {
 }
 
 /// Path style, however the client addresses buckets.
-fn path(question: &Question) -> String {
+fn path(question: &Inquiry) -> String {
     match question.key.as_str() {
         "" => format!("/{}", question.bucket),
         key => format!("/{}/{key}", question.bucket),
@@ -238,15 +208,7 @@ fn some(from: &BTreeMap<String, String>, wanted: impl Fn(&str) -> bool) -> Value
 
 fn is_stable(header: &str) -> bool {
     let listed = STABLE_HEADERS.contains(&header) || STABLE_PREFIXES.iter().any(|prefix| header.starts_with(prefix));
-    listed && !is_secret(header)
-}
-
-fn is_secret(header: &str) -> bool {
-    SECRET_HEADERS.contains(&header) || header.contains(SECRET_PART)
-}
-
-fn is_signature(name: &str) -> bool {
-    name.get(..SIGNATURE_PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(SIGNATURE_PREFIX))
+    listed && !is_secret_header(header)
 }
 
 impl Name {

@@ -4,37 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use osp_core::model::{HookName, HookState, HookStates};
+
 use crate::directory::Files;
-use crate::id::{Callable, HookId, Revision};
+use crate::id::Revision;
 use crate::plan::{Plan, Planned, Refusals, Text};
 
 /// How often a text is tried that does not load in time: the machine may have been busy. One that raises is tried once.
 const ATTEMPTS: u32 = 3;
-
-/// What there is to say of every hook.
-pub type States = BTreeMap<HookId, State>;
-
-/// What there is to say of one hook: for the conditions of the routes that name it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum State {
-    /// The text in the directory is in force.
-    Current {
-        /// The functions that it defines.
-        callables: Vec<Callable>,
-    },
-    /// An older text is in force, because the one in the directory does not load.
-    Stale {
-        /// The functions that the older text defines.
-        callables: Vec<Callable>,
-        /// What is wrong with the new one.
-        why: String,
-    },
-    /// No text has ever loaded: every question is answered with no.
-    Invalid {
-        /// What is wrong with it.
-        why: String,
-    },
-}
 
 /// What reloading remembers from one time to the next.
 #[derive(Debug, Default)]
@@ -45,7 +22,7 @@ pub(crate) struct Memory {
     attempts: u32,
     revisions: u64,
     /// Of every file, the text that was seen last: a text keeps its revision until there is another one.
-    texts: BTreeMap<HookId, Text>,
+    texts: BTreeMap<HookName, Text>,
 }
 
 impl Memory {
@@ -75,7 +52,7 @@ impl Memory {
             });
             self.texts.insert(id.clone(), seen);
         }
-        let of_one = |(id, text): (&HookId, &Result<Arc<str>, String>)| {
+        let of_one = |(id, text): (&HookName, &Result<Arc<str>, String>)| {
             let new = text.as_ref().ok().and_then(|_| self.texts.get(id));
             let old = in_force.find(id).map(|(_, hook)| &hook.text);
             let old = old.filter(|old| new.is_none_or(|new| new.revision != old.revision));
@@ -85,12 +62,12 @@ impl Memory {
     }
 
     /// Takes note of what has come of these files.
-    pub(crate) fn conclude(&mut self, files: Files, in_force: &Plan, refused: &Refusals) -> States {
-        let state = |(id, text): (&HookId, &Result<Arc<str>, String>)| {
+    pub(crate) fn conclude(&mut self, files: Files, in_force: &Plan, refused: &Refusals) -> HookStates {
+        let of_one = |(id, text): (&HookName, &Result<Arc<str>, String>)| {
             let newest = self.texts.get(id).map(|text| text.revision);
-            (id.clone(), State::new(text, newest, in_force.find(id).map(|(_, hook)| hook), refused))
+            (id.clone(), state(text, newest, in_force.find(id).map(|(_, hook)| hook), refused))
         };
-        let states: States = files.hooks.iter().map(state).collect();
+        let states: HookStates = files.hooks.iter().map(of_one).collect();
         self.attempts += 1;
         self.is_open = self.attempts < ATTEMPTS && refused.values().any(|refusal| refusal.is_late);
         self.seen = Some(files);
@@ -98,25 +75,13 @@ impl Memory {
     }
 }
 
-impl State {
-    pub(crate) const LABELS: [&str; 3] = ["current", "stale", "invalid"];
-
-    /// Value of the `state` label of metrics.
-    #[must_use]
-    pub const fn label(&self) -> &'static str {
-        match self {
-            Self::Current { .. } => "current",
-            Self::Stale { .. } => "stale",
-            Self::Invalid { .. } => "invalid",
-        }
-    }
-
-    fn new(
+/// What there is to say of one hook.
+fn state(
         text: &Result<Arc<str>, String>,
         newest: Option<Revision>,
         in_force: Option<&Planned>,
         refused: &Refusals,
-    ) -> Self {
+    ) -> HookState {
         let refusal = newest.and_then(|revision| refused.get(&revision)).map(|refusal| refusal.why.clone());
         let why = match text {
             Err(why) => Some(why.clone()),
@@ -124,12 +89,11 @@ impl State {
             Ok(_) => Some(refusal.unwrap_or_else(|| "waits for another hook, which does not load any more".to_owned())),
         };
         match (in_force.map(Planned::callables), why) {
-            (Some(callables), None) => Self::Current { callables },
-            (Some(callables), Some(why)) => Self::Stale { callables, why },
-            (None, why) => Self::Invalid { why: why.unwrap_or_default() },
+            (Some(callables), None) => HookState::Current { callables },
+            (Some(callables), Some(why)) => HookState::Stale { callables, why },
+            (None, why) => HookState::Invalid { why: why.unwrap_or_default() },
         }
     }
-}
 
 #[cfg(test)]
 mod tests;

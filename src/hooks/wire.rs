@@ -3,11 +3,11 @@
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
+use osp_core::model::Callable;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::id::Callable;
 use crate::outcome::Answer;
 use crate::question::Values;
 use crate::settings::MAX_FRAME_BYTES;
@@ -28,6 +28,7 @@ pub(crate) enum ToWorker {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Call {
     pub(crate) hook: u32,
+    #[serde(with = "Function")]
     pub(crate) callable: Callable,
     pub(crate) values: Arc<Values>,
 }
@@ -44,7 +45,24 @@ pub(crate) enum FromWorker {
 }
 
 /// What a hook says of itself: its functions, each with the names of its inputs.
-pub(crate) type Declaration = Vec<(Callable, Vec<String>)>;
+pub(crate) type Declaration = Vec<Declared>;
+
+/// One function of a hook.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Declared {
+    #[serde(with = "Function")]
+    pub(crate) callable: Callable,
+    pub(crate) inputs: Vec<String>,
+}
+
+/// How [`Callable`] travels.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Callable")]
+enum Function {
+    Authorize,
+    LookupSecret,
+    FetchCredentials,
+}
 
 const HEADER: usize = 4;
 

@@ -9,6 +9,7 @@ use super::common::{
     ObjectName, Prefix, Selector,
 };
 use super::cors::CorsRule;
+use super::hook::Hook;
 
 /// What clients see, and where it goes.
 #[derive(Debug, Clone, Serialize, Deserialize, CustomResource, KubeSchema)]
@@ -90,6 +91,11 @@ pub struct BucketRouteSpec {
     #[schemars(length(max = 64))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub deny: Option<Vec<Deny>>,
+    /// Policy of the gateway's operator that is asked for every request, beside access and deny: each must say yes. A hook
+    /// that is not there, or does not answer, is no yes.
+    #[schemars(length(max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub hooks: Option<Vec<Hook>>,
     /// Which pages of other origins may use the bucket from a browser (CORS). The first rule that matches decides; without
     /// one, browsers keep answers from such pages. What the backend says of origins does not count.
     #[schemars(length(max = 32))]
@@ -345,8 +351,8 @@ pub struct Retries {
 /// What some clients may do.
 #[derive(Debug, Clone, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.clientRef) != has(self.clientSelector)")
-    .message("exactly one of clientRef and clientSelector must be there"))]
+#[x_kube(validation = Rule::new("[has(self.clientRef), has(self.clientSelector), has(self.principal)].exists_one(there, there)")
+    .message("exactly one of clientRef, clientSelector and principal must be there"))]
 pub struct Access {
     /// Name of this entry.
     pub name: Label,
@@ -354,6 +360,9 @@ pub struct Access {
     pub client_ref: Option<ConsentedRef>,
     /// The ClientIdentities of the namespace of this route that this entry is for.
     pub client_selector: Option<Selector>,
+    /// Authenticated: everybody whose signature is good, of every namespace, and those whose keys only the key lookup of the
+    /// gateway knows. Meant to be narrowed down by hooks.
+    pub principal: Option<AnyPrincipal>,
     /// What they may do.
     #[schemars(length(min = 1, max = 6))]
     #[x_kube(merge_strategy = ListMerge::Set)]
@@ -370,6 +379,12 @@ pub struct Access {
     #[schemars(length(min = 1, max = 8))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["backend".into()]))]
     pub credentials: Option<Vec<BackendCredential>>,
+}
+
+/// Clients that are not named.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub enum AnyPrincipal {
+    Authenticated,
 }
 
 /// The credentials of some clients for one backend.

@@ -11,6 +11,7 @@ mod bucket_route;
 mod client_identity;
 mod common;
 mod cors;
+mod hook;
 mod credential_source;
 mod tidy;
 

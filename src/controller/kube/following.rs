@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::Client;
-use osp_core::model::Kind;
+use osp_core::model::{HookStates, Kind};
 use osp_core::table::Publisher;
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet, spawn_blocking};
@@ -72,7 +72,7 @@ pub struct Following {
 impl Following {
     /// Opens all watches.
     pub fn new(source: Source, client: Client, board: Arc<Board>, messages: mpsc::Sender<Message>) -> Self {
-        let Source { settings, publisher, metrics, wall } = source;
+        let Source { settings, publisher, metrics, wall, hooks: _ } = source;
         let store = Store::new(settings.process.clone(), settings.snapshot_dir.is_some());
         let scopes = settings.watch.scopes(settings.namespace_labels);
         let now = Instant::now();
@@ -164,6 +164,16 @@ impl Following {
             }
         };
         self.act_on(change, touched, now);
+    }
+
+    /// Takes in what has become of the hooks of the process.
+    pub fn hear_of_hooks(&mut self, hooks: Arc<HookStates>) {
+        if let Some((store, _)) = &mut self.work {
+            store.set_hooks(Arc::clone(&hooks));
+        }
+        // for a store that is made of what is on disk
+        self.settings.process.hooks = Some(hooks);
+        self.debounce.event(Instant::now());
     }
 
     fn act_on(&mut self, change: Change, touched: Option<Key>, now: Instant) {

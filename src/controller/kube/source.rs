@@ -15,6 +15,7 @@ use super::following::Following;
 use super::metrics::Metrics;
 use super::status::Board;
 use super::{Applied, Settings, WallClock};
+use crate::publish::{HookNews, changed};
 
 /// Messages on their way from all watches; a full queue slows the reading of watches and loses nothing.
 pub(super) const QUEUE: usize = 1024;
@@ -27,13 +28,20 @@ pub struct Source {
     pub(super) publisher: Publisher,
     pub(super) metrics: Metrics,
     pub(super) wall: WallClock,
+    pub(super) hooks: HookNews,
 }
 
 impl Source {
     /// Nothing is asked or published yet.
     #[must_use]
     pub fn new(settings: Settings, publisher: Publisher, metrics: Metrics, wall: WallClock) -> Self {
-        Self { settings, publisher, metrics, wall }
+        Self { settings, publisher, metrics, wall, hooks: None }
+    }
+
+    /// Hears of hooks from now on: what routes say of them depends on it.
+    #[must_use]
+    pub fn with_hooks(self, hooks: HookNews) -> Self {
+        Self { hooks, ..self }
     }
 
     /// Follows the cluster, and tells each table. Ends only when the cluster cannot even be tried, or when a part of this
@@ -49,8 +57,12 @@ impl Source {
     }
 
     /// The same over a client that exists.
-    pub(super) async fn follow(self, client: Client, stop: Stop, mut tell: impl FnMut(&Applied) + Send) {
+    pub(super) async fn follow(mut self, client: Client, stop: Stop, mut tell: impl FnMut(&Applied) + Send) {
         let (messages, mut inbox) = mpsc::channel(QUEUE);
+        let mut hooks = self.hooks.take();
+        if let Some(hooks) = &mut hooks {
+            self.settings.process.hooks = Some(Arc::clone(&hooks.borrow_and_update()));
+        }
         let board = Arc::new(Board::default());
         let mut statuses = Statuses::start(&self.settings, &client, &board, (&self.metrics, &self.wall), stop);
         let mut following = Following::new(self, client, board, messages);
@@ -63,6 +75,11 @@ impl Source {
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                     let Some(applied) = following.rebuild().await else { return };
                     tell(&applied);
+                }
+                () = changed(&mut hooks) => {
+                    if let Some(hooks) = &hooks {
+                        following.hear_of_hooks(Arc::clone(&hooks.borrow()));
+                    }
                 }
                 _ = look.tick() => {
                     if let Some(applied) = following.look().await {

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use osp_core::model::{Kind, ObjectName, Problem, ProcessRules, Snapshot};
+use osp_core::model::{HookStates, Kind, ObjectName, Problem, ProcessRules, Snapshot};
 use osp_core::table::{Compiled, Compiler};
 use ring::digest::{Context, SHA256};
 
@@ -82,6 +82,11 @@ impl Store {
     #[must_use]
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot
+    }
+
+    /// Says what there is to say of the hooks of the process.
+    pub fn set_hooks(&mut self, hooks: Arc<HookStates>) {
+        self.snapshot.process.hooks = Some(hooks);
     }
 
     /// Says whether some routes could not be read, so that nobody can know whether a bucket exists.

@@ -1,13 +1,13 @@
 //! `BucketRoute`: what clients see and where it goes.
 
 use osp_core::model::{
-    AccessEntry, Backend, ClientScope, CredentialOverride, DenyEntry, ObjectName, Route, RouteMatch,
+    AccessEntry, Backend, ClientScope, Clients, CredentialOverride, DenyEntry, ObjectName, Route, RouteMatch,
 };
 use osp_core::s3::{BucketMatch, KeyPrefix, Permission, Permissions, templates_meet};
 
 use super::reader::{Fields, Node};
 use super::reference::{clients, reference};
-use super::{backend, class_name, cors, text};
+use super::{backend, class_name, cors, hook, text};
 
 const MAX_ENTRIES: usize = 64;
 const MAX_HOSTS: usize = 16;
@@ -26,6 +26,7 @@ pub(super) fn spec(fields: &Fields<'_>, name: &ObjectName) -> Option<Route> {
             let access =
                 spec.or_default("access", |node| node.named_list(0..=MAX_ENTRIES, |node| access_entry(node, of)));
             let deny = spec.or_default("deny", |node| node.named_list(0..=MAX_ENTRIES, deny_entry));
+            let hooks = spec.or_default("hooks", hook::list);
             let cors = spec.or_default("cors", cors::rules);
             overrides_fit(spec, backends.as_deref(), access.as_deref())?;
             templates_apart(spec, of, backends.as_deref())?;
@@ -37,6 +38,7 @@ pub(super) fn spec(fields: &Fields<'_>, name: &ObjectName) -> Option<Route> {
                 traffic: traffic?,
                 access: access?,
                 deny: deny?,
+                hooks: hooks?,
                 cors: cors?,
             })
         })
@@ -99,10 +101,13 @@ fn overrides_fit(spec: &Fields<'_>, backends: Option<&[Backend]>, access: Option
 fn access_entry(node: Node<'_>, of: Option<&BucketMatch>) -> Option<AccessEntry> {
     node.object(|fields| {
         let name = fields.required("name", |node| node.text(text::label));
-        let clients = clients(fields).and_then(|clients| match clients {
-            Some(clients) => Some(clients),
-            None => fields.refuse_object("must have one of clientRef, clientSelector"),
-        });
+        let everybody =
+            fields.optional("principal", |node| node.word(&[("Authenticated", ())]).map(|()| Clients::Authenticated));
+        let clients = match (clients(fields), everybody) {
+            (Some(Some(clients)), Some(None)) | (Some(None), Some(Some(clients))) => Some(clients),
+            (Some(_), Some(_)) => fields.refuse_object("must have one of clientRef, clientSelector, principal"),
+            _ => None,
+        };
         let permissions = fields.required("permissions", |node| permissions(node, of));
         let prefixes = fields.or_default("prefixes", prefixes);
         let buckets = fields.or_default("buckets", |node| buckets(node, of));

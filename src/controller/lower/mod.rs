@@ -5,6 +5,7 @@ mod bucket_route;
 mod client_identity;
 mod config_map;
 mod cors;
+mod hook;
 mod credential_source;
 mod reader;
 mod reference;

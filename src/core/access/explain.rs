@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::judgement::{Asked, Asking, Found, Granted, Judged, decide, find};
 use super::{Principal, Verdict};
 use crate::Denial;
-use crate::model::ObjectName;
+use crate::model::{ObjectName, RouteHook};
 use crate::s3::{BucketMatch, BucketName, Kind, ObjectKey, Operation, Permission, Query, Resource};
 use crate::table::{RouteTable, ServedBackend};
 
@@ -35,6 +35,8 @@ pub struct Explanation {
     pub destination: Option<Destination>,
     /// Where the gateway would read the source of a copy that no backend can make; `None` for all other requests.
     pub source: Option<Destination>,
+    /// The hooks that would be asked, in order, each with its route. They have not been asked.
+    pub hooks: Vec<(ObjectName, RouteHook)>,
     /// `ListBuckets`: what it would show.
     pub buckets: Vec<BucketName>,
     /// `ListBuckets`: the routes of patterns whose backends would be asked for more, with the pattern.
@@ -86,10 +88,11 @@ pub struct Destination {
 #[must_use]
 pub fn explain(asked: Hypothesis<'_>, table: &RouteTable) -> Explanation {
     let Hypothesis { principal, host, operation, query } = asked;
-    let mut checks = Vec::new();
+    let (mut checks, mut hooks) = (Vec::new(), Vec::new());
     let outcome = if table.can_sign(principal) {
         find(Asking { principal, host }, operation, query, table).and_then(|found| {
             let judged = decide(principal, operation, query, &found, |asked| checks.push(Check::of(asked)))?;
+            hooks = judged.hooked(&found);
             Ok((destination(&judged, &found, (operation, query))?, source(&judged, operation)?))
         })
     } else {
@@ -104,10 +107,12 @@ pub fn explain(asked: Hypothesis<'_>, table: &RouteTable) -> Explanation {
     let is_broken = asked.iter().any(|route| route.as_ref().is_none_or(|route| route.backends.writes().is_none()));
     let outcome = if is_broken { Err(Denial::RouteBroken) } else { outcome };
     let patterns = asked.into_iter().flatten().map(|route| (route.bucket.clone(), route.name.clone())).collect();
-    match outcome {
-        Ok((destination, source)) => Explanation { denial: None, checks, destination, source, buckets, patterns },
-        Err(denial) => Explanation { denial: Some(denial), checks, destination: None, source: None, buckets, patterns },
-    }
+    let (denial, (destination, source)) = match outcome {
+        Ok(places) => (None, places),
+        Err(denial) => (Some(denial), (None, None)),
+    };
+    let hooks = hooks.iter().flat_map(|route| route.hooks.iter().map(|hook| (route.name.clone(), hook.clone())));
+    Explanation { denial, checks, destination, source, hooks: hooks.collect(), buckets, patterns }
 }
 
 fn destination(

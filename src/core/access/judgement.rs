@@ -33,10 +33,10 @@ pub(super) enum Found {
 pub(super) enum Judged {
     /// `ListBuckets`.
     Buckets,
-    /// `GetBucketLocation`.
-    Location,
-    /// `HeadBucket` of a bucket of which only parts have routes.
-    Exists,
+    /// `GetBucketLocation`: the routes that allow it.
+    Location(Vec<Arc<ServedRoute>>),
+    /// `HeadBucket` of a bucket of which only parts have routes: those that allow it.
+    Exists(Vec<Arc<ServedRoute>>),
     /// `DeleteObjects`: the keys are yet to be decided.
     Batch,
     /// Goes to the backend.
@@ -64,6 +64,35 @@ pub(super) struct Asked<'a> {
     pub(super) permission: Permission,
     pub(super) resource: &'a Resource,
     pub(super) verdict: Verdict,
+}
+
+impl Found {
+    /// True when some route that may be touched has a hook.
+    pub(super) fn has_hooks(&self) -> bool {
+        let any = |route: &Arc<ServedRoute>| !route.hooks.is_empty();
+        match self {
+            Self::Service => false,
+            Self::Whole(part, route) => route.as_ref().is_some_and(any) || part.view().routes().any(any),
+            Self::Named(target, source) => any(target) || source.as_ref().is_some_and(any),
+        }
+    }
+}
+
+impl Judged {
+    /// The routes whose hooks are asked, in this order: all of them must say yes; but any of those of a bucket as a whole.
+    pub(super) fn hooked<'a>(&'a self, found: &'a Found) -> Vec<Arc<ServedRoute>> {
+        match (self, found) {
+            (Self::Buckets, _) => Vec::new(),
+            (Self::Location(routes) | Self::Exists(routes), _) => routes.clone(),
+            (Self::Batch, Found::Whole(part, _)) => part.view().routes().cloned().collect(),
+            (Self::Copy { from, to }, _) => vec![Arc::clone(&from.route), Arc::clone(&to.route)],
+            (Self::Forward(granted), Found::Named(_, source)) => {
+                source.iter().chain([&granted.route]).map(Arc::clone).collect()
+            }
+            (Self::Forward(granted), _) => vec![Arc::clone(&granted.route)],
+            (Self::Batch, _) => Vec::new(),
+        }
+    }
 }
 
 impl Granted {
@@ -226,28 +255,35 @@ fn decide_whole(
 ) -> Result<Judged, Denial> {
     let bucket = operation.bucket().ok_or(Denial::AccessDenied)?;
     let resource = Resource::Bucket(bucket.clone());
-    let (permissions, yes): (&[Permission], _) = match (operation.kind(), needs) {
+    let (permissions, yes): (&[Permission], fn(_) -> Judged) = match (operation.kind(), needs) {
         (Kind::HeadBucket, Needs::All(_)) => (&[Permission::List], Judged::Exists),
         (Kind::GetBucketLocation, Needs::All(_)) => (&[Permission::List], Judged::Location),
-        (Kind::DeleteObjects, Needs::EachKey(_, permissions)) => (permissions, Judged::Batch),
+        (Kind::DeleteObjects, Needs::EachKey(_, permissions)) => (permissions, |_| Judged::Batch),
         _ => return Err(Denial::Internal("a part of a bucket was taken for the whole")),
     };
+    let is_head = operation.kind() == Kind::HeadBucket;
     // the first permission is the one of the operation
     let mut ask = |route: &Arc<ServedRoute>| {
         let mut granted = permissions.iter().map(|permission| ask(route, *permission, &resource));
         let first = granted.next().flatten();
         if granted.all(|one| one.is_some()) { first } else { None }
     };
-    if let (Judged::Exists, Some(route)) = (&yes, route)
-        && let Some(granted) = ask(route)
-    {
+    if let Some(granted) = route.filter(|_| is_head).and_then(&mut ask) {
         return Ok(Judged::Forward(granted));
     }
-    let is_asked = |other: &Arc<ServedRoute>| {
-        matches!(yes, Judged::Exists) && route.is_some_and(|route| Arc::ptr_eq(route, other))
-    };
-    if part.view().routes().filter(|other| !is_asked(other)).any(|other| ask(other).is_some()) {
-        Ok(yes)
+    let is_asked = |other: &Arc<ServedRoute>| is_head && route.is_some_and(|route| Arc::ptr_eq(route, other));
+    let mut granting = Vec::new();
+    for other in part.view().routes().filter(|other| !is_asked(other)) {
+        if ask(other).is_some() {
+            granting.push(Arc::clone(other));
+            // a route with hooks may yet say no
+            if other.hooks.is_empty() {
+                break;
+            }
+        }
+    }
+    if !granting.is_empty() {
+        Ok(yes(granting))
     } else if part.view().has_broken() {
         Err(Denial::RouteBroken)
     } else {

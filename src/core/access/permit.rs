@@ -3,8 +3,9 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use super::inquiry::Draft;
 use super::judgement::Granted;
-use super::{Principal, Verdict};
+use super::{Hooks, Principal, Verdict};
 use crate::Denial;
 use crate::model::{Endpoint, Region, TrailingChecksums};
 use crate::payload::{Announcement, Gate, Obligation};
@@ -209,6 +210,8 @@ pub(super) struct Batch {
     pub(super) outgoing: Outgoing,
     pub(super) obligation: Obligation,
     pub(super) query: Query,
+    /// For the hooks of the routes, if there are any.
+    pub(super) draft: Option<Draft>,
 }
 
 /// A `DeleteObjects` whose caller may delete something in the bucket; the keys are decided once the body is proved.
@@ -241,18 +244,22 @@ impl PendingBatch {
         self.batch.obligation.gate(TrailingChecksums::Drop)
     }
 
-    /// Decides each key of a proved body (D03). All of them go to one backend: that of the first allowed key. Keys that
+    /// Decides each key of a proved body (D03), by grants and then by the hooks of the routes, each of which is asked once
+    /// for all of its keys. All of them go to one backend: that of the first allowed key. Keys that
     /// another route or another credential serves are refused one by one, because an answer that is half of one backend
     /// and half of another could not be told truthfully when one of them fails.
     ///
     /// # Errors
-    /// [`Denial::MalformedXml`] and the others of [`DeleteRequest::parse`] and [`DeleteRequest::render`].
-    pub fn decide(self, proved_body: &[u8]) -> Result<DecidedBatch, Denial> {
+    /// [`Denial::MalformedXml`] and the others of [`DeleteRequest::parse`] and [`DeleteRequest::render`]; [`Denial::Hook`]
+    /// when a hook does not answer.
+    pub async fn decide(self, proved_body: &[u8], hooks: &dyn Hooks) -> Result<DecidedBatch, Denial> {
         let DeleteRequest { objects, quiet } = DeleteRequest::parse(proved_body)?;
-        let (mut allowed, mut refused) = (Vec::with_capacity(objects.len()), Vec::new());
+        let granted = objects.into_iter().map(|entry| (self.batch.decide(&entry), entry)).collect();
+        let decided = self.batch.ask_hooks(granted, hooks).await?;
+        let (mut allowed, mut refused) = (Vec::with_capacity(decided.len()), Vec::new());
         let mut chosen: Option<Granted> = None;
-        for entry in objects {
-            let granted = self.batch.decide(&entry).and_then(|granted| {
+        for (granted, entry) in decided {
+            let granted = granted.and_then(|granted| {
                 let home = granted.home()?;
                 let first = chosen.get_or_insert_with(|| granted.clone());
                 if std::ptr::eq(first.home()?, home) { Ok(()) } else { Err(elsewhere()) }
@@ -272,7 +279,7 @@ impl PendingBatch {
         };
         let backend = Arc::clone(granted.route.backends.writes().ok_or(Denial::RouteBroken)?);
         let body = DeleteRequest::render(&allowed, &backend.mapping)?;
-        let Batch { principal, operation, mut outgoing, obligation, query, part: _ } = *self.batch;
+        let Batch { principal, operation, mut outgoing, obligation, query, part: _, draft: _ } = *self.batch;
         outgoing.retarget(&operation, &query, backend.upstream.addressing, &backend.mapping)?;
         let permit = Permit::new(Box::new(Grant {
             principal,
@@ -288,7 +295,34 @@ impl PendingBatch {
     }
 }
 
+/// The keys of a batch, each with the decision about it.
+type Decided = Vec<(Result<Granted, Denial>, DeleteEntry)>;
+
 impl Batch {
+    /// What the hooks of the routes say to the keys that grants allow.
+    async fn ask_hooks(&self, mut keys: Decided, hooks: &dyn Hooks) -> Result<Decided, Denial> {
+        let Some(draft) = &self.draft else { return Ok(keys) };
+        let mut routes: Vec<Arc<ServedRoute>> = Vec::new();
+        for granted in keys.iter().filter_map(|(granted, _)| granted.as_ref().ok()) {
+            if !granted.route.hooks.is_empty() && !routes.iter().any(|route| Arc::ptr_eq(route, &granted.route)) {
+                routes.push(Arc::clone(&granted.route));
+            }
+        }
+        for route in routes {
+            let is_of = |granted: &Granted| Arc::ptr_eq(&granted.route, &route);
+            let mut of_route: Vec<&mut (Result<Granted, Denial>, DeleteEntry)> =
+                keys.iter_mut().filter(|(granted, _)| granted.as_ref().is_ok_and(is_of)).collect();
+            let asked = of_route.iter().map(|(_, entry)| entry.key.as_str().to_owned()).collect();
+            let answers = draft.ask_keys(hooks, &route, asked).await?;
+            for (index, (granted, _)) in of_route.iter_mut().enumerate() {
+                if answers.get(index) != Some(&true) {
+                    *granted = Err(Denial::AccessDenied);
+                }
+            }
+        }
+        Ok(keys)
+    }
+
     fn decide(&self, entry: &DeleteEntry) -> Result<Granted, Denial> {
         let bucket = self.operation.bucket().ok_or(Denial::AccessDenied)?;
         match self.part.view().lookup(entry.key.as_str()) {

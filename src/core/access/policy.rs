@@ -24,7 +24,7 @@ pub struct Rule {
 /// Whom a [`Rule`] is about.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Who {
-    /// Every principal (deny entries only).
+    /// Every principal: `principal: Authenticated`, and deny entries without clients.
     Everyone,
     /// One.
     One(Principal),

@@ -1,15 +1,17 @@
 //! One verified request, one operation, one table: the question, and the only way to an answer.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::copying::{Asked, Side};
+use super::inquiry::{Draft, Sender};
 use super::judgement::{Asking, Found, Judged, decide, find, first_backend};
 use super::permit::{Batch, Grant};
-use super::{PendingBatch, PendingBuckets, PendingCopy, PendingCreation, Permit, Principal};
+use super::{Hooks, PendingBatch, PendingBuckets, PendingCopy, PendingCreation, Permit, Principal};
 use crate::Denial;
 use crate::payload::Obligation;
 use crate::s3::{BucketName, Kind, ListedBucket, Operation, Outgoing, Query, Semantics};
-use crate::sigv4::{Scheme, Verified};
+use crate::sigv4::{Scheme, Signer, Verified};
 use crate::table::{RouteTable, ServedRoute};
 
 /// What is asked for, beside who asks.
@@ -28,6 +30,8 @@ pub struct Request<'a> {
     pub content_length: Option<u64>,
     /// The client's connection is encrypted.
     pub secure: bool,
+    /// Its address, if it is known.
+    pub address: Option<IpAddr>,
 }
 
 /// A question about one [`Verified`], one operation and the routes that it touches. Cannot be answered for another.
@@ -40,6 +44,8 @@ pub struct Question {
     outgoing: Result<Option<Outgoing>, Denial>,
     query: Query,
     listed: Listed,
+    /// For the hooks of the routes, if there are any.
+    draft: Option<Draft>,
 }
 
 /// Of `ListBuckets`: what the caller has grants on.
@@ -87,14 +93,14 @@ impl Question {
     /// bucket that no route is for, [`Denial::InsecureChannel`], those of [`Obligation::new`], and [`Denial::Internal`] for a
     /// form's proof with another request than its form, or the other way round.
     pub fn ask(verified: Verified, request: Request<'_>, table: &RouteTable) -> Result<Self, Denial> {
-        let Request { operation, host, query, semantics, content_length, secure } = request;
+        let Request { operation, host, query, semantics, content_length, secure, address } = request;
         if operation.is_form_upload() != (verified.scheme() == Scheme::Form) {
             return Err(Denial::Internal("a proof was to be used for a request of another kind"));
         }
         if operation.demands_secure_channel() && !secure {
             return Err(Denial::InsecureChannel);
         }
-        let (principal, payload) = verified.into_parts();
+        let (principal, Signer { access_key, secret }, payload) = verified.into_parts();
         let obligation = Obligation::new(payload, &operation, semantics, content_length)?;
         let found = find(Asking { principal: &principal, host }, &operation, query, table)?;
         let outgoing = outgoing(&found, &operation, query, semantics);
@@ -106,18 +112,30 @@ impl Question {
             }
             _ => Listed::default(),
         };
-        Ok(Self { principal, operation, found, obligation, outgoing, query: query.clone(), listed })
+        let sender = Sender { principal: &principal, access_key: &access_key, secret, address };
+        let draft = found.has_hooks().then(|| Draft::new(sender, &operation, query, semantics));
+        Ok(Self { principal, operation, found, obligation, outgoing, query: query.clone(), listed, draft })
     }
 
-    /// Answers from the grants of the routes: every needed pair must be allowed.
+    /// Answers from the grants of the routes, and from their hooks once the grants allow it: every needed pair must be
+    /// allowed, and every hook of every route that it touches must say yes. The keys of a batch are decided later.
     ///
     /// # Errors
-    /// [`Denial::AccessDenied`], [`Denial::RouteBroken`] when only a broken route could allow it, [`Denial::NoSuchUpload`],
+    /// [`Denial::AccessDenied`], [`Denial::Hook`], [`Denial::RouteBroken`] when only a broken route could allow it, [`Denial::NoSuchUpload`],
     /// [`Denial::NotImplemented`] for an allowed copy between two backends that is refused, and for administration of a bucket
     /// that is not one at its backend, [`Denial::InsecureChannel`], or those of [`Outgoing::build`] and [`PendingCopy`].
-    pub fn answer(self) -> Result<Decision, Denial> {
+    pub async fn answer(self, hooks: &dyn Hooks) -> Result<Decision, Denial> {
         let judged = decide(&self.principal, &self.operation, &self.query, &self.found, |_| {})?;
-        let Self { principal, operation, found, obligation, outgoing, query, listed } = self;
+        if let Some(draft) = &self.draft {
+            // boxed: most requests have no hooks, and this future is moved by value
+            Box::pin(ask_hooks(draft, &judged, &self.operation, (&self.found, hooks))).await?;
+        }
+        self.allowed(judged)
+    }
+
+    /// What a yes looks like.
+    fn allowed(self, judged: Judged) -> Result<Decision, Denial> {
+        let Self { principal, operation, found, obligation, outgoing, query, listed, draft } = self;
         // only now: what a backend's longer names make impossible is nothing for those who may not ask
         let forwarded = || outgoing?.ok_or(Denial::RouteBroken);
         match (judged, found) {
@@ -130,8 +148,8 @@ impl Question {
                 let asked = (&operation, &query, &obligation);
                 PendingBuckets::new((principal, host), asked, exact, patterns).map(Decision::Buckets)
             }
-            (Judged::Location, _) => Ok(Decision::Answer(OwnAnswer::Location)),
-            (Judged::Exists, _) => Ok(Decision::Answer(OwnAnswer::Exists)),
+            (Judged::Location(_), _) => Ok(Decision::Answer(OwnAnswer::Location)),
+            (Judged::Exists(_), _) => Ok(Decision::Answer(OwnAnswer::Exists)),
             (Judged::Forward(granted), _) => {
                 let backend = Arc::clone(granted.backend(&operation, &query)?);
                 if operation.demands_secure_channel() && !backend.upstream_for(granted.rule).endpoint.tls {
@@ -155,12 +173,44 @@ impl Question {
                 PendingCopy::new(asked, (from, to), forwarded()?).map(Decision::Copy)
             }
             (Judged::Batch, Found::Whole(part, _)) => {
-                let batch = Batch { principal, operation, part, outgoing: forwarded()?, obligation, query };
+                let batch = Batch { principal, operation, part, outgoing: forwarded()?, obligation, query, draft };
                 Ok(Decision::Batch(PendingBatch::new(Box::new(batch))))
             }
             (Judged::Batch, _) => Err(Denial::Internal("a batch of no bucket was allowed")),
         }
     }
+}
+
+/// Asks the hooks of every route that an allowed operation touches. Where one of several routes is enough, one is enough
+/// here.
+async fn ask_hooks(
+    draft: &Draft,
+    judged: &Judged,
+    operation: &Operation,
+    (found, hooks): (&Found, &dyn Hooks),
+) -> Result<(), Denial> {
+    let (to, from) = match (judged, found) {
+        // the lists of buckets are about grants; the keys of a batch are asked about when they are known
+        (Judged::Buckets | Judged::Batch, _) => return Ok(()),
+        (Judged::Location(routes) | Judged::Exists(routes), _) => {
+            let mut answer = Err(Denial::AccessDenied);
+            for route in routes {
+                answer = draft.ask(hooks, route).await;
+                if answer.is_ok() {
+                    break;
+                }
+            }
+            return answer;
+        }
+        (Judged::Copy { from, to }, _) => (&to.route, Some(&from.route)),
+        (Judged::Forward(granted), Found::Named(_, source)) => (&granted.route, source.as_ref()),
+        (Judged::Forward(granted), _) => (&granted.route, None),
+    };
+    if let Some(route) = from {
+        let source = operation.copy_source().ok_or(Denial::AccessDenied)?;
+        draft.ask_source(hooks, route, source).await?;
+    }
+    draft.ask(hooks, to).await
 }
 
 /// The backend request; of a batch, for any of the routes, because the keys decide which one it is.

@@ -6,7 +6,7 @@ use arc_swap::ArcSwapOption;
 
 use super::{AllowedNamespaces, ObjectName};
 use crate::access::Principal;
-use crate::sigv4::{Scope, SecretKey, SigningKey};
+use crate::sigv4::{Scope, SecretKey, SecretVersion, SigningKey};
 
 /// One valid `ClientIdentity` of kind `accessKey`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +37,7 @@ pub struct ClientSecret {
     /// Whose secret it is.
     pub principal: Principal,
     secret: SecretKey,
+    version: SecretVersion,
     last: Arc<ArcSwapOption<(Scope, SigningKey)>>,
 }
 
@@ -44,7 +45,13 @@ impl ClientSecret {
     /// A secret with an empty cache.
     #[must_use]
     pub fn new(principal: Principal, secret: SecretKey) -> Self {
-        Self { principal, secret, last: Arc::default() }
+        Self { principal, version: secret.version(), secret, last: Arc::default() }
+    }
+
+    /// Tells this secret from others of the same key.
+    #[must_use]
+    pub fn version(&self) -> SecretVersion {
+        self.version
     }
 
     /// The secret.

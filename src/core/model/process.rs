@@ -1,8 +1,9 @@
 //! What the operator of the process decided about routes: its class, its hosts, who may use them, where it may connect.
 
 use std::fmt;
+use std::sync::Arc;
 
-use super::{Endpoint, LabelSelector, ProcessProxies};
+use super::{Endpoint, HookStates, LabelSelector, ProcessProxies};
 use crate::s3::BucketPattern;
 
 /// The class of objects, and of processes, that name none.
@@ -24,6 +25,8 @@ pub struct ProcessRules {
     /// The proxies to backends whose route names none. They are the operator's own, so `allowed_endpoints` says nothing
     /// about them.
     pub proxies: ProcessProxies,
+    /// The hooks that routes may name; `None` = nobody has looked, so nothing is known of them.
+    pub hooks: Option<Arc<HookStates>>,
 }
 
 /// One entry of `tenancy.hosts`.
@@ -91,6 +94,7 @@ impl Default for ProcessRules {
             patterns: None,
             allowed_endpoints: Vec::new(),
             proxies: ProcessProxies::default(),
+            hooks: None,
         }
     }
 }

@@ -33,6 +33,12 @@ pub enum Reason {
     KeyMissing,
     /// Other identities have the same access key id.
     DuplicateAccessKey,
+    /// No hook of this name.
+    HookNotFound,
+    /// A hook that does not load, or does not define what it would be asked.
+    HookInvalid,
+    /// An older text of a hook is in force (a notice).
+    HookStale,
     /// `tls.verification: Insecure` (a notice).
     InsecureBackend,
     /// Not every backend of the route is usable (a notice).
@@ -64,7 +70,7 @@ pub enum Origin {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 25] = [
         Self::Invalid,
         Self::UnsupportedValue,
         Self::Conflicted,
@@ -79,6 +85,9 @@ impl Reason {
         Self::SecretNotFound,
         Self::KeyMissing,
         Self::DuplicateAccessKey,
+        Self::HookNotFound,
+        Self::HookInvalid,
+        Self::HookStale,
         Self::InsecureBackend,
         Self::PartiallyProgrammed,
         Self::Accepted,
@@ -107,6 +116,9 @@ impl Reason {
             Self::SecretNotFound => "SecretNotFound",
             Self::KeyMissing => "KeyMissing",
             Self::DuplicateAccessKey => "DuplicateAccessKey",
+            Self::HookNotFound => "HookNotFound",
+            Self::HookInvalid => "HookInvalid",
+            Self::HookStale => "HookStale",
             Self::InsecureBackend => "InsecureBackend",
             Self::PartiallyProgrammed => "PartiallyProgrammed",
             Self::Accepted => "Accepted",
@@ -135,6 +147,9 @@ impl Reason {
             | Self::SecretNotFound
             | Self::KeyMissing
             | Self::DuplicateAccessKey
+            | Self::HookNotFound
+            | Self::HookInvalid
+            | Self::HookStale
             | Self::InsecureBackend
             | Self::PartiallyProgrammed => Origin::Compile,
             Self::Accepted

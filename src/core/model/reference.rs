@@ -80,6 +80,8 @@ pub enum Clients {
     One(Reference),
     /// `clientSelector`: every `ClientIdentity` of the route's own namespace with these labels.
     Selected(LabelSelector),
+    /// `principal: Authenticated`: everybody whose signature is good, whatever knows their key.
+    Authenticated,
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! `BucketRoute` after lowering (kubernetes.md 2.3; the fields that the data plane honours today).
 
-use super::{Backend, Clients, Cors, ObjectName, Reference, Traffic};
+use super::{Backend, Clients, Cors, ObjectName, Reference, RouteHook, Traffic};
 use crate::s3::{BucketMatch, KeyPrefix, Permissions};
 
 /// One valid `BucketRoute`: references are names still, [`crate::table::compile`] resolves them.
@@ -18,6 +18,8 @@ pub struct Route {
     pub access: Vec<AccessEntry>,
     /// `spec.deny`; wins over every access entry.
     pub deny: Vec<DenyEntry>,
+    /// `spec.hooks`: who is asked beside all of these; each name once.
+    pub hooks: Vec<RouteHook>,
     /// `spec.cors`; empty = no page of another origin may read an answer.
     pub cors: Cors,
 }

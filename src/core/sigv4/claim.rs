@@ -13,7 +13,7 @@ use super::presigned::{Presigned, QueryCredentials};
 use super::scope::CredentialFault;
 use super::signed_headers::{self, SignedHeaders};
 use super::signing_key::same_signature;
-use super::{AccessKeyId, CanonicalRequest, ChunkChain, Scope, SigningKey};
+use super::{AccessKeyId, CanonicalRequest, ChunkChain, Scope, SecretVersion, SigningKey};
 use crate::access::Principal;
 use crate::model::ClientSecret;
 use crate::payload::PayloadAuth;
@@ -68,8 +68,18 @@ enum Validity {
 #[derive(Debug)]
 pub struct Verified {
     principal: Principal,
+    signer: Signer,
     scheme: Scheme,
     payload: PayloadAuth,
+}
+
+/// What a proof was made with.
+#[derive(Debug, Clone)]
+pub(crate) struct Signer {
+    /// The key id that the client named.
+    pub(crate) access_key: AccessKeyId,
+    /// Which secret of that key.
+    pub(crate) secret: SecretVersion,
 }
 
 /// Reads credentials from the `Authorization` header or the query; both, neither or another scheme is an error.
@@ -121,6 +131,14 @@ impl Claim<'_> {
         }
     }
 
+    /// Checks the time alone: whoever has to ask somebody for secrets asks for no request that is too old anyway.
+    ///
+    /// # Errors
+    /// [`Denial::ClockSkew`], [`Denial::PresignExpired`], [`Denial::PresignNotYetValid`].
+    pub fn check_time(&self, now: Timestamp) -> Result<(), Denial> {
+        self.validity.check(self.date.moment, now)
+    }
+
     /// Checks time and signature against every secret of this access key (at most 8; none = the same work, then
     /// [`Denial::UnknownAccessKey`]). Two *different principals* with the same secret deny. The time comes first, so that
     /// its answer does not depend on the signature; the session token last, as OSP has issued none.
@@ -129,14 +147,15 @@ impl Claim<'_> {
     /// [`Denial::ClockSkew`], [`Denial::PresignExpired`], [`Denial::PresignNotYetValid`], [`Denial::UnknownAccessKey`],
     /// [`Denial::SignatureMismatch`], [`Denial::InvalidToken`].
     pub fn verify(self, secrets: &[ClientSecret], now: Timestamp) -> Result<Verified, Denial> {
-        self.validity.check(self.date.moment, now)?;
+        self.check_time(now)?;
         let (secret, key) = self.prove(secrets)?;
         if self.has_security_token {
             return Err(Denial::InvalidToken);
         }
         secret.remember(&self.authorization.scope, &key);
         let principal = secret.principal.clone();
-        Ok(Verified { principal, scheme: self.scheme(), payload: self.payload_auth(key)? })
+        let signer = Signer { access_key: self.authorization.access_key.clone(), secret: secret.version() };
+        Ok(Verified { principal, signer, scheme: self.scheme(), payload: self.payload_auth(key)? })
     }
 
     /// Finds the secret that made the signature, over the canonical path or else the path as received (SIG-3).
@@ -234,8 +253,8 @@ impl Verified {
     }
 
     /// Gives up the proof for what it proved: one proof, one question.
-    pub(crate) fn into_parts(self) -> (Principal, PayloadAuth) {
-        (self.principal, self.payload)
+    pub(crate) fn into_parts(self) -> (Principal, Signer, PayloadAuth) {
+        (self.principal, self.signer, self.payload)
     }
 }
 

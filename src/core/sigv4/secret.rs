@@ -2,8 +2,19 @@
 
 use std::fmt;
 
+use ring::digest::{SHA256, digest};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
+
+/// Which secret it was: differs when the secret does. Never printed, since it would let people try guesses.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SecretVersion(u64);
+
+impl fmt::Debug for SecretVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretVersion(redacted)")
+    }
+}
 
 /// A secret access key. Never printed; compared in constant time; wiped when dropped.
 #[derive(Clone)]
@@ -14,6 +25,13 @@ impl SecretKey {
     #[must_use]
     pub fn new(secret: String) -> Option<Self> {
         (!secret.is_empty()).then(|| Self(Zeroizing::new(secret)))
+    }
+
+    /// Tells this secret from others, without telling anything of it to whoever prints it.
+    #[must_use]
+    pub fn version(&self) -> SecretVersion {
+        let hash = digest(&SHA256, self.0.as_bytes());
+        SecretVersion(hash.as_ref().first_chunk().map_or(0, |first| u64::from_be_bytes(*first)))
     }
 
     /// The secret itself: only `sigv4/` may call this.

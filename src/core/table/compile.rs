@@ -5,6 +5,7 @@ mod canonical;
 mod certificates;
 mod clients;
 mod credentials;
+mod hooks;
 mod memo;
 mod owners;
 mod placement;
@@ -118,6 +119,7 @@ fn place(
                 let place = match resolved.served.filter(|_| is_usable) {
                     Some(served) => {
                         backends::notice(name, route, &served, notices);
+                        hooks::notice(&snapshot.process, name, &served, notices);
                         routes.push((name.clone(), Arc::clone(&served)));
                         Place::Served(served)
                     }

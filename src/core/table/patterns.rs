@@ -128,6 +128,11 @@ impl Overlay {
 }
 
 impl ServedRoute {
+    /// Another number when the route is another one.
+    pub(crate) fn version(&self) -> u64 {
+        self.digest.first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
+    }
+
     /// The route of one bucket, of a route of a pattern that covers it; `None` when its backends cannot have a bucket of that
     /// name. It is alone with it when nobody else is about the name (`is_named`), here or at the backends.
     fn of_bucket(&self, bucket: &BucketName, is_named: bool) -> Option<Self> {
@@ -142,6 +147,7 @@ impl ServedRoute {
             shared: Arc::clone(&self.shared),
             backends,
             policy: Arc::clone(&self.policy),
+            hooks: Arc::clone(&self.hooks),
             cors: self.cors.clone(),
             digest: self.digest,
         })

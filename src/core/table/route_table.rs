@@ -10,7 +10,7 @@ use super::bucket::{Asker, Bucket, Place, Seen, View};
 use super::patterns::{Overlay, Patterns};
 use super::problems::Problems;
 use crate::access::{Policy, Principal};
-use crate::model::{ClientSecret, Cors, ObjectName};
+use crate::model::{ClientSecret, Cors, ObjectName, RouteHook};
 use crate::s3::{BucketMatch, BucketName};
 use crate::sigv4::AccessKeyId;
 
@@ -29,6 +29,8 @@ pub struct ServedRoute {
     pub backends: Backends,
     /// Who may do what.
     pub policy: Arc<Policy>,
+    /// Who is asked beside the policy, in this order; all must say yes.
+    pub hooks: Arc<[RouteHook]>,
     /// Which pages of other origins may read its answers.
     pub cors: Cors,
     /// A hash of all of this.
@@ -72,6 +74,8 @@ pub struct RouteTable {
 #[derive(Debug, Default)]
 pub(super) struct Visible {
     pub(super) by_name: HashMap<Principal, Vec<BucketName>>,
+    /// Of everybody who has signed.
+    pub(super) by_all: BTreeSet<BucketName>,
     pub(super) by_selection: Vec<(Arc<BTreeSet<Principal>>, Vec<BucketName>)>,
 }
 
@@ -184,7 +188,7 @@ impl RouteTable {
         let asker = Asker { host, namespace: &principal.identity().namespace };
         let named = self.visible.by_name.get(principal).into_iter();
         let selected = self.visible.by_selection.iter().filter(|(who, _)| who.contains(principal));
-        let candidates: BTreeSet<&BucketName> = named.chain(selected.map(|(_, buckets)| buckets)).flatten().collect();
+        let candidates: BTreeSet<&BucketName> = named.chain(selected.map(|(_, buckets)| buckets)).flatten().chain(&self.visible.by_all).collect();
         let shows = |bucket: &&BucketName| {
             let overlay = self.overlay(asker, bucket);
             self.view(asker, self.buckets.get(*bucket).map(|bucket| &**bucket), overlay.as_ref()).shows(principal)

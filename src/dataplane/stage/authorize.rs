@@ -1,7 +1,7 @@
 //! May they: classify, ask, answer.
 
 use osp_core::Denial;
-use osp_core::access::{Decision, Question, Request};
+use osp_core::access::{Decision, Hooks, Question, Request};
 use osp_core::s3::{RawHead, Semantics, Target, classify};
 use osp_core::sigv4::Verified;
 use osp_core::table::RouteTable;
@@ -9,7 +9,7 @@ use osp_core::table::RouteTable;
 use crate::flight::Facts;
 
 /// The request that is decided about.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Asked<'a> {
     /// Its head.
     pub head: &'a RawHead,
@@ -19,18 +19,26 @@ pub struct Asked<'a> {
     pub content_length: Option<u64>,
     /// It came over TLS.
     pub secure: bool,
+    /// Who answers for the hooks of routes.
+    pub hooks: &'a dyn Hooks,
 }
 
 /// Decides a verified request against one pinned table.
 ///
 /// # Errors
 /// Those of [`classify`], [`Question::ask`] and [`Question::answer`].
-pub fn decide(verified: Verified, asked: Asked<'_>, table: &RouteTable, facts: &mut Facts) -> Result<Decision, Denial> {
-    let Asked { head, target, content_length, secure } = asked;
+pub async fn decide(
+    verified: Verified,
+    asked: Asked<'_>,
+    table: &RouteTable,
+    facts: &mut Facts,
+) -> Result<Decision, Denial> {
+    let Asked { head, target, content_length, secure, hooks } = asked;
     let semantics = Semantics::read(head, target)?;
     let operation = classify(head.method(), target, &semantics)?;
     facts.operation = Some(operation.name());
     let host = target.base_host.as_ref();
-    let request = Request { operation, host, query: &target.query, semantics: &semantics, content_length, secure };
-    Question::ask(verified, request, table)?.answer()
+    let (query, address) = (&target.query, facts.client);
+    let request = Request { operation, host, query, semantics: &semantics, content_length, secure, address };
+    Question::ask(verified, request, table)?.answer(hooks).await
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use osp_core::access::{Decision, Permit, Question, Request};
+use osp_core::access::{Decision, Hooks, KeyLookup, Permit, Question, Request};
 use osp_core::s3::{Form, FormReader, Receipt, Semantics, Target, classify_form};
 use osp_core::sigv4::{ProvedForm, Verified, claim_form};
 use osp_core::table::RouteTable;
@@ -11,6 +11,7 @@ use osp_core::{Denial, FormFault, Timestamp};
 use pingora_error::{Error, ErrorType};
 use pingora_proxy::Session;
 
+use super::authenticate::Secrets;
 use crate::flight::Facts;
 
 /// Reads the body up to the first byte of the file, all of it within `stall`: at most 20 KiB are to come, from whom nobody
@@ -42,19 +43,24 @@ pub fn broken(error: &Error) -> Denial {
     if *error.etype() == ErrorType::ReadTimedout { Denial::RequestTimeout } else { Denial::IncompleteBody }
 }
 
-/// Verifies the policy of a form against the table's live secrets, and the form against the policy.
+/// Verifies the policy of a form against the live secrets of its key, and the form against the policy.
 ///
 /// # Errors
-/// Those of [`claim_form`] and of [`osp_core::sigv4::FormClaim::verify`].
-pub fn verify(
-    form: Form,
-    target: &Target,
+/// Those of [`claim_form`], of [`Secrets::look_up`] and of [`osp_core::sigv4::FormClaim::verify`].
+pub async fn verify(
+    (form, target): (Form, &Target),
     table: &RouteTable,
+    lookup: Option<&dyn KeyLookup>,
     now: Timestamp,
     facts: &mut Facts,
 ) -> Result<(Verified, ProvedForm), Denial> {
     let claim = claim_form(form, target)?;
-    let secrets = table.secrets(claim.access_key());
+    let mut secrets = Secrets::of(table);
+    if let Some(lookup) = lookup {
+        claim.check_time(now)?;
+        secrets = secrets.look_up(claim.access_key(), lookup).await?;
+    }
+    let secrets = secrets.get(claim.access_key());
     let (verified, form) = claim.verify(secrets, now)?;
     facts.principal = Some(verified.principal().clone());
     Ok((verified, form))
@@ -64,10 +70,11 @@ pub fn verify(
 ///
 /// # Errors
 /// Those of [`classify_form`], [`ProvedForm::receipt`], [`Question::ask`] and [`Question::answer`].
-pub fn decide(
+pub async fn decide(
     (verified, form): (Verified, ProvedForm),
     (target, secure): (&Target, bool),
     table: &RouteTable,
+    hooks: &dyn Hooks,
     facts: &mut Facts,
 ) -> Result<(Permit, Receipt), Denial> {
     let semantics = Semantics::of_form(&form)?;
@@ -76,8 +83,9 @@ pub fn decide(
     let receipt = form.receipt()?;
     let (host, query) = (target.base_host.as_ref(), &target.query);
     // the proof knows the length of the file
-    let request = Request { operation, host, query, semantics: &semantics, content_length: None, secure };
-    match Question::ask(verified, request, table)?.answer()? {
+    let (content_length, address) = (None, facts.client);
+    let request = Request { operation, host, query, semantics: &semantics, content_length, secure, address };
+    match Question::ask(verified, request, table)?.answer(hooks).await? {
         Decision::Forward(permit) => Ok((permit, receipt)),
         Decision::Batch(_) | Decision::Create(_) | Decision::Copy(_) | Decision::Buckets(_) | Decision::Answer(_) => {
             Err(Denial::Internal("a form was decided as something else"))

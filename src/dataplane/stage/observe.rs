@@ -101,6 +101,10 @@ impl Observer {
             code: row.map(|row| row.code),
             reason: row.map(|row| row.reason),
             blame: row.map(|row| blame_label(row.blame)),
+            hook: match &flight.denial {
+                Some(Denial::Hook(fault)) => Some(fault.told()).map(|(hook, says)| (hook.as_str(), says)),
+                _ => None,
+            },
             bytes_in: outcome.bytes_in,
             bytes_out: outcome.bytes_out,
             duration,

@@ -6,10 +6,10 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
-use crate::id::Callable;
+use osp_core::model::Callable;
 use crate::outcome::{Answer, Denied, Hidden, NoAnswer};
 use crate::question::{Name, Value, Values};
-use crate::wire::Declaration;
+use crate::wire::{Declaration, Declared};
 
 /// First element of an answer, as in `_rules.py`.
 const YES: u8 = 0;
@@ -47,7 +47,7 @@ fn key<'py>(py: Python<'py>, name: Name) -> Bound<'py, PyString> {
 /// The functions of a loaded hook.
 pub(super) fn declaration(hook: &Bound<'_, PyAny>) -> PyResult<Declaration> {
     let listed: Vec<(String, Vec<String>)> = hook.call_method0("declaration")?.extract()?;
-    let known = listed.into_iter().map(|(name, inputs)| Some((Callable::parse(&name)?, inputs)));
+    let known = listed.into_iter().map(|(name, inputs)| Some(Declared { callable: Callable::parse(&name)?, inputs }));
     known.collect::<Option<_>>().ok_or_else(|| PyTypeError::new_err("an unknown function"))
 }
 

@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use pyo3::{ffi, intern};
 
-use crate::id::Callable;
+use osp_core::model::Callable;
 use crate::outcome::Answer;
 use crate::question::Values;
 use crate::sdk;

@@ -19,9 +19,9 @@ fn map(from: &Json, name: &str) -> BTreeMap<String, String> {
     serde_json::from_value(from[name].clone()).unwrap()
 }
 
-fn question() -> Question {
+fn question() -> Inquiry {
     let from = &cases()["question"];
-    Question {
+    Inquiry {
         token: text(from, "token"),
         bucket: text(from, "bucket"),
         key: text(from, "key"),
@@ -32,6 +32,7 @@ fn question() -> Question {
         headers: map(from, "headers"),
         source_ip: text(from, "source_ip"),
         keys: serde_json::from_value(from["keys"].clone()).unwrap(),
+        version: 0,
     }
 }
 
@@ -81,7 +82,7 @@ fn what_is_no_input_cannot_be_declared() {
 fn questions_are_the_same_exactly_when_what_was_declared_is() {
     let inputs = [Input::Token, Input::Folders(1), Input::OneQuery("versionId".to_owned())];
     let first = given(&inputs, &question());
-    let changed = |change: fn(&mut Question)| {
+    let changed = |change: fn(&mut Inquiry)| {
         let mut question = question();
         change(&mut question);
         given(&inputs, &question) != first
@@ -97,7 +98,7 @@ fn questions_are_the_same_exactly_when_what_was_declared_is() {
 
 #[test]
 fn the_path_is_that_of_path_style() {
-    let path = |key: &str| given(&[Input::Path], &Question { key: key.to_owned(), ..question() });
+    let path = |key: &str| given(&[Input::Path], &Inquiry { key: key.to_owned(), ..question() });
     assert_eq!(as_json(&path("a/b")), json!({"path": "/lake/a/b"}));
     assert_eq!(as_json(&path("")), json!({"path": "/lake"}));
 }

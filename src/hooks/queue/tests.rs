@@ -1,5 +1,5 @@
 use super::*;
-use crate::id::Callable;
+use osp_core::model::Callable;
 
 fn job(hook: u32, token: &str) -> (Job, oneshot::Receiver<Answer>) {
     let (reply, answer) = oneshot::channel();

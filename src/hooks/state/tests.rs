@@ -2,7 +2,7 @@ use super::*;
 use crate::plan::Refusal;
 
 fn files(texts: &[(&str, &str)]) -> Files {
-    let hook = |(name, text): &(&str, &str)| (HookId::new(name).unwrap(), Ok(Arc::from(*text)));
+    let hook = |(name, text): &(&str, &str)| (HookName::new(name).unwrap(), Ok(Arc::from(*text)));
     Files { hooks: texts.iter().map(hook).collect(), ..Files::default() }
 }
 
@@ -38,8 +38,8 @@ fn a_new_text_is_tried_before_the_one_in_force() {
     let refused = Refusals::from([(Revision(3), Refusal::new("SyntaxError".to_owned()))]);
     let states = memory.conclude(second, &in_force, &refused);
     assert_eq!(
-        states.get(&HookId::new("a").unwrap()),
-        Some(&State::Stale { callables: Vec::new(), why: "SyntaxError".to_owned() })
+        states.get(&HookName::new("a").unwrap()),
+        Some(&HookState::Stale { callables: Vec::new(), why: "SyntaxError".to_owned() })
     );
     assert!(!in_force.is_replaced_by(&in_force, &wanted), "nothing that loads is new");
 

@@ -5,6 +5,7 @@
 mod support;
 
 use osp_hooks::{Asker, BackendCredentials, Denied, NoAnswer, Outcome, Verdict};
+
 use serde_json::Value as Json;
 use support::{BOTH, Mount, id, question};
 

@@ -8,6 +8,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use osp_hooks::{Hooks, Isolation, Settings, Verdict};
+
 use support::{BOTH, Mount, id, question, start};
 
 const POLICY: &str = "

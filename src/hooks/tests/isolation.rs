@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use osp_hooks::{Asker, Hooks, Isolation, NoAnswer, Settings, Verdict};
+
 use support::{BOTH, Mount, id, question, start};
 
 async fn ask(hooks: &Hooks, token: &str) -> Result<Verdict, NoAnswer> {

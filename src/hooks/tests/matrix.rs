@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use osp_hooks::{Callable, Denied, Hooks, Isolation, Outcome, Settings, Verdict};
+use osp_hooks::{Denied, Hooks, Isolation, Outcome, Settings, Verdict};
+use osp_core::model::Callable;
+
 use support::{Mount, id, question, start};
 
 const DEADLINE: Duration = Duration::from_millis(700);

@@ -8,7 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use osp_hooks::{Callable, Change, Hooks, Isolation, NoAnswer, Settings, State, Verdict};
+use osp_hooks::{Change, Hooks, Isolation, NoAnswer, Settings, Verdict};
+use osp_core::model::Callable;
+use osp_core::model::HookState;
+
 use support::{BOTH, Mount, id, question, start};
 
 /// A policy that allows one bucket: which text is in force can be asked.
@@ -22,9 +25,9 @@ async fn allows(hooks: &Hooks, bucket: &str) -> bool {
 
 fn why(hooks: &Hooks, name: &str) -> String {
     match hooks.states().get(&id(name)) {
-        Some(State::Stale { why, .. }) => format!("stale: {why}"),
-        Some(State::Invalid { why }) => format!("invalid: {why}"),
-        Some(State::Current { .. }) => "current".to_owned(),
+        Some(HookState::Stale { why, .. }) => format!("stale: {why}"),
+        Some(HookState::Invalid { why }) => format!("invalid: {why}"),
+        Some(HookState::Current { .. }) => "current".to_owned(),
         None => "gone".to_owned(),
     }
 }
@@ -61,7 +64,7 @@ async fn a_text_that_does_not_load_leaves_the_old_one_in_force() {
         mount.swap(&[("policy.py", &policy("two"))]);
         assert_eq!(hooks.reload().await, Ok(Change::Applied));
         assert!(allows(&hooks, "two").await && !allows(&hooks, "one").await);
-        assert_eq!(hooks.states().get(&id("policy")), Some(&State::Current { callables: vec![Callable::Authorize] }));
+        assert_eq!(hooks.states().get(&id("policy")), Some(&HookState::Current { callables: vec![Callable::Authorize] }));
         assert_eq!(why(&hooks, "broken"), "gone");
 
         mount.swap(&[("other.py", &policy("one"))]);

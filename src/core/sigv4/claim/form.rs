@@ -1,6 +1,6 @@
 //! Credentials in a form: the signature stands beside the policy that it is of, and the policy says what the form may be.
 
-use super::{GREATEST_SKEW_SECONDS, MOST_POLICY_SECONDS, Scheme, Verified, find_signer};
+use super::{GREATEST_SKEW_SECONDS, MOST_POLICY_SECONDS, Scheme, Signer, Verified, find_signer};
 use crate::model::ClientSecret;
 use crate::payload::{FormFile, PayloadAuth};
 use crate::s3::{BucketName, Form, ObjectKey, Receipt, Target};
@@ -89,7 +89,7 @@ impl FormClaim {
     /// [`Denial::UnknownAccessKey`], [`Denial::SignatureMismatch`], [`Denial::InvalidToken`].
     pub fn verify(self, secrets: &[ClientSecret], now: Timestamp) -> Result<(Verified, ProvedForm), Denial> {
         self.check_time(now)?;
-        let Self { form, bucket, scope, signature, policy, .. } = self;
+        let Self { form, bucket, access_key, scope, signature, policy, .. } = self;
         let signed = form.field("policy").unwrap_or_default();
         let Some((secret, key)) = find_signer(secrets, (&scope, signature.as_ref()), signed.as_bytes())? else {
             return Err(if secrets.is_empty() { Denial::UnknownAccessKey } else { Denial::SignatureMismatch });
@@ -101,12 +101,16 @@ impl FormClaim {
         secret.remember(&scope, &key);
         let file = FormFile::new(form.boundary(), form.file_wire_bytes(), policy.file_bytes);
         let principal = secret.principal.clone();
-        let verified = Verified { principal, scheme: Scheme::Form, payload: PayloadAuth::Form(file) };
+        let signer = Signer { access_key, secret: secret.version() };
+        let verified = Verified { principal, signer, scheme: Scheme::Form, payload: PayloadAuth::Form(file) };
         Ok((verified, ProvedForm { form, bucket }))
     }
 
     /// A policy counts until it expires, and no longer than the key that signed it.
-    fn check_time(&self, now: Timestamp) -> Result<(), Denial> {
+    ///
+    /// # Errors
+    /// [`Denial::PresignNotYetValid`], [`FormFault::PolicyViolated`].
+    pub fn check_time(&self, now: Timestamp) -> Result<(), Denial> {
         let date = self.date.moment;
         if date > now.plus_seconds(GREATEST_SKEW_SECONDS) {
             return Err(Denial::PresignNotYetValid);

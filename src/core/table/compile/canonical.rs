@@ -7,7 +7,9 @@ use std::time::Duration;
 use ring::digest::{Context, SHA256, digest};
 
 use crate::access::{Rule, Who};
-use crate::model::{AddressingStyle, ClientSecret, Copies, Cors, ObjectName, Reads, TrailingChecksums, Wildcard};
+use crate::model::{
+    AddressingStyle, ClientSecret, Copies, Cors, HookMode, ObjectName, Reads, RouteHook, TrailingChecksums, Wildcard,
+};
 use crate::s3::Permission;
 use crate::sigv4::SecretKey;
 use crate::table::bucket::{Bucket, HostKey, Place};
@@ -114,7 +116,15 @@ impl Canonical {
         for backend in backends.usable() {
             self.backend(backend);
         }
-        self.rules(&route.policy.allow).rules(&route.policy.deny).cors(&route.cors)
+        self.rules(&route.policy.allow).rules(&route.policy.deny).hooks(&route.hooks).cors(&route.cors)
+    }
+
+    fn hooks(&mut self, hooks: &[RouteHook]) -> &mut Self {
+        self.number(hooks.len());
+        for hook in hooks {
+            self.text(hook.name.as_str()).duration(hook.timeout).number(usize::from(hook.mode == HookMode::Shadow));
+        }
+        self
     }
 
     fn cors(&mut self, cors: &Cors) -> &mut Self {

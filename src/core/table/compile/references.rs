@@ -65,6 +65,7 @@ impl<'a> References<'a> {
     /// Whom an entry of `holder` is about.
     pub(super) fn clients(&mut self, holder: &ObjectName, clients: &Clients) -> Result<Who, Missing> {
         match clients {
+            Clients::Authenticated => Ok(Who::Everyone),
             Clients::One(reference) => {
                 let (identity, _) = self.follow(holder, reference, &self.surroundings.clients)?;
                 Ok(Who::One(Principal::new(identity)))

@@ -8,7 +8,7 @@ use super::credentials::{self, Usable};
 use super::references::{Missing, References, Selections};
 use super::sharing::Neighbours;
 use super::surroundings::Surroundings;
-use super::{Rejections, backends, canonical, problem};
+use super::{Rejections, backends, canonical, hooks, problem};
 use crate::access::{Policy, Rule, Who};
 use crate::model::{Backend, CredentialOverride, HostPort, ObjectName, Problem, Reason, Reference, Route};
 use crate::s3::{KeyPrefix, Permissions};
@@ -65,13 +65,15 @@ impl<'a> Resolver<'a> {
         let grantees = granted.iter().map(|(rule, _)| rule.who.clone()).collect();
         // All of them before the first `?`, so that every problem is reported at once.
         let deny = self.deny_rules(name, route, &mut reject);
+        let hooks = hooks::resolve(&self.surroundings.process, route, &mut reject);
         let backends = backends::resolve(self, name, route, (&granted, &mut reject));
         let allow = granted.into_iter().map(|(rule, _)| rule).collect();
         let served = || {
-            let (policy, backends) = (Arc::new(Policy { allow, deny: deny? }), backends?);
+            let (policy, backends, hooks) = (Arc::new(Policy { allow, deny: deny? }), backends?, hooks?);
             let (bucket, Neighbours { alone, shared }) = (route.matches.bucket.clone(), neighbours.clone());
             let (cors, digest) = (route.cors.clone(), canonical::Digest::default());
-            let served = ServedRoute { name: name.clone(), bucket, alone, shared, backends, policy, cors, digest };
+            let name = name.clone();
+            let served = ServedRoute { name, bucket, alone, shared, backends, policy, hooks, cors, digest };
             Some(Arc::new(ServedRoute { digest: canonical::of_route(&served), ..served }))
         };
         Resolved { served: served(), grantees, problems: problems.into() }

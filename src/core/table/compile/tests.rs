@@ -18,6 +18,7 @@ mod copies;
 mod cors;
 mod decisions;
 mod events;
+mod hooks;
 mod listing;
 mod memo;
 mod order;
@@ -77,6 +78,7 @@ fn route(bucket_name: &str, clients: &[&str]) -> Route {
             })
             .collect(),
         deny: vec![],
+        hooks: vec![],
         cors: Cors::default(),
     }
 }

@@ -14,6 +14,7 @@ type Selection = Arc<BTreeSet<Principal>>;
 /// A [`Visible`] in the making.
 #[derive(Debug, Default)]
 pub(super) struct Index {
+    by_all: BTreeSet<BucketName>,
     by_name: HashMap<Principal, Vec<BucketName>>,
     /// By the address of the selection: one selector of one namespace has one.
     by_selection: HashMap<*const BTreeSet<Principal>, (Selection, Vec<BucketName>)>,
@@ -24,8 +25,10 @@ impl Index {
     pub(super) fn note(&mut self, bucket: &BucketName, grantees: &[Who]) {
         for who in grantees {
             let buckets = match who {
-                // Grants are never everyone's.
-                Who::Everyone => continue,
+                Who::Everyone => {
+                    self.by_all.insert(bucket.clone());
+                    continue;
+                }
                 Who::One(principal) => self.by_name.entry(principal.clone()).or_default(),
                 Who::These(selection) => {
                     let new = || (Arc::clone(selection), Vec::new());
@@ -37,6 +40,7 @@ impl Index {
     }
 
     pub(super) fn finish(self) -> Visible {
-        Visible { by_name: self.by_name, by_selection: self.by_selection.into_values().collect() }
+        let by_selection = self.by_selection.into_values().collect();
+        Visible { by_all: self.by_all, by_name: self.by_name, by_selection }
     }
 }

@@ -1,7 +1,7 @@
-use osp_core::access::{Decision, Question};
+use osp_core::access::{Decision, Hooks, Question};
 
-fn twice(question: Question) -> (Decision, Decision) {
-    (question.answer().unwrap(), question.answer().unwrap())
+async fn twice(question: Question, hooks: &dyn Hooks) -> (Decision, Decision) {
+    (question.answer(hooks).await.unwrap(), question.answer(hooks).await.unwrap())
 }
 
 fn main() {

@@ -1,15 +1,21 @@
 //! The positive twin: the way that exists compiles.
 use http::HeaderMap;
-use osp_core::access::{Decision, PendingCopy, Permit, Question, Request, SourcePermit, TargetPermit};
+use osp_core::access::{Decision, Hooks, PendingCopy, Permit, Question, Request, SourcePermit, TargetPermit};
 use osp_core::payload::Transit;
 use osp_core::s3::{Operation, Semantics, Target, classify_form};
 use osp_core::sigv4::{Claim, FormClaim, ProvedForm, Verified};
 use osp_core::table::RouteTable;
 use osp_core::{Denial, Timestamp};
 
-fn decide(claim: Claim<'_>, request: Request<'_>, table: &RouteTable, now: Timestamp) -> Result<Decision, Denial> {
+async fn decide(
+    claim: Claim<'_>,
+    request: Request<'_>,
+    table: &RouteTable,
+    hooks: &dyn Hooks,
+    now: Timestamp,
+) -> Result<Decision, Denial> {
     let verified: Verified = claim.verify(&[], now)?;
-    Question::ask(verified, request, table)?.answer()
+    Question::ask(verified, request, table)?.answer(hooks).await
 }
 
 fn classify(claim: FormClaim, target: &Target, now: Timestamp) -> Result<(Verified, Operation), Denial> {

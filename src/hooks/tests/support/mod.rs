@@ -7,7 +7,10 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::Duration;
 
-use osp_hooks::{HookId, Hooks, Isolation, Metrics, Question, Settings};
+use osp_hooks::{Hooks, Isolation, Metrics, Settings};
+use osp_core::access::Inquiry;
+use osp_core::model::HookName;
+
 use prometheus::Registry;
 use tempfile::TempDir;
 
@@ -77,13 +80,13 @@ pub async fn start(settings: Settings) -> Hooks {
     Hooks::start(settings, Metrics::register(&Registry::new()).unwrap()).await.unwrap()
 }
 
-pub fn id(name: &str) -> HookId {
-    HookId::new(name).unwrap()
+pub fn id(name: &str) -> HookName {
+    HookName::new(name).unwrap()
 }
 
 /// A GET of `bucket/key` by `token`.
-pub fn question(token: &str, bucket: &str, key: &str) -> Question {
-    Question {
+pub fn question(token: &str, bucket: &str, key: &str) -> Inquiry {
+    Inquiry {
         token: token.to_owned(),
         bucket: bucket.to_owned(),
         key: key.to_owned(),
@@ -92,6 +95,6 @@ pub fn question(token: &str, bucket: &str, key: &str) -> Question {
         operation: "GetObject".to_owned(),
         headers: BTreeMap::from([("host".to_owned(), "s3.example.com".to_owned())]),
         source_ip: "192.0.2.1".to_owned(),
-        ..Question::default()
+        ..Inquiry::default()
     }
 }

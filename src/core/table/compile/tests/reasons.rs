@@ -1,11 +1,11 @@
 //! K-API-2: every reason that compiling can give is given here, by a snapshot that differs from a good one in one thing.
 
 use super::*;
-use crate::model::{Origin, ProcessRules};
+use crate::model::{Callable, HookName, HookState, Origin, ProcessRules};
 
 /// A reason, the snapshot that leads to it, and where it shows.
 fn cases() -> Vec<(Reason, Snapshot, &'static str)> {
-    [of_routes(), of_references(), of_secrets()].concat()
+    [of_routes(), of_references(), of_secrets(), of_hooks()].concat()
 }
 
 fn changed(change: fn(&mut Snapshot)) -> Snapshot {
@@ -115,6 +115,23 @@ fn of_secrets() -> Vec<(Reason, Snapshot, &'static str)> {
             }),
             "BucketRoute default/data InsecureBackend spec.backends[0].tls.verification",
         ),
+    ]
+}
+
+fn of_hooks() -> Vec<(Reason, Snapshot, &'static str)> {
+    let why = "SyntaxError".to_owned();
+    let with = |known: Option<HookState>| {
+        let mut snapshot = edit(|route| route.hooks = vec![super::hooks::hook("policy")]);
+        let known = known.map(|state| (HookName::new("policy").unwrap(), state));
+        snapshot.process.hooks = Some(Arc::new(known.into_iter().collect()));
+        snapshot
+    };
+    let refused = "BucketRoute default/data ResolvedRefs spec.hooks[0].name";
+    vec![
+        (Reason::HookNotFound, with(None), refused),
+        (Reason::HookInvalid, with(Some(HookState::Invalid { why: why.clone() })), refused),
+        (Reason::HookInvalid, with(Some(HookState::Current { callables: vec![Callable::LookupSecret] })), refused),
+        (Reason::HookStale, with(Some(HookState::Stale { callables: vec![Callable::Authorize], why })), refused),
     ]
 }
 

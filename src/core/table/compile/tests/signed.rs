@@ -1,6 +1,7 @@
 //! Requests as clients send them: another implementation signs, and from there on everything is as the gateway does it.
 //! Nothing but a proof makes a question, and nothing but an answer makes a permit, in tests as well.
 
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
@@ -10,7 +11,7 @@ use aws_sigv4::http_request::{
 };
 use aws_sigv4::sign::v4;
 
-use crate::access::{Decision, Permit, Question, Request};
+use crate::access::{Decision, Hooks, NoHooks, Permit, Question, Request};
 use crate::s3::{BaseHosts, RawHead, Semantics, classify, parse};
 use crate::sigv4::claim;
 use crate::table::RouteTable;
@@ -33,6 +34,14 @@ pub(super) struct Call<'a> {
     pub(super) host: &'a str,
     /// By TLS.
     pub(super) secure: bool,
+}
+
+/// The outcome of something that waits for nobody.
+pub(super) fn at_once<T>(future: impl Future<Output = T>) -> T {
+    match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => panic!("it waits"),
+    }
 }
 
 /// A request of client `demo`, without a body.
@@ -71,6 +80,11 @@ impl Call<'_> {
 
     /// What this table answers.
     pub(super) fn decide(&self, table: &RouteTable) -> Result<Decision, Denial> {
+        self.decide_with(table, &NoHooks)
+    }
+
+    /// The same with somebody who answers for hooks.
+    pub(super) fn decide_with(&self, table: &RouteTable, hooks: &dyn Hooks) -> Result<Decision, Denial> {
         let head = self.head();
         let target = parse(&head, &BaseHosts::new(["s3.osp.test".to_owned()]))?;
         let semantics = Semantics::read(&head, &target)?;
@@ -85,8 +99,9 @@ impl Call<'_> {
             semantics: &semantics,
             content_length: Some(self.body.len() as u64),
             secure: self.secure,
+            address: None,
         };
-        Question::ask(verified, request, table)?.answer()
+        at_once(Question::ask(verified, request, table)?.answer(hooks))
     }
 
     /// The permit of a request that is to be passed on.

@@ -1,0 +1,45 @@
+//! The hooks that a route names: whether there is anybody to ask.
+
+use std::sync::Arc;
+
+use super::{Rejections, problem};
+use crate::model::{Callable, HookState, ObjectName, Problem, ProcessRules, Reason, Route, RouteHook};
+use crate::table::ServedRoute;
+
+/// The hooks of a route; `None` when one of them could not answer: leaving it out would let in whom it denies. Nothing is
+/// wrong as long as nobody knows which hooks there are.
+pub(super) fn resolve(process: &ProcessRules, route: &Route, reject: &mut impl FnMut(Problem)) -> Option<Arc<[RouteHook]>> {
+    let mut are_usable = true;
+    for (index, hook) in route.hooks.iter().enumerate() {
+        if let Err((reason, why)) = find(process, hook) {
+            let message = format!("{why}: the route is not served, because the hook could not be asked");
+            reject(problem(format!("spec.hooks[{index}].name"), reason, message));
+            are_usable = false;
+        }
+    }
+    are_usable.then(|| route.hooks.clone().into())
+}
+
+fn find(process: &ProcessRules, hook: &RouteHook) -> Result<(), (Reason, String)> {
+    let Some(known) = &process.hooks else { return Ok(()) };
+    match known.get(&hook.name) {
+        None => Err((Reason::HookNotFound, "the gateway has no hook of this name".to_owned())),
+        Some(HookState::Invalid { why }) => Err((Reason::HookInvalid, format!("it does not load: {why}"))),
+        Some(state) if !state.callables().contains(&Callable::Authorize) => {
+            Err((Reason::HookInvalid, format!("it does not define {}", Callable::Authorize.name())))
+        }
+        Some(HookState::Current { .. } | HookState::Stale { .. }) => Ok(()),
+    }
+}
+
+/// What should be known of the hooks of a route that is served.
+pub(super) fn notice(process: &ProcessRules, name: &ObjectName, served: &ServedRoute, notices: &mut Rejections) {
+    for (index, hook) in served.hooks.iter().enumerate() {
+        let state = process.hooks.as_ref().and_then(|known| known.get(&hook.name));
+        if let Some(HookState::Stale { why, .. }) = state {
+            let message = format!("an older text of the hook {} is in force: the new one does not load: {why}", hook.name);
+            let stale = problem(format!("spec.hooks[{index}].name"), Reason::HookStale, message);
+            notices.add("BucketRoute", name, "ResolvedRefs", stale);
+        }
+    }
+}
