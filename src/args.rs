@@ -49,10 +49,30 @@ pub enum Command {
     /// Which route, which entry of it, which backend and which credential: by the same functions as for real requests,
     /// and in the words of the access log. Exits with 0 whether the request would be allowed or not.
     Explain(Box<Explain>),
+    /// Look after hooks
+    #[command(subcommand)]
+    Hooks(HooksCommand),
     /// Print a new access key: a Secret and the ClientIdentity that it belongs to
     ///
     /// Ready for `kubectl apply -f -`, or for a file in the directory of documents. The secret is shown this once.
     Keygen(Keygen),
+}
+
+/// The subcommands of `osp hooks`.
+#[derive(Debug, Subcommand)]
+pub enum HooksCommand {
+    /// Load every hook of a directory as the gateway does, and print what each defines, or what is wrong with it
+    ///
+    /// Runs the files, as loading a module does, in a process of its own. Exits with 1 when one does not load.
+    Check(CheckHooks),
+}
+
+/// Flags of `osp hooks check`.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct CheckHooks {
+    /// The directory: each NAME.py in it is the hook NAME
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
 }
 
 impl Command {
@@ -106,6 +126,10 @@ pub struct Serve {
     /// Private key of that certificate, PEM
     #[arg(long, value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
+
+    /// Directory of Python hooks that routes may name: each NAME.py in it is the hook NAME
+    #[arg(long, value_name = "DIR")]
+    pub hooks_dir: Option<PathBuf>,
 
     /// Where to answer /livez, /readyz, /metrics, /config and /explain, or `off` [default: 127.0.0.1:9090]
     #[arg(long, value_name = "ADDRESS:PORT")]

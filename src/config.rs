@@ -4,6 +4,7 @@
 //! ([`File`]), lets flags win, and reports **all** mistakes of both at once. Routes and keys are no settings of the
 //! process: they are documents, read by the controller.
 
+mod hooks;
 mod kubernetes;
 mod proxies;
 mod settings;
@@ -21,6 +22,7 @@ use ipnet::IpNet;
 use osp_core::model::{DEFAULT_CLASS, HostPort, HostRule, PatternRule, ProcessProxies, ProcessRules};
 use serde_json::json;
 
+pub use self::hooks::Hooks;
 pub use self::kubernetes::{Documents, Kubernetes, Mode};
 pub use self::settings::File;
 use self::settings::Settings;
@@ -98,6 +100,8 @@ pub struct Config {
     pub server_name: String,
     /// Attempts at the backend per request, the first one included; at least 1.
     pub max_attempts: usize,
+    /// How hooks are run; `None` = there are none.
+    pub hooks: Option<Hooks>,
 }
 
 /// The HTTPS listener.
@@ -179,6 +183,7 @@ impl Config {
             client_idle_timeout: client_timeout(&mut settings, "clientIdleTimeout", CLIENT_IDLE_TIMEOUT),
             server_name: settings.parsed("serverName", value::server_name, || DEFAULT_SERVER_NAME.to_owned()),
             max_attempts: settings.count("maxAttempts", LARGEST_MAX_ATTEMPTS, || DEFAULT_MAX_ATTEMPTS),
+            hooks: Hooks::read(&mut settings, typed.hooks_dir.as_deref()),
         };
         if matches!(config.documents, Documents::Kubernetes(_)) {
             // a pattern takes names from everybody: nobody makes one until the operator says who
@@ -206,6 +211,8 @@ impl Config {
             patterns: self.pattern_rules.clone(),
             allowed_endpoints: self.allowed_endpoints.clone(),
             proxies: self.proxies.clone(),
+            // hooks are looked after while the process runs
+            hooks: None,
         }
     }
 
@@ -243,6 +250,7 @@ impl Config {
             "clientIdleTimeout": format_duration(self.client_idle_timeout),
             "serverName": self.server_name,
             "maxAttempts": self.max_attempts,
+            "hooks": self.hooks.as_ref().map(Hooks::effective),
         });
         if let Some(settings) = settings.as_object_mut() {
             match &self.documents {

@@ -33,7 +33,7 @@
 //! 3. **Time and randomness are arguments.** One file of the data plane reads the clock; `osp-core` cannot.
 //! 4. **One immutable table with one writer**, and every request keeps the one that it began with. No request writes
 //!    configuration.
-//! 5. **Python lives in one crate**, `osp-hooks`, and never on a thread that moves bytes. (Nothing asks it yet.)
+//! 5. **Python lives in one crate**, `osp-hooks`, and never on a thread that moves bytes.
 //!
 //! And a rule of evidence: nothing reaches a backend without a `Permit`. Only `authorize` makes one, and only from a
 //! `Verified`, which only `verify` makes. The signer and the choice of the peer take the `Permit` as an argument, so
@@ -71,8 +71,12 @@ mod wiring;
 
 use std::io::Write;
 use std::path::Path;
+use std::process::ExitCode;
 
-pub use args::{Args, Check, Cluster, Command, Crds, Explain, ExplainedRequest, Keygen, Operations, Reading, Serve};
+pub use args::{
+    Args, Check, CheckHooks, Cluster, Command, Crds, Explain, ExplainedRequest, HooksCommand, Keygen, Operations, Reading,
+    Serve,
+};
 pub use config::{Config, ConfigError};
 pub use explain::explain;
 pub use keygen::keygen;
@@ -95,6 +99,9 @@ pub enum Failure {
     /// The definitions of the kinds cannot be written where they are wanted.
     #[error("{0}")]
     Crds(String),
+    /// Hooks that do not load: one line per problem.
+    #[error("{}", lines(.0))]
+    Hooks(Vec<String>),
     /// The page of operations cannot be written where it is wanted.
     #[error("{0}")]
     Page(String),
@@ -104,6 +111,37 @@ impl From<Vec<ConfigError>> for Failure {
     fn from(errors: Vec<ConfigError>) -> Self {
         Self::Config(errors)
     }
+}
+
+/// Does what was typed.
+///
+/// # Errors
+/// Those of the command.
+pub fn execute(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Serve(typed) => Config::read(&typed).map_err(Failure::from).and_then(run),
+        Command::Check(typed) => check(&typed),
+        Command::Crds(typed) => crds(typed.write.as_deref()),
+        Command::Operations(typed) => operations(typed.write.as_deref()),
+        Command::Explain(typed) => explain(&typed).and_then(|text| print(&text)),
+        Command::Hooks(HooksCommand::Check(typed)) => check_hooks(&typed).and_then(|text| print(&text)),
+        Command::Keygen(typed) => keygen(&typed).and_then(|text| print(&text)),
+    }
+}
+
+/// When this process was started to run hooks: does that until the gateway ends, and gives the exit code. To be asked
+/// before anything else.
+#[must_use]
+pub fn serve_if_hook_worker() -> Option<ExitCode> {
+    wiring::serve_if_hook_worker()
+}
+
+/// Loads every hook of a directory as a gateway would, and says what each defines.
+///
+/// # Errors
+/// [`Failure::Hooks`] with everything that does not load.
+pub fn check_hooks(typed: &CheckHooks) -> Result<String, Failure> {
+    wiring::check_hooks(&typed.dir)
 }
 
 /// Serves until the process is told to end and has drained.
@@ -155,7 +193,7 @@ pub fn print(text: &str) -> Result<(), Failure> {
 
 /// Tells a person why the process ends, one line per reason.
 pub fn report(failure: &Failure) {
-    let prefix = if matches!(failure, Failure::Documents(_)) { "" } else { "osp: " };
+    let prefix = if matches!(failure, Failure::Documents(_) | Failure::Hooks(_)) { "" } else { "osp: " };
     for line in failure.to_string().lines() {
         // Whoever closed standard error does not want to know.
         let _ = writeln!(std::io::stderr(), "{prefix}{line}");

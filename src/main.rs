@@ -3,23 +3,19 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use osp::{Args, Command, Config};
+use osp::Args;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // hooks run in processes that are started anew from this program
+    if let Some(code) = osp::serve_if_hook_worker() {
+        return code;
+    }
     let command = Args::parse().command;
     osp::telemetry::start_logging(command.log_level());
-    let outcome = match command {
-        Command::Serve(typed) => Config::read(&typed).map_err(osp::Failure::from).and_then(osp::run),
-        Command::Check(typed) => osp::check(&typed),
-        Command::Crds(typed) => osp::crds(typed.write.as_deref()),
-        Command::Operations(typed) => osp::operations(typed.write.as_deref()),
-        Command::Explain(typed) => osp::explain(&typed).and_then(|text| osp::print(&text)),
-        Command::Keygen(typed) => osp::keygen(&typed).and_then(|text| osp::print(&text)),
-    };
-    match outcome {
+    match osp::execute(command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             osp::report(&failure);

@@ -1,6 +1,7 @@
 //! The only file that names all crates: joins configuration, controller, data plane, admin listener and shutdown.
 
 mod documents;
+mod hooks;
 
 use std::fmt::Display;
 use std::io::IsTerminal;
@@ -25,6 +26,8 @@ use tokio::sync::watch;
 
 pub(crate) use self::documents::table_of;
 use self::documents::{Announcement, DocumentSource, Following};
+use self::hooks::RunningHooks;
+pub(crate) use self::hooks::{check_hooks, serve_if_hook_worker};
 use crate::admin::{self, Admin};
 use crate::telemetry::Metrics;
 use crate::{Config, ConfigError, Failure};
@@ -37,7 +40,8 @@ pub(crate) fn serve(config: Config) -> Result<(), Failure> {
     let metrics = Metrics::new().map_err(failure)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let (publisher, reader) = table::live();
-    let documents = DocumentSource::open(&config, publisher, &metrics, &clock)?;
+    let hooks = RunningHooks::start(&config, &metrics)?;
+    let documents = DocumentSource::open(&config, (publisher, hooks.news()), &metrics, &clock)?;
     let sockets = Sockets::bind(&config)?;
     let observer = observer(&config, &metrics, &clock)?;
     let active = observer.metrics.active_connections.clone();
@@ -56,6 +60,7 @@ pub(crate) fn serve(config: Config) -> Result<(), Failure> {
     let draining = watch.draining.clone();
     let resolver = Box::new(SystemResolver::new(Arc::clone(&clock)));
     let gateway = Gateway::new(settings, reader, Arc::clone(&observer), resolver, watch.draining.clone());
+    let gateway = gateway.with_policy(hooks.policy(), None);
     metrics.registry().register(Box::new(gateway.backend_health())).map_err(failure)?;
     let proxy = http_proxy(&server.configuration, Proxy(gateway));
     let front = Front::new(proxy, Arc::clone(&observer), watch, client);

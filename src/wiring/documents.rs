@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use osp_controller::kube::{self, Cluster, LeaseName, OnceError, Source, Stop};
-use osp_controller::{Configurator, Outcome};
+use osp_controller::{Configurator, HookNews, Outcome};
 use osp_core::table::{Publisher, RouteTable};
 use osp_dataplane::{Clock, SystemClock};
 
@@ -43,14 +43,14 @@ impl DocumentSource {
     /// Reads the directory, or finds out where the cluster is.
     pub(super) fn open(
         config: &Config,
-        publisher: Publisher,
+        (publisher, hooks): (Publisher, HookNews),
         metrics: &Metrics,
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, Failure> {
         let told = Told { class: config.class.clone(), metrics: metrics.config().clone(), clock: Arc::clone(clock) };
         match &config.documents {
             Documents::Directory(dir) => {
-                let mut configurator = Configurator::new(dir.clone(), config.process_rules(), publisher);
+                let mut configurator = Configurator::new(dir.clone(), config.process_rules(), publisher).with_hooks(hooks);
                 let first = configurator.reload();
                 told.note(&first);
                 if let Outcome::Refused(error) = first {
@@ -65,7 +65,8 @@ impl DocumentSource {
                 let metrics = kube::Metrics::register(metrics.registry()).map_err(failure)?;
                 let wall = Arc::clone(clock);
                 let source =
-                    Source::new(kube_settings(config, wanted), publisher, metrics, Arc::new(move || wall.now()));
+                    Source::new(kube_settings(config, wanted), publisher, metrics, Arc::new(move || wall.now()))
+                        .with_hooks(hooks);
                 Ok(Self::Cluster(Box::new((source, cluster)), told))
             }
         }
