@@ -59,6 +59,7 @@ pub struct Route {
     access: Vec<String>,
     deny: Vec<String>,
     cors: Vec<String>,
+    hooks: Vec<String>,
 }
 
 impl Route {
@@ -66,8 +67,8 @@ impl Route {
     #[must_use]
     pub fn new(bucket: &str, endpoint: &str, backend_bucket: &str) -> Self {
         let empty = Vec::new;
-        let (traffic, access, deny, cors) = (vec![], vec![], vec![], vec![]);
-        let route = Self { bucket: bucket.to_owned(), backends: empty(), traffic, access, deny, cors };
+        let (traffic, access, deny, cors, hooks) = (vec![], vec![], vec![], vec![], vec![]);
+        let route = Self { bucket: bucket.to_owned(), backends: empty(), traffic, access, deny, cors, hooks };
         route.backend("main", endpoint, backend_bucket)
     }
 
@@ -137,6 +138,13 @@ impl Route {
         self
     }
 
+    /// One more hook, as a YAML flow mapping.
+    #[must_use]
+    pub fn hook(mut self, hook: &str) -> Self {
+        self.hooks.push(format!("  - {hook}\n"));
+        self
+    }
+
     /// The document.
     #[must_use]
     pub fn yaml(&self) -> String {
@@ -152,7 +160,8 @@ impl Route {
         if !self.traffic.is_empty() {
             text.push_str(&format!("  traffic:\n    {}\n", self.traffic.join("\n    ")));
         }
-        for (field, entries) in [("access", &self.access), ("deny", &self.deny), ("cors", &self.cors)] {
+        let lists = [("access", &self.access), ("deny", &self.deny), ("cors", &self.cors), ("hooks", &self.hooks)];
+        for (field, entries) in lists {
             if !entries.is_empty() {
                 text.push_str(&format!("  {field}:\n{}", entries.concat()));
             }
