@@ -82,7 +82,7 @@ pub struct Config {
     /// `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` of the environment; no settings of the file, because they may hold a
     /// password.
     pub proxies: ProcessProxies,
-    /// Peers whose `X-Forwarded-For` is believed, in the access log only.
+    /// Peers whose `X-Forwarded-For` is believed, in the access log and by hooks.
     pub trusted_proxies: Vec<IpNet>,
     /// Worker threads of the data plane; at least 1.
     pub threads: usize,
@@ -250,9 +250,9 @@ impl Config {
             "clientIdleTimeout": format_duration(self.client_idle_timeout),
             "serverName": self.server_name,
             "maxAttempts": self.max_attempts,
-            "hooks": self.hooks.as_ref().map(Hooks::effective),
         });
         if let Some(settings) = settings.as_object_mut() {
+            settings.extend(self.hooks.as_ref().map(|hooks| ("hooks".to_owned(), hooks.effective())));
             match &self.documents {
                 Documents::Directory(dir) => drop(settings.insert("configDir".to_owned(), json!(dir))),
                 Documents::Kubernetes(cluster) => settings.extend(cluster.effective()),

@@ -42,6 +42,8 @@ pub struct Process {
     pub http: SocketAddr,
     /// Where it serves HTTPS, if it does.
     pub https: Option<SocketAddr>,
+    /// Where it serves metrics, if it does.
+    pub admin: Option<SocketAddr>,
     stop: &'static str,
 }
 
@@ -108,6 +110,23 @@ impl Stage {
         let names = (1..count).map(|number| format!("bucket-{number:06}")).chain(["bench".to_owned()]);
         config.write("routes.yaml", &documents(names.map(|name| route(&name, &endpoint))));
         (self.osp(&config, wrapper), config)
+    }
+
+    /// Starts OSP with these documents, these lines more in its settings, and metrics.
+    pub fn start_with_settings(&self, documents: &str, settings: &str) -> (Process, ConfigDir) {
+        let config = ConfigDir::default();
+        config.write("documents.yaml", documents);
+        let file = self.dir.path().join("more.yaml");
+        std::fs::write(&file, format!("threads: 1\ndrainDelay: 0s\ndrainTimeout: 1s\n{settings}")).unwrap();
+        let mut command = Command::new(&self.osp);
+        command.arg("serve").arg("--config-dir").arg(config.path()).arg("--config").arg(file);
+        command.args(["--http-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+        (spawn_ready(&mut command, "-TERM"), config)
+    }
+
+    /// Where the null backend is.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.null.http)
     }
 
     fn osp(&self, config: &ConfigDir, wrapper: &[String]) -> Process {
@@ -186,7 +205,7 @@ fn spawn_ready(command: &mut Command, stop: &'static str) -> Process {
     let ready: serde_json::Value =
         serde_json::from_str(&line).unwrap_or_else(|_| panic!("{command:?} did not become ready"));
     let address = |name: &str| ready[name].as_str().and_then(|text| text.parse().ok());
-    Process { child, http: address("http").unwrap(), https: address("https"), stop }
+    Process { child, http: address("http").unwrap(), https: address("https"), admin: address("admin"), stop }
 }
 
 /// A program that is ready when its port accepts.
@@ -198,5 +217,5 @@ fn spawn_listening(command: &mut Command, http: SocketAddr, https: Option<Socket
         assert!(Instant::now() < deadline, "{command:?} does not listen");
         std::thread::sleep(Duration::from_millis(20));
     }
-    Process { child, http, https, stop }
+    Process { child, http, https, admin: None, stop }
 }

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use osp_test_support::{ALICE, Payload, Request, Signer};
+use osp_test_support::{ALICE, Key, Payload, Request, Signer};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
@@ -47,8 +47,13 @@ pub struct Prepared {
 impl Prepared {
     /// Signs the request for `bucket`. Signatures are good for 15 minutes.
     pub fn new(work: Work, bucket: &str) -> Self {
+        Self::by(ALICE, work, bucket)
+    }
+
+    /// The same by somebody else.
+    pub fn by(key: Key, work: Work, bucket: &str) -> Self {
         let path = |size| format!("/{bucket}/size-{size}");
-        let signer = Signer::new(ALICE);
+        let signer = Signer::new(key);
         let (request, status, length) = match work {
             Work::Get(size) => (signer.sign(sdk("GET", &path(size)), Payload::Sha256), 200, Some(size)),
             Work::PutSigned(size) => {
@@ -122,13 +127,19 @@ impl Client {
     /// Sends it `count` times and checks every answer.
     pub fn run(&mut self, prepared: &Prepared, count: usize) {
         for _ in 0..count {
-            self.stream.write_all(&prepared.wire).unwrap();
-            self.stream.flush().unwrap();
+            self.ask(prepared);
             self.read_answer(prepared);
         }
     }
 
-    fn read_answer(&mut self, prepared: &Prepared) {
+    /// Sends it, and leaves the answer for [`Self::read_answer`].
+    pub fn ask(&mut self, prepared: &Prepared) {
+        self.stream.write_all(&prepared.wire).unwrap();
+        self.stream.flush().unwrap();
+    }
+
+    /// Reads one answer and checks it.
+    pub fn read_answer(&mut self, prepared: &Prepared) {
         let mut filled = 0;
         let head_end = loop {
             let count = self.stream.read(&mut self.buffer[filled..]).unwrap();

@@ -1,7 +1,7 @@
 //! `make bench`: nginx, a bare pingora proxy and OSP over the same null backend, in turn, in one run.
 //!
-//! Prints the rows a1, a4, b, c2, d1, d2, d3, e, f, h1, h2 and j of performance.md section 9 as ratios. Absolute times of a shared machine
-//! say little; ratios of one run do. Every answer is checked, and OSP's own signatures are judged by the strict fake
+//! Prints the rows a1, a4, b, c2, d1, d2, d3, e, f, g1 to g4, h1, h2 and j of performance.md section 9, most of them as
+//! ratios. Absolute times of a shared machine say little; ratios of one run do. Every answer is checked, and OSP's own signatures are judged by the strict fake
 //! backend before anything is measured.
 //!
 //! `osp-bench OSP [ROW...]` runs some rows only; `osp-bench OSP profile [floor] [list]` prints what the instructions of a small
@@ -10,6 +10,7 @@
 mod arms;
 mod load;
 mod measure;
+mod policy;
 
 use std::path::PathBuf;
 
@@ -67,6 +68,9 @@ fn main() {
     }
     if wanted("d3") {
         rows.push(memory_row(&stage));
+    }
+    if ["g1", "g2", "g3", "g4"].into_iter().any(wanted) {
+        rows.extend(policy::rows(&stage, &wanted));
     }
     report(&rows);
 }

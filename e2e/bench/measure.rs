@@ -221,6 +221,16 @@ pub fn cpu_ns(id: u32) -> u64 {
         .sum()
 }
 
+/// The processes that a process has started.
+pub fn children(id: u32) -> Vec<u32> {
+    let tasks = std::fs::read_dir(format!("/proc/{id}/task")).unwrap();
+    let of_task = |task: std::io::Result<std::fs::DirEntry>| {
+        let text = std::fs::read_to_string(task.ok()?.path().join("children")).ok()?;
+        Some(text.split_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<u32>>())
+    };
+    tasks.filter_map(of_task).flatten().collect()
+}
+
 /// CPU nanoseconds per byte over several rounds.
 #[derive(Debug, Clone, Copy)]
 pub struct Cost {

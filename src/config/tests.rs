@@ -200,9 +200,7 @@ fn a_missing_file_is_an_error_and_no_file_is_not() {
 #[test]
 fn the_effective_configuration_reads_back_as_a_file() {
     let config = resolve("region: eu-de\nadminListen: off\ndrainDelay: 1m30s\ntlsCert: c\ntlsKey: k").unwrap();
-    let mut effective = config.effective();
-    effective.as_object_mut().unwrap().remove("configDir");
-    let again = Config::resolve(&typed(), file(&effective.to_string())).unwrap();
+    let again = Config::resolve(&typed(), file(&without_dir(&config))).unwrap();
     assert_eq!(again, config);
 }
 
@@ -216,6 +214,42 @@ fn the_documented_settings_are_the_defaults() {
     for key in resolve("").unwrap().effective().as_object().unwrap().keys().filter(|key| *key != "configDir") {
         assert!(page.contains(&format!("\n{key}:")) || page.contains(&format!("`{key}`")), "{key} is not documented");
     }
+}
+
+#[test]
+fn hooks_have_a_directory_and_limits() {
+    assert_eq!(resolve("").unwrap().hooks, None);
+    let bare = resolve("hooks: {dir: /h}").unwrap();
+    let hooks = bare.hooks.clone().unwrap();
+    assert_eq!((hooks.in_threads, hooks.timeout, hooks.queue), (false, Duration::from_millis(250), 256));
+    assert_eq!(Config::resolve(&typed(), file(&without_dir(&bare))), Ok(bare), "it reads back");
+    // the block of the page, which is not what one has without it
+    let page = include_str!("../../docs/configuration.md");
+    let block = page.split("```yaml\n").nth(2).unwrap().split("```").next().unwrap();
+    let documented = resolve(block).unwrap().hooks.unwrap();
+    let workers = documented.workers;
+    assert_eq!(documented, crate::config::Hooks { dir: "/etc/osp/hooks".into(), workers, ..hooks });
+    for (text, place) in [
+        ("hooks: {}", "osp.yaml: hooks.dir"),
+        ("hooks: {dir: /h, isolation: jail}", "osp.yaml: hooks.isolation"),
+        ("hooks: {dir: /h, timeout: 1h}", "osp.yaml: hooks.timeout"),
+        ("hooks: {dir: /h, queue: 0}", "osp.yaml: hooks.queue"),
+        ("hooks: {dir: /h, memory: 1Ki}", "osp.yaml: hooks.memory"),
+        ("hooks: {dir: /h, environment: [A, 2B]}", "osp.yaml: hooks.environment[1]"),
+        ("hooks: {dir: /h, keyLookup: a.b}", "osp.yaml: hooks.keyLookup"),
+        ("hooks: {dir: /h, more: 1}", "osp.yaml: hooks"),
+    ] {
+        assert_eq!(places(resolve(text)), [place], "{text}");
+    }
+    let flag = Serve { hooks_dir: Some("/flag".into()), ..typed() };
+    assert_eq!(Config::resolve(&flag, file("hooks: {dir: /h}")).unwrap().hooks.unwrap().dir, Path::new("/flag"));
+    assert_eq!(Config::resolve(&flag, file("")).unwrap().hooks.unwrap().dir, Path::new("/flag"));
+}
+
+fn without_dir(config: &Config) -> String {
+    let mut effective = config.effective();
+    effective.as_object_mut().unwrap().remove("configDir");
+    effective.to_string()
 }
 
 fn cluster(text: &str) -> Result<Config, Vec<ConfigError>> {

@@ -75,7 +75,7 @@ pub struct Settings {
     pub region: String,
     /// Hosts under which `<bucket>.<host>` names a bucket.
     pub base_hosts: BaseHosts,
-    /// Peers whose `X-Forwarded-For` is believed, for the access log only.
+    /// Peers whose `X-Forwarded-For` is believed, for the access log and for hooks.
     pub trusted_proxies: Vec<ipnet::IpNet>,
     /// `Server` header of every answer; the backend's is never shown (C54).
     pub server_name: String,
