@@ -138,7 +138,7 @@ fn all_problems_of_a_document_are_reported_at_once() {
             "match": {"bucket": "data", "hosts": ["*"]},
             "backends": [{"name": "a", "endpoint": "http://169.254.169.254", "credentialRef": {}, "weight": -1}],
             "access": [{"name": "x", "clientRef": {"name": "y"}, "permissions": []}],
-            "hooks": [],
+            "newer": [],
         },
     });
     assert_eq!(
@@ -151,8 +151,8 @@ fn all_problems_of_a_document_are_reported_at_once() {
             "spec.backends[0].credentialRef.name Invalid",
             "spec.backends[0].endpoint Invalid",
             "spec.backends[0].weight Invalid",
-            "spec.hooks Invalid",
             "spec.match.hosts[0] Invalid",
+            "spec.newer Invalid",
             "status Invalid",
         ]
     );
@@ -184,6 +184,11 @@ fn law_2_each_wrong_value_is_refused_at_its_place() {
         ("/spec/deny".to_owned(), json!([{"name": "x", "clientRef": null}]), "spec.deny[0].clientRef".to_owned()),
         ("/spec/deny".to_owned(), json!([{"name": "x"}, {"name": "x"}]), "spec.deny[1].name".to_owned()),
         ("/spec/deny".to_owned(), json!([{"name": "x", "prefix": "a"}]), "spec.deny[0].prefix".to_owned()),
+        ("/spec/hooks".to_owned(), json!([{"name": "a.b"}]), "spec.hooks[0].name".to_owned()),
+        ("/spec/hooks".to_owned(), json!([{"name": "a"}, {"name": "a"}]), "spec.hooks[1].name".to_owned()),
+        ("/spec/hooks".to_owned(), json!([{"name": "a", "timeout": "9ms"}]), "spec.hooks[0].timeout".to_owned()),
+        ("/spec/hooks".to_owned(), json!([{"name": "a", "failurePolicy": "Allow"}]), "spec.hooks[0].failurePolicy".to_owned()),
+        ("/spec/hooks".to_owned(), json!([{"name": "a", "mode": "Off"}]), "spec.hooks[0].mode".to_owned()),
         ("/spec/backends".to_owned(), json!([]), "spec.backends".to_owned()),
         ("/spec".to_owned(), json!([]), "spec".to_owned()),
         ("/metadata/namespace".to_owned(), json!("a.b"), "metadata.namespace".to_owned()),

@@ -271,6 +271,7 @@ spec:
     credentialRef: {name: keys}
     tls: {caCertificateRefs: [{kind: Secret, name: authorities}]}
   traffic: {retries: {}}
+  hooks: [{name: policy}]
 ---
 kind: CredentialSource
 spec: {secret: {name: keys}}
