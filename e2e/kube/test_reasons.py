@@ -19,6 +19,7 @@ from kube.api import path_of
 from kube.conftest import sites
 from kube.control_plane import ControlPlane
 from kube.site import STATUS_DEADLINE_S, Known, Site, conditions_of, grant, namespace_document
+from mounted import MountedConfigMap
 from processes import NotReady, wait_until
 
 pytestmark = pytest.mark.gateway
@@ -27,6 +28,14 @@ ROUTE_CRD = path_of("CustomResourceDefinition", name="bucketroutes.osp.flexworks
 # What the CRD of a newer OSP may have: the API server stores it, this binary does not know it.
 NEWER_FIELD = "encryption"
 NEWER_PERMISSION = "ManageBuckets"
+# What the operator has mounted; `old` is edited once it is in force.
+SYNTAX_ERROR = "def authorize(token, bucket: return True\n"
+HOOKS = {
+    "good.py": "def authorize(token, bucket): return True\n",
+    "old.py": "def authorize(token, bucket): return True\n",
+    "broken.py": SYNTAX_ERROR,
+    "keys.py": "def lookup_secret(access_key): return None\n",
+}
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,13 @@ EXPECTED = [
     Expected(ROUTE, "not-allowed", "ResolvedRefs", "False", "EndpointNotAllowed"),
     Expected(ROUTE, "no-certificate", "ResolvedRefs", "False", "InvalidCertificateRef"),
     Expected(ROUTE, "bad-certificate", "ResolvedRefs", "False", "InvalidCertificateRef"),
+    Expected(ROUTE, "hook", "ResolvedRefs", "True", "ResolvedRefs"),
+    Expected(ROUTE, "hook", "Programmed", "True", "Programmed"),
+    Expected(ROUTE, "no-hook", "ResolvedRefs", "False", "HookNotFound"),
+    Expected(ROUTE, "broken-hook", "ResolvedRefs", "False", "HookInvalid"),
+    Expected(ROUTE, "other-hook", "ResolvedRefs", "False", "HookInvalid"),
+    Expected(ROUTE, "old-hook", "ResolvedRefs", "True", "HookStale"),
+    Expected(ROUTE, "old-hook", "Programmed", "True", "Programmed"),
     Expected(ROUTE, "half", "Programmed", "True", "PartiallyProgrammed"),
     Expected(ROUTE, "insecure", "InsecureBackend", "True", "InsecureBackend"),
     Expected(SOURCE, "no-secret", "Ready", "False", "SecretNotFound"),
@@ -136,9 +152,10 @@ def told(
         site.api.apply_all(sources_and_clients(site, own, other, stores[0], keys))
         site.api.apply_all(routes(site, own, other, stores[0]))
         tenancy = {"hosts": [{"host": "assigned.example", "namespaceSelector": by_name(other)}]}
-        site.osp(
-            settings={"baseHosts": ["localhost", "host-conflict.localhost", "assigned.example"], "tenancy": tenancy}
-        )
+        mounted = MountedConfigMap(site.folder / "hooks", HOOKS)
+        hosts = ["localhost", "host-conflict.localhost", "assigned.example"]
+        site.osp(settings={"baseHosts": hosts, "tenancy": tenancy, "hooks": {"dir": str(mounted.folder)}})
+        mounted.swap(HOOKS | {"old.py": SYNTAX_ERROR})
         # Together, so that what never comes costs one deadline and not one for each test.
         with contextlib.suppress(NotReady):
             wait_until("all conditions", lambda: all(holds(site, own, one) for one in EXPECTED), STATUS_DEADLINE_S)
@@ -219,6 +236,11 @@ def routes(site: Site, own: str, other: str, place: Place) -> list[dict[str, Any
         route("not-allowed", plain | {"credentialRef": {"name": "elsewhere"}}),
         route("no-certificate", with_ca("absent")),
         route("bad-certificate", with_ca("broken-ca")),
+        route("hook", hooks=[{"name": "good"}]),
+        route("no-hook", hooks=[{"name": "good"}, {"name": "absent"}]),
+        route("broken-hook", hooks=[{"name": "broken"}]),
+        route("other-hook", hooks=[{"name": "keys"}]),
+        route("old-hook", hooks=[{"name": "old"}]),
         route("half", backends=[plain, second], traffic={"writes": plain["name"]}),
         route("insecure", secure | {"tls": {"verification": "Insecure"}}),
     ]

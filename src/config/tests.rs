@@ -219,7 +219,7 @@ fn the_documented_settings_are_the_defaults() {
 #[test]
 fn hooks_have_a_directory_and_limits() {
     assert_eq!(resolve("").unwrap().hooks, None);
-    let bare = resolve("hooks: {dir: /h}").unwrap();
+    let bare = resolve("tlsCert: c\ntlsKey: k\nhooks: {dir: /h}").unwrap();
     let hooks = bare.hooks.clone().unwrap();
     assert_eq!((hooks.in_threads, hooks.timeout, hooks.queue), (false, Duration::from_millis(250), 256));
     assert_eq!(Config::resolve(&typed(), file(&without_dir(&bare))), Ok(bare), "it reads back");
