@@ -74,8 +74,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 pub use args::{
-    Args, Check, CheckHooks, Cluster, Command, Crds, Explain, ExplainedRequest, HooksCommand, Keygen, Operations, Reading,
-    Serve,
+    Args, Check, CheckHooks, Cluster, Command, Crds, Explain, ExplainedRequest, HooksCommand, Keygen, Operations,
+    Reading, Serve,
 };
 pub use config::{Config, ConfigError};
 pub use explain::explain;

@@ -124,7 +124,10 @@ fn every_way_not_to_say_true_is_no_and_nobody_else_notices() {
     }
     let metrics = world.gateway.metrics();
     for outcome in ["raised", "timeout", "worker_lost", "not_true"] {
-        assert!(metrics.sum("osp_hook_calls_total", &["hook=\"odd\"", &format!("outcome=\"{outcome}\"")]) >= 1.0, "{outcome}");
+        assert!(
+            metrics.sum("osp_hook_calls_total", &["hook=\"odd\"", &format!("outcome=\"{outcome}\"")]) >= 1.0,
+            "{outcome}"
+        );
     }
 }
 

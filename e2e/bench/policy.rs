@@ -67,7 +67,8 @@ impl Hooked {
 
     /// CPU nanoseconds of the gateway and its workers.
     fn cpu_ns(&self) -> u64 {
-        measure::cpu_ns(self.process.id()) + measure::children(self.process.id()).into_iter().map(measure::cpu_ns).sum::<u64>()
+        measure::cpu_ns(self.process.id())
+            + measure::children(self.process.id()).into_iter().map(measure::cpu_ns).sum::<u64>()
     }
 
     /// Calls of a hook so far, whatever came of them.
@@ -77,7 +78,8 @@ impl Hooked {
         write!(stream, "GET /metrics HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n").unwrap();
         let mut page = String::new();
         stream.read_to_string(&mut page).unwrap();
-        let of_hook = |line: &&str| line.starts_with("osp_hook_calls_total") && line.contains(&format!("hook=\"{hook}\""));
+        let of_hook =
+            |line: &&str| line.starts_with("osp_hook_calls_total") && line.contains(&format!("hook=\"{hook}\""));
         page.lines().filter(of_hook).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     }
 }
@@ -115,8 +117,15 @@ fn kept(stage: &Stage) -> Vec<Row> {
     let [open, asked] = [OPEN, ASKED].map(|bucket| Prepared::by(CALLERS[0], Work::Get(SMALL), bucket));
     let lanes = vec![Lane::plain(&hooked.process, &open), Lane::plain(&hooked.process, &asked)];
     let costs = measure::cpu_per_byte(lanes, 2 * ROUNDS, REQUESTS);
-    let [without, with] = [&open, &asked].map(|prepared| prepared.bytes() as f64).into_iter().zip(&costs)
-        .map(|(bytes, cost)| cost.least * bytes / 1e3).collect::<Vec<_>>()[..] else { unreachable!("two lanes") };
+    let [without, with] = [&open, &asked]
+        .map(|prepared| prepared.bytes() as f64)
+        .into_iter()
+        .zip(&costs)
+        .map(|(bytes, cost)| cost.least * bytes / 1e3)
+        .collect::<Vec<_>>()[..]
+    else {
+        unreachable!("two lanes")
+    };
     let median = |prepared: &Prepared| percentile(&mut latencies(&hooked.process, prepared, REQUESTS), 50);
     let (mut least_open, mut least_asked) = (Duration::MAX, Duration::MAX);
     for _ in 0..ROUNDS {
@@ -183,7 +192,13 @@ fn beside_a_sleeper(stage: &Stage) -> Row {
     }
     hooked.process.stop();
     let detail = format!("{:.0} / {:.0} us", beside.as_secs_f64() * 1e6, alone.as_secs_f64() * 1e6);
-    row("g3", "p99 of others beside a hook that sleeps 1 s / alone", beside.as_secs_f64() / alone.as_secs_f64(), 1.2, detail)
+    row(
+        "g3",
+        "p99 of others beside a hook that sleeps 1 s / alone",
+        beside.as_secs_f64() / alone.as_secs_f64(),
+        1.2,
+        detail,
+    )
 }
 
 /// g4: calls of a hook that many ask the same at once, none of them for the second time.

@@ -382,8 +382,15 @@ mod tests {
         });
         assert_eq!(json(&full), expected);
         let v6 = "2001:db8::1".parse().unwrap();
-        let bare =
-            AccessRecord { client: Some(v6), bucket: None, code: None, reason: None, blame: None, hook: None, ..record("00") };
+        let bare = AccessRecord {
+            client: Some(v6),
+            bucket: None,
+            code: None,
+            reason: None,
+            blame: None,
+            hook: None,
+            ..record("00")
+        };
         let bare = json(&bare);
         assert_eq!(bare["client"], "2001:db8::1");
         for absent in [

@@ -8,7 +8,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::Method;
-use osp_core::access::{Decision, Hooks, KeyLookup, NoHooks, OwnAnswer, PendingBatch, PendingCopy, PendingCreation, Permit};
+use osp_core::access::{
+    Decision, Hooks, KeyLookup, NoHooks, OwnAnswer, PendingBatch, PendingCopy, PendingCreation, Permit,
+};
 use osp_core::s3::{self, Addressing, Framing, ListBucketsPage, RawHead, Target};
 use osp_core::table::{Outcome, Reader, RouteTable};
 use osp_core::{Denial, Timestamp};

@@ -11,7 +11,7 @@ use osp_core::sigv4::SecretKey;
 use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 
-
+use crate::id::Revision;
 use crate::log::redacted;
 use crate::metrics::Metrics;
 use crate::outcome::{Answer, BackendCredentials, NoAnswer, Outcome, Verdict};
@@ -83,9 +83,18 @@ impl Pinned {
     /// # Errors
     /// Every [`NoAnswer`].
     pub async fn lookup_secret(&self, hook: &HookName, access_key: &str) -> Outcome<Option<SecretKey>> {
+        self.lookup(hook, access_key, Asker::of(access_key)).await
+    }
+
+    pub(crate) async fn lookup(
+        &self,
+        hook: &HookName,
+        access_key: &str,
+        asker: Asker<'_>,
+    ) -> Outcome<Option<SecretKey>> {
         let values = |_: &[Input]| [(Name::Token, Value::Text(access_key.to_owned()))].into();
         let inputs = self.make(hook, Callable::LookupSecret, values)?;
-        self.ask(&inputs, Asker::of(access_key)).await.secret()
+        self.ask(&inputs, asker).await.secret()
     }
 
     /// What `fetch_credentials` of this hook is given: the key that the credentials may be kept by. `parameters` are those
@@ -118,6 +127,17 @@ impl Pinned {
             return Err(NoAnswer::NoCallable);
         }
         self.ask(inputs, asker).await.credentials()
+    }
+
+    /// Which text of a hook answers.
+    pub(crate) fn revision(&self, hook: &HookName, callable: Callable) -> Outcome<Revision> {
+        let (_, planned) = self.0.plan.find(hook).ok_or(NoAnswer::NoHook)?;
+        planned.inputs(callable).map(|_| planned.text.revision).ok_or(NoAnswer::NoCallable)
+    }
+
+    /// What a caller waits at most, unless it says otherwise.
+    pub(crate) fn deadline(&self) -> Duration {
+        self.0.settings.deadline
     }
 
     fn make(&self, hook: &HookName, callable: Callable, values: impl FnOnce(&[Input]) -> Values) -> Outcome<Inputs> {

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::{fs, io};
 
-use osp_core::model::HookName;
 use crate::settings::{MAX_HOOKS, MAX_TEXT_BYTES};
+use osp_core::model::HookName;
 
 /// What is in a directory. Equal when nothing has changed.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -115,7 +115,7 @@ impl Hooks {
         Pinned(self.shared.crew.load_full())
     }
 
-    pub(crate) fn metrics(&self) -> &Metrics {
+    pub(crate) fn metrics(&self) -> &Arc<Metrics> {
         &self.shared.metrics
     }
 
@@ -131,7 +131,7 @@ impl Hooks {
         self.shared.states.subscribe()
     }
 
-    /// May this client do this? For callers without a cache; others see [`Pinned::inputs`].
+    /// May this client do this? For callers without a cache; others have [`Decisions`](crate::Decisions).
     ///
     /// # Errors
     /// No answer is never a yes.

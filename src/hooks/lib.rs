@@ -25,16 +25,22 @@
 //! Fails closed everywhere: only `True` (or the SDK's `allow()`) is a yes; anything else that is returned is a no; and
 //! every way of not answering is an [`NoAnswer`], an `Err` that nobody can mistake for one.
 //!
-//! A cache in front of this keeps a [`Verdict`] by the [`Inputs`] that it was asked with: they hold exactly what the hook
-//! was given, its name, and the revision of its text.
+//! [`Decisions`] in front of this keeps a [`Verdict`] by the [`Inputs`] that it was asked with: they hold exactly what the
+//! hook was given, its name, and the revision of its text. [`Lookups`] keeps secrets of clients. Both ask once where many
+//! ask the same at once.
 //!
-//! Read in this order: `question.rs`, `outcome.rs`, `crew.rs`, `hooks.rs`, `queue.rs`, then `process/` and `thread/`.
+//! Read in this order: `question.rs`, `outcome.rs`, `crew.rs`, `hooks.rs`, `queue.rs`, then `process/` and `thread/`; or
+//! `decisions.rs` and `lookups.rs` on `shelf.rs` (what is kept) and `flights.rs` (what is under way).
 
+mod allowance;
 mod crew;
+mod decisions;
 mod directory;
+mod flights;
 mod hooks;
 mod id;
 mod log;
+mod lookups;
 mod metrics;
 mod outcome;
 mod plan;
@@ -45,13 +51,16 @@ mod question;
 mod queue;
 mod sdk;
 mod settings;
+mod shelf;
 mod state;
 mod thread;
 mod wire;
 
 pub use crew::{Asker, Pinned};
+pub use decisions::{Clock, DecisionSettings, Decisions};
 pub use hooks::{Change, Checked, Hooks, check};
 pub use id::Revision;
+pub use lookups::{Found, LookupSettings, Lookups};
 pub use metrics::Metrics;
 pub use outcome::{BackendCredentials, Denied, NoAnswer, Outcome, Verdict};
 pub use process::child::serve_if_worker;

@@ -139,6 +139,16 @@ impl Inputs {
     pub fn revision(&self) -> Revision {
         self.revision
     }
+
+    /// The keys of a batch are among them.
+    pub(crate) fn has_keys(&self) -> bool {
+        matches!(self.values.get(&Name::Keys), Some(Value::List(_)))
+    }
+
+    /// About how large they are.
+    pub(crate) fn bytes(&self) -> usize {
+        size(&self.values)
+    }
 }
 
 /// The declared part of a question.

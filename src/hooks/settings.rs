@@ -17,6 +17,8 @@ pub(crate) const MAX_HOOKS: usize = 256;
 pub(crate) const MIN_BUDGET: Duration = Duration::from_millis(50);
 /// No call waits longer, whatever a route says: by then the client has given up.
 pub(crate) const MAX_DEADLINE: Duration = Duration::from_secs(60);
+/// For how long a no is kept at most: whoever has just been let in does not wait longer than that.
+pub(crate) const MAX_NEGATIVE_TTL: Duration = Duration::from_secs(30);
 /// How often the directory is read. A second keeps a change far within the promised ten, and costs a few reads.
 pub(crate) const POLL: Duration = Duration::from_secs(1);
 /// After a failed start of a worker, doubled each time.

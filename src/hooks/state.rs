@@ -77,23 +77,23 @@ impl Memory {
 
 /// What there is to say of one hook.
 fn state(
-        text: &Result<Arc<str>, String>,
-        newest: Option<Revision>,
-        in_force: Option<&Planned>,
-        refused: &Refusals,
-    ) -> HookState {
-        let refusal = newest.and_then(|revision| refused.get(&revision)).map(|refusal| refusal.why.clone());
-        let why = match text {
-            Err(why) => Some(why.clone()),
-            Ok(_) if in_force.map(|hook| hook.text.revision) == newest => None,
-            Ok(_) => Some(refusal.unwrap_or_else(|| "waits for another hook, which does not load any more".to_owned())),
-        };
-        match (in_force.map(Planned::callables), why) {
-            (Some(callables), None) => HookState::Current { callables },
-            (Some(callables), Some(why)) => HookState::Stale { callables, why },
-            (None, why) => HookState::Invalid { why: why.unwrap_or_default() },
-        }
+    text: &Result<Arc<str>, String>,
+    newest: Option<Revision>,
+    in_force: Option<&Planned>,
+    refused: &Refusals,
+) -> HookState {
+    let refusal = newest.and_then(|revision| refused.get(&revision)).map(|refusal| refusal.why.clone());
+    let why = match text {
+        Err(why) => Some(why.clone()),
+        Ok(_) if in_force.map(|hook| hook.text.revision) == newest => None,
+        Ok(_) => Some(refusal.unwrap_or_else(|| "waits for another hook, which does not load any more".to_owned())),
+    };
+    match (in_force.map(Planned::callables), why) {
+        (Some(callables), None) => HookState::Current { callables },
+        (Some(callables), Some(why)) => HookState::Stale { callables, why },
+        (None, why) => HookState::Invalid { why: why.unwrap_or_default() },
     }
+}
 
 #[cfg(test)]
 mod tests;

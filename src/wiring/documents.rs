@@ -50,7 +50,8 @@ impl DocumentSource {
         let told = Told { class: config.class.clone(), metrics: metrics.config().clone(), clock: Arc::clone(clock) };
         match &config.documents {
             Documents::Directory(dir) => {
-                let mut configurator = Configurator::new(dir.clone(), config.process_rules(), publisher).with_hooks(hooks);
+                let mut configurator =
+                    Configurator::new(dir.clone(), config.process_rules(), publisher).with_hooks(hooks);
                 let first = configurator.reload();
                 told.note(&first);
                 if let Outcome::Refused(error) = first {

@@ -11,8 +11,8 @@ mod bucket_route;
 mod client_identity;
 mod common;
 mod cors;
-mod hook;
 mod credential_source;
+mod hook;
 mod tidy;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;

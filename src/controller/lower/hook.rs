@@ -19,9 +19,8 @@ pub(super) fn list(node: Node<'_>) -> Option<Vec<RouteHook>> {
             let name = fields.required("name", |node| node.text(name));
             let timeout = fields.optional("timeout", |node| node.text(|text| text::duration(text, &TIMEOUT)));
             let failure_policy = fields.optional("failurePolicy", |node| node.word(&[("Deny", ())]));
-            let mode = fields.or_default("mode", |node| {
-                node.word(&[("Enforce", HookMode::Enforce), ("Shadow", HookMode::Shadow)])
-            });
+            let mode = fields
+                .or_default("mode", |node| node.word(&[("Enforce", HookMode::Enforce), ("Shadow", HookMode::Shadow)]));
             failure_policy?;
             Some(RouteHook { name: name?, timeout: timeout?, mode: mode? })
         })

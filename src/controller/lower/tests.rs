@@ -187,7 +187,11 @@ fn law_2_each_wrong_value_is_refused_at_its_place() {
         ("/spec/hooks".to_owned(), json!([{"name": "a.b"}]), "spec.hooks[0].name".to_owned()),
         ("/spec/hooks".to_owned(), json!([{"name": "a"}, {"name": "a"}]), "spec.hooks[1].name".to_owned()),
         ("/spec/hooks".to_owned(), json!([{"name": "a", "timeout": "9ms"}]), "spec.hooks[0].timeout".to_owned()),
-        ("/spec/hooks".to_owned(), json!([{"name": "a", "failurePolicy": "Allow"}]), "spec.hooks[0].failurePolicy".to_owned()),
+        (
+            "/spec/hooks".to_owned(),
+            json!([{"name": "a", "failurePolicy": "Allow"}]),
+            "spec.hooks[0].failurePolicy".to_owned(),
+        ),
         ("/spec/hooks".to_owned(), json!([{"name": "a", "mode": "Off"}]), "spec.hooks[0].mode".to_owned()),
         ("/spec/backends".to_owned(), json!([]), "spec.backends".to_owned()),
         ("/spec".to_owned(), json!([]), "spec".to_owned()),

@@ -7,11 +7,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::Principal;
-use crate::{Denial, HookFailure, HookFault};
 use crate::model::{HookMode, RouteHook};
 use crate::s3::{CopySource, Operation, Query, Semantics};
 use crate::sigv4::{AccessKeyId, SecretVersion};
 use crate::table::ServedRoute;
+use crate::{Denial, HookFailure, HookFault};
 
 /// Credentials of the client: never told to a policy.
 const SECRET_HEADERS: [&str; 5] =

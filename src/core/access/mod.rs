@@ -16,9 +16,7 @@ mod question;
 pub use copying::{PendingCopy, PlannedCopy, SourcePermit, StoredPart, TargetPermit};
 pub use creation::PendingCreation;
 pub use explain::{Check, CheckAnswer, Destination, Explanation, Hypothesis, explain};
-pub use inquiry::{
-    Answering, Hooks, Inquiry, NoHooks, Ruling, is_of_signature, is_secret_header,
-};
+pub use inquiry::{Answering, Hooks, Inquiry, NoHooks, Ruling, is_of_signature, is_secret_header};
 pub use key_lookup::{Finding, KeyLookup};
 pub use listing::PendingBuckets;
 pub use permit::{DecidedBatch, PendingBatch, Permit};

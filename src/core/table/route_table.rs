@@ -188,7 +188,8 @@ impl RouteTable {
         let asker = Asker { host, namespace: &principal.identity().namespace };
         let named = self.visible.by_name.get(principal).into_iter();
         let selected = self.visible.by_selection.iter().filter(|(who, _)| who.contains(principal));
-        let candidates: BTreeSet<&BucketName> = named.chain(selected.map(|(_, buckets)| buckets)).flatten().chain(&self.visible.by_all).collect();
+        let candidates: BTreeSet<&BucketName> =
+            named.chain(selected.map(|(_, buckets)| buckets)).flatten().chain(&self.visible.by_all).collect();
         let shows = |bucket: &&BucketName| {
             let overlay = self.overlay(asker, bucket);
             self.view(asker, self.buckets.get(*bucket).map(|bucket| &**bucket), overlay.as_ref()).shows(principal)

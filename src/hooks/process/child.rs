@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
-use pyo3::Python;
+use pyo3::prelude::{PyAnyMethods, PyResult, Python};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::fcntl_dupfd_cloexec;
 use rustix::process::{Resource, Rlimit, Signal, kill_current_process_group, setrlimit};
@@ -23,6 +23,10 @@ pub(crate) const ARGUMENT: &str = "--hook-worker";
 const FIRST_OWN_FD: i32 = 10;
 /// Half way to "first of all".
 const OOM_SCORE: &str = "500";
+/// Stacks of threads that hooks start: they count against the memory limit as soon as they are mapped, and by glibc's
+/// default of 8 MiB thirty-two sleeping threads would use it up. This is what Python itself uses on musl; a hook that
+/// needs more says so by `threading.stack_size`.
+const HOOK_THREAD_STACK_BYTES: usize = 1 << 20;
 /// The thread that waits for the parent's end needs next to nothing.
 const WATCH_STACK_BYTES: usize = 64 << 10;
 
@@ -51,10 +55,12 @@ fn serve() -> io::Result<()> {
     let environment: BTreeMap<_, _> = environment.into_iter().collect();
     match python::start(&environment) {
         Err(why) => write(&mut socket, &FromWorker::Ready(Err(why))),
-        Ok(engine) => {
-            write(&mut socket, &FromWorker::Ready(Ok(())))?;
-            Python::attach(|py| answer(py, engine, &mut socket))
-        }
+        Ok(engine) => Python::attach(|py| {
+            let ready = limit_stacks(py).map_err(|error| error.to_string());
+            let is_ready = ready.is_ok();
+            write(&mut socket, &FromWorker::Ready(ready))?;
+            if is_ready { answer(py, engine, &mut socket) } else { Ok(()) }
+        }),
     }
 }
 
@@ -110,6 +116,11 @@ fn limit_memory(budget: u64) -> io::Result<()> {
     let limit = Some(pages.saturating_mul(size).saturating_add(budget));
     setrlimit(Resource::As, Rlimit { current: limit, maximum: limit })?;
     Ok(())
+}
+
+/// Of threads that Python starts from now on.
+fn limit_stacks(py: Python<'_>) -> PyResult<()> {
+    py.import("_thread")?.call_method1("stack_size", (HOOK_THREAD_STACK_BYTES,)).map(drop)
 }
 
 /// Each line is one write, so those of several threads do not mix.

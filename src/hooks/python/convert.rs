@@ -6,10 +6,10 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
-use osp_core::model::Callable;
 use crate::outcome::{Answer, Denied, Hidden, NoAnswer};
 use crate::question::{Name, Value, Values};
 use crate::wire::{Declaration, Declared};
+use osp_core::model::Callable;
 
 /// First element of an answer, as in `_rules.py`.
 const YES: u8 = 0;

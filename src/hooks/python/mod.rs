@@ -12,11 +12,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use pyo3::{ffi, intern};
 
-use osp_core::model::Callable;
 use crate::outcome::Answer;
 use crate::question::Values;
 use crate::sdk;
 use crate::wire::Declaration;
+use osp_core::model::Callable;
 
 /// The SDK's engine in the running interpreter.
 #[derive(Debug)]

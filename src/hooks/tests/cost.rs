@@ -1,14 +1,15 @@
-//! What a call costs: not a test but a measurement, for an idle machine (performance.md, row g2).
+//! What a call and a kept decision cost: not a test but a measurement, for an idle machine (performance.md, row g2).
 //!
 //! `cargo test --release -p osp-hooks --test cost -- --ignored --nocapture`
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
 
 mod support;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use osp_hooks::{Hooks, Isolation, Settings, Verdict};
-
+use osp_hooks::{Clock, DecisionSettings, Decisions, Isolation, Settings, Verdict};
 use support::{BOTH, Mount, id, question, start};
 
 const POLICY: &str = "
@@ -36,17 +37,20 @@ fn used() -> Duration {
     TICK * ticks
 }
 
-async fn callers(hooks: &Hooks, callers: usize, during: Duration) -> Vec<Duration> {
+/// Closed loops of so many callers, none of whom asks the same twice. Returns what each call took, sorted.
+async fn callers(decisions: &Decisions, callers: usize, during: Duration) -> Vec<Duration> {
+    static ASKED: AtomicU64 = AtomicU64::new(0);
     let end = Instant::now() + during;
     let calling: Vec<_> = (0..callers)
         .map(|caller| {
-            let hooks = hooks.clone();
+            let decisions = decisions.clone();
             tokio::spawn(async move {
-                let (hook, asked) = (id("policy"), question(&caller.to_string(), "lake", "a/b/c.parquet"));
+                let (hook, mut asked) = (id("policy"), question(&caller.to_string(), "lake", ""));
                 let mut took = Vec::new();
                 while Instant::now() < end {
+                    asked.key = format!("a/b/{}.parquet", ASKED.fetch_add(1, Ordering::Relaxed));
                     let begun = Instant::now();
-                    assert_eq!(hooks.authorize(&hook, &asked).await, Ok(Verdict::Allow));
+                    assert_eq!(decisions.authorize(&hook, &asked, None).await, Ok(Verdict::Allow));
                     took.push(begun.elapsed());
                 }
                 took
@@ -61,17 +65,32 @@ async fn callers(hooks: &Hooks, callers: usize, during: Duration) -> Vec<Duratio
     all
 }
 
+/// Nanoseconds of a decision that is kept.
+async fn kept(decisions: &Decisions) -> u128 {
+    const TIMES: u32 = 200_000;
+    let (hook, asked) = (id("policy"), question("AKIA1", "lake", "a/b/c.parquet"));
+    assert_eq!(decisions.authorize(&hook, &asked, None).await, Ok(Verdict::Allow));
+    let begun = Instant::now();
+    for _ in 0..TIMES {
+        assert_eq!(decisions.authorize(&hook, &asked, None).await, Ok(Verdict::Allow));
+    }
+    (begun.elapsed() / TIMES).as_nanos()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a measurement"]
 async fn cost() {
     let mount = Mount::new(&[("policy.py", POLICY)]);
+    let begun = Instant::now();
+    let clock: Clock = Arc::new(move || begun.elapsed());
     for isolation in BOTH {
         let workers = if isolation == Isolation::Thread { 1 } else { 2 };
         let hooks = start(Settings { workers, ..mount.settings(isolation) }).await;
+        let decisions = Decisions::new(hooks, DecisionSettings::default(), Arc::clone(&clock));
         for count in [1, 4, 16] {
-            callers(&hooks, count, Duration::from_millis(300)).await;
+            callers(&decisions, count, Duration::from_millis(300)).await;
             let before = used();
-            let took = callers(&hooks, count, Duration::from_secs(3)).await;
+            let took = callers(&decisions, count, Duration::from_secs(3)).await;
             let each = (used() - before).as_secs_f64() * 1e6 / took.len() as f64;
             let at = |share: usize| took[took.len() * share / 100].as_secs_f64() * 1e6;
             let rate = took.len() / 3;
@@ -81,5 +100,6 @@ async fn cost() {
                 at(99)
             );
         }
+        println!("{isolation:?}, kept: {} ns", kept(&decisions).await);
     }
 }

@@ -64,6 +64,23 @@ def used():
     }
 }
 
+// issue 6: a hook that spawns threads; what they reserve for their stacks counts as memory
+#[tokio::test]
+async fn a_hook_may_have_many_threads_within_its_memory() {
+    let text = "
+import threading
+def authorize(token, bucket):
+    ending = threading.Event()
+    waiting = [threading.Thread(target=ending.wait) for _ in range(150)]
+    for thread in waiting: thread.start()
+    ending.set()
+    for thread in waiting: thread.join()
+    return True
+";
+    let hooks = Mount::new(&[("policy.py", text)]).hooks(Isolation::Process).await;
+    assert_eq!(ask(&hooks, "AKIA1").await, Ok(Verdict::Allow));
+}
+
 // issue 6: two hangs at once leave a worker for the others
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_that_hang_leave_a_worker_for_the_others() {

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use osp_hooks::{Denied, Hooks, Isolation, Outcome, Settings, Verdict};
 use osp_core::model::Callable;
+use osp_hooks::{Denied, Hooks, Isolation, Outcome, Settings, Verdict};
 
 use support::{Mount, id, question, start};
 

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use osp_hooks::{Change, Hooks, Isolation, NoAnswer, Settings, Verdict};
 use osp_core::model::Callable;
 use osp_core::model::HookState;
+use osp_hooks::{Change, Hooks, Isolation, NoAnswer, Settings, Verdict};
 
 use support::{BOTH, Mount, id, question, start};
 
@@ -64,7 +64,10 @@ async fn a_text_that_does_not_load_leaves_the_old_one_in_force() {
         mount.swap(&[("policy.py", &policy("two"))]);
         assert_eq!(hooks.reload().await, Ok(Change::Applied));
         assert!(allows(&hooks, "two").await && !allows(&hooks, "one").await);
-        assert_eq!(hooks.states().get(&id("policy")), Some(&HookState::Current { callables: vec![Callable::Authorize] }));
+        assert_eq!(
+            hooks.states().get(&id("policy")),
+            Some(&HookState::Current { callables: vec![Callable::Authorize] })
+        );
         assert_eq!(why(&hooks, "broken"), "gone");
 
         mount.swap(&[("other.py", &policy("one"))]);

@@ -8,7 +8,11 @@ use crate::table::ServedRoute;
 
 /// The hooks of a route; `None` when one of them could not answer: leaving it out would let in whom it denies. Nothing is
 /// wrong as long as nobody knows which hooks there are.
-pub(super) fn resolve(process: &ProcessRules, route: &Route, reject: &mut impl FnMut(Problem)) -> Option<Arc<[RouteHook]>> {
+pub(super) fn resolve(
+    process: &ProcessRules,
+    route: &Route,
+    reject: &mut impl FnMut(Problem),
+) -> Option<Arc<[RouteHook]>> {
     let mut are_usable = true;
     for (index, hook) in route.hooks.iter().enumerate() {
         if let Err((reason, why)) = find(process, hook) {
@@ -37,7 +41,8 @@ pub(super) fn notice(process: &ProcessRules, name: &ObjectName, served: &ServedR
     for (index, hook) in served.hooks.iter().enumerate() {
         let state = process.hooks.as_ref().and_then(|known| known.get(&hook.name));
         if let Some(HookState::Stale { why, .. }) = state {
-            let message = format!("an older text of the hook {} is in force: the new one does not load: {why}", hook.name);
+            let message =
+                format!("an older text of the hook {} is in force: the new one does not load: {why}", hook.name);
             let stale = problem(format!("spec.hooks[{index}].name"), Reason::HookStale, message);
             notices.add("BucketRoute", name, "ResolvedRefs", stale);
         }

@@ -7,9 +7,9 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::Duration;
 
-use osp_hooks::{Hooks, Isolation, Metrics, Settings};
 use osp_core::access::Inquiry;
 use osp_core::model::HookName;
+use osp_hooks::{Hooks, Isolation, Metrics, Settings};
 
 use prometheus::Registry;
 use tempfile::TempDir;

@@ -172,8 +172,13 @@ fn a_batch_is_asked_about_once_with_its_keys_and_each_key_has_its_answer() {
     };
     let not_b: Says = |asked| Ok(Ruling::Split(asked.keys.iter().flatten().map(|key| key != "b").collect()));
     let not_c: Says = |asked| Ok(Ruling::Split(asked.keys.iter().flatten().map(|key| key != "c").collect()));
-    let cases: [(Says, Says, &[&str]); 5] =
-        [(YES, YES, &[]), (NO, YES, &["a", "b", "c"]), (not_b, YES, &["b"]), (not_b, not_c, &["b", "c"]), (YES, SPLIT, &["a", "b", "c"])];
+    let cases: [(Says, Says, &[&str]); 5] = [
+        (YES, YES, &[]),
+        (NO, YES, &["a", "b", "c"]),
+        (not_b, YES, &["b"]),
+        (not_b, not_c, &["b", "c"]),
+        (YES, SPLIT, &["a", "b", "c"]),
+    ];
     for (first, second, expected) in cases {
         let (decided, asked) = delete(first, second);
         let decided = decided.unwrap();
@@ -284,7 +289,8 @@ fn an_entry_for_everybody_is_for_every_signature_that_is_good_and_for_no_other()
 fn explaining_names_the_hooks_and_asks_none() {
     let shadow = RouteHook { mode: HookMode::Shadow, ..hook("new") };
     let table = table_with(&[hook("policy"), shadow.clone()]);
-    let operation = crate::s3::named("GetObject", Some(bucket("data")), crate::s3::ObjectKey::parse(b"k".to_vec()).ok(), None);
+    let operation =
+        crate::s3::named("GetObject", Some(bucket("data")), crate::s3::ObjectKey::parse(b"k".to_vec()).ok(), None);
     let principal = Principal::new(name("demo"));
     let query = crate::s3::Query::default();
     let asked = Hypothesis { principal: &principal, host: None, operation: &operation.unwrap(), query: &query };
