@@ -40,7 +40,7 @@ pub(crate) fn serve(config: Config) -> Result<(), Failure> {
     let metrics = Metrics::new().map_err(failure)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let (publisher, reader) = table::live();
-    let hooks = RunningHooks::start(&config, &metrics)?;
+    let hooks = RunningHooks::start(&config, &metrics, &clock)?;
     let documents = DocumentSource::open(&config, (publisher, hooks.news()), &metrics, &clock)?;
     let sockets = Sockets::bind(&config)?;
     let observer = observer(&config, &metrics, &clock)?;
@@ -60,7 +60,7 @@ pub(crate) fn serve(config: Config) -> Result<(), Failure> {
     let draining = watch.draining.clone();
     let resolver = Box::new(SystemResolver::new(Arc::clone(&clock)));
     let gateway = Gateway::new(settings, reader, Arc::clone(&observer), resolver, watch.draining.clone());
-    let gateway = gateway.with_policy(hooks.policy(), None);
+    let gateway = gateway.with_policy(hooks.policy(), hooks.key_lookup());
     metrics.registry().register(Box::new(gateway.backend_health())).map_err(failure)?;
     let proxy = http_proxy(&server.configuration, Proxy(gateway));
     let front = Front::new(proxy, Arc::clone(&observer), watch, client);

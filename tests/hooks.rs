@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use osp_test_support::documents::Route;
-use osp_test_support::{ALICE, BOB, World, wait_until};
+use osp_test_support::{ALICE, BOB, Key, World, wait_until};
 
 /// `docs/hooks.md`: a change of a file is in force within ten seconds.
 const RELOADED: Duration = Duration::from_secs(10);
@@ -205,4 +205,102 @@ fn hooks_check_prints_what_is_wrong_with_each_file() {
     for expected in ["bad.py: ", "SyntaxError", "empty.py: ", "no name.py: "] {
         assert!(said.contains(expected), "{expected}: {said}");
     }
+}
+
+/// Knows one key; the names of the others say what becomes of them.
+const KEYS: &str = r#"
+import time
+def lookup_secret(access_key):
+    if access_key == "HOOKKNOWN00000000001": return "canary-hook-secret-4f1b"
+    if access_key.startswith("HOOKRAISES"): raise RuntimeError("canary-hook-secret-4f1b")
+    if access_key.startswith("HOOKNUMBER"): return 42
+    if access_key.startswith("HOOKEMPTY"): return ""
+    return None
+
+def authorize(token, bucket):
+    time.sleep(0.3)
+    return True
+"#;
+const KNOWN: Key = Key { id: "HOOKKNOWN00000000001", secret: "canary-hook-secret-4f1b" };
+
+/// A gateway whose keys are partly a hook's, and whose answers are kept.
+fn keyed() -> (World, tempfile::TempDir) {
+    let hooks = tempfile::tempdir().unwrap();
+    write(hooks.path(), "keys", KEYS);
+    let settings = format!("hooks: {{dir: {:?}, timeout: 5s, keyLookup: keys, keyLookupRate: 5}}\n", hooks.path());
+    let world = World::start_with(env!("CARGO_BIN_EXE_osp"), &settings);
+    world.backend.create_bucket("keyed-at-backend");
+    world.backend.seed("keyed-at-backend", "a", b"content");
+    let everybody =
+        Route::new("keyed", &world.backend.endpoint(), "keyed-at-backend").allow_everybody("Read").hook("{name: keys}");
+    let _ = world.apply("keyed.yaml", &everybody.yaml());
+    (world, hooks)
+}
+
+#[test]
+fn a_key_that_only_a_hook_knows_is_as_good_as_any_and_strangers_are_no_flood() {
+    let (world, hooks) = keyed();
+    let calls =
+        |callable: &str| world.gateway.metrics().sum("osp_hook_calls_total", &[&format!("callable=\"{callable}\"")]);
+    let get = |key: Key, path: &str| world.signed_by(key, ("GET", path, ""), "");
+    let of = |id: &'static str| Key { id, secret: "canary-hook-secret-4f1b" };
+    for _ in 0..3 {
+        world.forwarded(&get(KNOWN, "/keyed/a"));
+    }
+    assert_eq!(calls("lookup_secret"), 1.0, "C26, C56: asked once, then kept");
+    assert_eq!(calls("authorize"), 1.0);
+    let records = world.gateway.log.records(0, "record", |all| all.iter().any(|one| one["principal"] == KNOWN.id));
+    assert!(!format!("{records:?}").contains(KNOWN.secret));
+    // it has what everybody has, and nothing else
+    world.denied_by_head(&world.signed_by(KNOWN, ("PUT", "/keyed/a", ""), "x"), 403, "AccessDenied");
+    world.denied_by_head(&get(KNOWN, "/alpha/a"), 403, "AccessDenied");
+    world.denied_by_head(&get(Key { secret: "wrong", ..KNOWN }, "/keyed/a"), 403, "SignatureDoesNotMatch");
+    // the documented outcomes
+    world.denied_by_head(&get(of("HOOKNOBODY0000000001"), "/keyed/a"), 403, "InvalidAccessKeyId");
+    world.denied_by_head(&get(of("HOOKNOBODY0000000001"), "/keyed/a"), 403, "InvalidAccessKeyId");
+    assert_eq!(calls("lookup_secret"), 2.0, "that there is no such key is kept as well");
+    for id in ["HOOKRAISES0000000001", "HOOKNUMBER0000000001", "HOOKEMPTY00000000001"] {
+        world.denied_by_head(&get(of(id), "/keyed/a"), 503, "ServiceUnavailable");
+    }
+    assert!(!world.gateway.log.text().contains(KNOWN.secret), "an exception's text is no log line");
+    // 200 made-up keys: a few are looked up, the others are told to slow down, and nobody else notices
+    let before = calls("lookup_secret");
+    let mut slowed = 0;
+    for number in 0..200 {
+        let id = format!("MADEUP{number:014}");
+        let answer = world.send(&get(Key { id: id.leak(), secret: "x" }, "/keyed/a"));
+        match (answer.status, answer.code().as_deref()) {
+            (403, Some("InvalidAccessKeyId")) => {}
+            (503, Some("SlowDown")) => slowed += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(slowed > 100, "{slowed} of 200");
+    assert!(calls("lookup_secret") - before < 100.0);
+    world.forwarded(&get(KNOWN, "/keyed/a"));
+    world.forwarded(&world.signed("GET", "/keyed/a"));
+    // a hook that is edited is asked anew
+    write(hooks.path(), "keys", &KEYS.replace("HOOKKNOWN00000000001", "HOOKOTHER00000000001"));
+    wait_until("the key to be gone", || world.send(&get(KNOWN, "/keyed/a")).code().is_some());
+    let after = world.send(&get(KNOWN, "/keyed/a"));
+    assert!(matches!(after.code().as_deref(), Some("InvalidAccessKeyId" | "SlowDown")), "{after:?}");
+}
+
+/// C27, g4: a thousand who ask the same for the first time are one call, and then nobody asks.
+#[test]
+fn a_thousand_identical_questions_are_one_call() {
+    let (world, _hooks) = keyed();
+    let request = world.signed("GET", "/keyed/a");
+    let mut crowd: Vec<_> = (0..1000).map(|_| world.connect()).collect();
+    for one in &mut crowd {
+        one.write(&request.bytes()).unwrap();
+    }
+    for one in &mut crowd {
+        assert_eq!(one.read_response(false).unwrap().status, 200);
+    }
+    let calls = || world.gateway.metrics().sum("osp_hook_calls_total", &["callable=\"authorize\""]);
+    assert_eq!(calls(), 1.0);
+    // another client, and another's secret, are other questions
+    assert_eq!(world.send(&world.signed_by(BOB, ("GET", "/keyed/a", ""), "")).status, 200);
+    assert_eq!(calls(), 2.0);
 }

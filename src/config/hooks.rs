@@ -1,6 +1,7 @@
 //! `hooks` of `osp.yaml`: where hooks are, how they are run, and which one knows keys.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,6 +22,9 @@ const DEFAULT_CACHE_ENTRIES: usize = 50_000;
 const DEFAULT_MEMORY: u64 = 256 << 20;
 /// Calls that may wait for a worker.
 const DEFAULT_QUEUE: usize = 256;
+
+/// Look-ups a second of keys that nobody may have: what one hook that asks another server bears.
+const DEFAULT_LOOKUP_RATE: NonZeroU32 = NonZeroU32::MIN.saturating_add(49);
 
 /// How hooks are run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +49,8 @@ pub struct Hooks {
     pub environment: Vec<String>,
     /// The hook that knows keys which no `ClientIdentity` has.
     pub key_lookup: Option<HookName>,
+    /// How many keys that it has never known it is asked about in a second.
+    pub key_lookup_rate: NonZeroU32,
 }
 
 /// As it is spelled.
@@ -62,6 +68,7 @@ struct Spelled {
     memory: Option<String>,
     environment: Vec<String>,
     key_lookup: Option<String>,
+    key_lookup_rate: Option<i64>,
 }
 
 /// Path below `hooks`, and reason.
@@ -87,6 +94,7 @@ impl Hooks {
             memory: DEFAULT_MEMORY,
             environment: Vec::new(),
             key_lookup: None,
+            key_lookup_rate: DEFAULT_LOOKUP_RATE,
         }
     }
 
@@ -134,6 +142,8 @@ impl Hooks {
         if let Some(queue) = count("queue", spelled.queue, 65_536) {
             hooks.queue = queue;
         }
+        let rate = count("keyLookupRate", spelled.key_lookup_rate, 100_000).and_then(|rate| u32::try_from(rate).ok());
+        hooks.key_lookup_rate = rate.and_then(NonZeroU32::new).unwrap_or(DEFAULT_LOOKUP_RATE);
         match spelled.memory.as_deref().map(memory) {
             None => {}
             Some(Ok(bytes)) => hooks.memory = bytes,
@@ -166,6 +176,7 @@ impl Hooks {
             "queue": self.queue,
             "memory": format!("{}Mi", self.memory >> 20),
             "environment": self.environment,
+            "keyLookupRate": self.key_lookup_rate,
             "keyLookup": self.key_lookup.as_ref().map(HookName::as_str),
         })
     }

@@ -70,6 +70,12 @@ impl Found {
     pub fn secrets(&self) -> &[ClientSecret] {
         &self.0
     }
+
+    /// The same, to keep.
+    #[must_use]
+    pub fn into_secrets(self) -> Arc<[ClientSecret]> {
+        self.0
+    }
 }
 
 /// The gateway's key look-up: a hook's `lookup_secret`, behind a cache. Cheap to clone.
@@ -123,6 +129,12 @@ impl Lookups {
             newest: AtomicU64::new(0),
         };
         Self { shared: Arc::new(shared) }
+    }
+
+    /// Who is asked.
+    #[must_use]
+    pub fn hook(&self) -> &HookName {
+        &self.shared.hook
     }
 
     /// The secret of an access key id; `None`: there is no such key. The hook is not asked about keys with `/`, which have

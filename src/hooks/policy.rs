@@ -2,30 +2,16 @@
 
 use std::sync::Arc;
 
-use osp_core::HookFailure;
-use osp_core::access::{self, Answering, Inquiry, Ruling};
+use osp_core::access::{Answering, Finding, Inquiry, KeyLookup, Ruling};
 use osp_core::model::RouteHook;
+use osp_core::sigv4::AccessKeyId;
+use osp_core::{HookFailure, HookFault, access};
 
-use crate::crew::Asker;
 use crate::decisions::Decisions;
-use crate::hooks::Hooks;
+use crate::lookups::{Found, Lookups};
 use crate::metrics::Metrics;
 use crate::outcome::{Denied, NoAnswer, Outcome, Verdict};
 
-/// Every request asks.
-impl access::Hooks for Hooks {
-    fn decide<'a>(&'a self, hook: &'a RouteHook, inquiry: &'a Arc<Inquiry>) -> Answering<'a> {
-        Box::pin(async move { ruling(self.put(hook, inquiry).await) })
-    }
-
-    fn shadow(&self, hook: &RouteHook, inquiry: &Arc<Inquiry>) {
-        let (hooks, hook, inquiry) = (self.clone(), hook.clone(), Arc::clone(inquiry));
-        // bounded like every call: by the queue and the deadline
-        tokio::spawn(async move { record(hooks.metrics(), &hook, &inquiry, &hooks.put(&hook, &inquiry).await) });
-    }
-}
-
-/// Those ask that find no decision.
 impl access::Hooks for Decisions {
     fn decide<'a>(&'a self, hook: &'a RouteHook, inquiry: &'a Arc<Inquiry>) -> Answering<'a> {
         Box::pin(async move { ruling(self.authorize(&hook.name, inquiry, hook.timeout).await) })
@@ -40,11 +26,13 @@ impl access::Hooks for Decisions {
     }
 }
 
-impl Hooks {
-    async fn put(&self, hook: &RouteHook, inquiry: &Inquiry) -> Outcome<Verdict> {
-        let pinned = self.pin();
-        let asker = Asker { client: &inquiry.token, deadline: hook.timeout };
-        pinned.authorize(&pinned.inputs(&hook.name, inquiry)?, asker).await
+impl KeyLookup for Lookups {
+    fn secrets<'a>(&'a self, access_key: &'a AccessKeyId) -> Finding<'a> {
+        Box::pin(async move {
+            let failed = |why| HookFault::Failed { hook: self.hook().clone(), why: failure(&why) };
+            let found = self.secret(access_key).await.map_err(failed)?;
+            Ok(found.map_or_else(|| Arc::new([]) as _, Found::into_secrets))
+        })
     }
 }
 
@@ -69,7 +57,13 @@ fn ruling(outcome: Outcome<Verdict>) -> Result<Ruling, HookFailure> {
         Ok(Verdict::Deny(Denied::Said(why))) => Ok(Ruling::Deny(why)),
         Ok(Verdict::Deny(Denied::NotTrue(what))) => Ok(Ruling::Deny(format!("not True: {what}"))),
         Ok(Verdict::Split(each)) => Ok(Ruling::Split(each)),
-        Err(NoAnswer::Overflow) => Err(HookFailure::Overflow),
-        Err(other) => Err(HookFailure::NoAnswer(other.label())),
+        Err(why) => Err(failure(&why)),
+    }
+}
+
+fn failure(why: &NoAnswer) -> HookFailure {
+    match why {
+        NoAnswer::Overflow => HookFailure::Overflow,
+        other => HookFailure::NoAnswer(other.label()),
     }
 }

@@ -1,13 +1,15 @@
 //! The hooks of a process: loaded before the first table, followed from then on, and asked by the data plane.
 
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use osp_controller::HookNews;
 use osp_core::access;
-use osp_core::model::{Callable, HookState};
-use osp_hooks::{Hooks, Isolation};
+use osp_core::model::{Callable, HookName, HookState};
+use osp_dataplane::Clock;
+use osp_hooks::{DecisionSettings, Decisions, Hooks, Isolation, LookupSettings, Lookups};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
@@ -15,17 +17,21 @@ use super::{PART_ENDED, failure};
 use crate::telemetry::Metrics;
 use crate::{Config, Failure, config};
 
+/// Strangers' keys that may be looked up at once after a pause, in seconds of the rate.
+const TWO: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
+
 /// The hooks of a running gateway.
 pub(super) struct RunningHooks {
-    hooks: Option<Hooks>,
+    hooks: Option<(Hooks, Decisions)>,
+    key_lookup: Option<Arc<dyn access::KeyLookup>>,
     /// Where their workers are looked after, for as long as this lives.
     _runtime: Option<Runtime>,
 }
 
 impl RunningHooks {
     /// Loads all hooks and starts their workers. A hook that does not load is a matter of the routes that name it.
-    pub(super) fn start(config: &Config, metrics: &Metrics) -> Result<Self, Failure> {
-        let Some(wanted) = &config.hooks else { return Ok(Self { hooks: None, _runtime: None }) };
+    pub(super) fn start(config: &Config, metrics: &Metrics, clock: &Arc<dyn Clock>) -> Result<Self, Failure> {
+        let Some(wanted) = &config.hooks else { return Ok(Self { hooks: None, key_lookup: None, _runtime: None }) };
         // one thread of its own: answers of hooks wait for no request, and requests for no worker
         let runtime =
             Builder::new_multi_thread().worker_threads(1).thread_name("hooks").enable_all().build().map_err(failure)?;
@@ -38,21 +44,50 @@ impl RunningHooks {
             tracing::error!(panicked = ended.is_err(), "hooks are no longer followed: stopping");
             std::process::exit(PART_ENDED);
         });
-        Ok(Self { hooks: Some(hooks), _runtime: Some(runtime) })
+        let clock = Arc::clone(clock);
+        let clock: osp_hooks::Clock = Arc::new(move || clock.monotonic());
+        let kept = DecisionSettings { ttl: wanted.cache_ttl, max_entries: wanted.cache_entries };
+        let decisions = Decisions::new(hooks.clone(), kept, Arc::clone(&clock));
+        let key_lookup = wanted.key_lookup.clone().map(|hook| {
+            tell_without_keys(&hooks, &hook);
+            let settings = LookupSettings {
+                ttl: wanted.cache_ttl,
+                max_known: wanted.cache_entries,
+                per_second: wanted.key_lookup_rate,
+                burst: wanted.key_lookup_rate.saturating_mul(TWO),
+                ..LookupSettings::default()
+            };
+            Arc::new(Lookups::new(hooks.clone(), hook, settings, clock)) as Arc<dyn access::KeyLookup>
+        });
+        Ok(Self { hooks: Some((hooks, decisions)), key_lookup, _runtime: Some(runtime) })
     }
 
     /// What there is to say of every hook, from now on.
     pub(super) fn news(&self) -> HookNews {
         // without hooks there is nothing to say, and that is known
-        Some(self.hooks.as_ref().map_or_else(|| watch::Sender::default().subscribe(), Hooks::news))
+        Some(self.hooks.as_ref().map_or_else(|| watch::Sender::default().subscribe(), |(hooks, _)| hooks.news()))
     }
 
     /// Who answers for the hooks of routes.
     pub(super) fn policy(&self) -> Arc<dyn access::Hooks> {
         match &self.hooks {
-            Some(hooks) => Arc::new(hooks.clone()),
+            Some((_, decisions)) => Arc::new(decisions.clone()),
             None => Arc::new(access::NoHooks),
         }
+    }
+
+    /// Who knows keys that no document has.
+    pub(super) fn key_lookup(&self) -> Option<Arc<dyn access::KeyLookup>> {
+        self.key_lookup.clone()
+    }
+}
+
+/// No mistake that keeps the process from starting: the hook may be there a second later. Until then, whoever signs with
+/// such a key is answered 503.
+fn tell_without_keys(hooks: &Hooks, hook: &HookName) {
+    let knows_keys = |state: &HookState| state.callables().contains(&Callable::LookupSecret);
+    if !hooks.states().get(hook).is_some_and(knows_keys) {
+        tracing::error!(%hook, "hooks.keyLookup: there is no such hook, or it does not define lookup_secret");
     }
 }
 

@@ -138,6 +138,14 @@ impl Route {
         self
     }
 
+    /// Grants `permissions` to everybody whose signature is good.
+    #[must_use]
+    pub fn allow_everybody(mut self, permissions: &str) -> Self {
+        let name = format!("grant-{}", self.access.len());
+        self.access.push(format!("  - name: {name}\n    principal: Authenticated\n    permissions: [{permissions}]\n"));
+        self
+    }
+
     /// One more hook, as a YAML flow mapping.
     #[must_use]
     pub fn hook(mut self, hook: &str) -> Self {
