@@ -64,6 +64,19 @@ def used():
     }
 }
 
+// issue 6, hook matrix: a gateway that is busy when a call is interrupted does not take the interruption for an answer
+#[tokio::test]
+async fn an_interrupted_call_is_a_late_one() {
+    let mount = Mount::new(&[("policy.py", "def authorize(token, bucket):\n    while True: pass\n")]);
+    let settings = Settings { deadline: Duration::from_millis(100), ..mount.settings(Isolation::Thread) };
+    let hooks = start(settings).await;
+    let asking = tokio::spawn(async move { ask(&hooks, "AKIA1").await });
+    tokio::task::yield_now().await;
+    // the runtime's only thread is busy for longer than the call: deadline and answer are there at once
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(asking.await.unwrap(), Err(NoAnswer::Timeout));
+}
+
 // issue 6: a hook that spawns threads; what they reserve for their stacks counts as memory
 #[tokio::test]
 async fn a_hook_may_have_many_threads_within_its_memory() {

@@ -19,8 +19,9 @@ use crate::metrics::Metrics;
 use crate::outcome::{Answer, NoAnswer};
 use crate::plan::{Plan, Planned, Refusal, Refusals, Text};
 use crate::python::{self, Engine, LoadedHook, output, thread_number};
-use crate::queue::{Job, Queue};
+use crate::queue::Queue;
 use crate::settings::{MAX_REPLACEMENTS, STACK_BYTES, Settings};
+use crate::wire::Call;
 use seat::{Seat, Supervisor};
 
 /// Lines on their way to the log. What does not fit is dropped: a hook that prints must not wait for the log.
@@ -192,8 +193,12 @@ fn work(py: Python<'_>, crew: Arc<Crew>) {
     while let Some((job, ticket)) = py.detach(|| crew.queue.take_blocking()) {
         seat.begin(job.budget, Some(ticket));
         crew.office.supervisor.wake();
-        crew.run(py, job);
-        if !seat.end() {
+        let answer = crew.answer(py, &job.call);
+        let is_in_time = seat.end();
+        // what an abandoned thread says is that it was interrupted; the caller may not have heard yet that it is late.
+        // A caller who has gone does not want to know.
+        let _ = job.reply.send(if is_in_time { answer } else { Answer::NoAnswer(NoAnswer::Timeout) });
+        if !is_in_time {
             crew.return_of_abandoned();
             break;
         }
@@ -205,18 +210,14 @@ fn work(py: Python<'_>, crew: Arc<Crew>) {
 }
 
 impl Crew {
-    fn run(&self, py: Python<'_>, job: Job) {
-        let answer = match usize::try_from(job.call.hook).ok().and_then(|at| self.hooks.get(at)) {
-            None => Answer::NoAnswer(NoAnswer::NoHook),
-            Some(hook) => {
-                output::set_hook(Some(job.call.hook));
-                let answer = self.office.engine.ask(py, hook, job.call.callable, &job.call.values);
-                output::set_hook(None);
-                answer
-            }
+    fn answer(&self, py: Python<'_>, call: &Call) -> Answer {
+        let Some(hook) = usize::try_from(call.hook).ok().and_then(|at| self.hooks.get(at)) else {
+            return Answer::NoAnswer(NoAnswer::NoHook);
         };
-        // a caller who has gone does not want to know
-        let _ = job.reply.send(answer);
+        output::set_hook(Some(call.hook));
+        let answer = self.office.engine.ask(py, hook, call.callable, &call.values);
+        output::set_hook(None);
+        answer
     }
 
     /// A thread has been abandoned: starts another one in its place, within the limit.
