@@ -32,7 +32,8 @@ esac
 
 install_packages() {
   local package missing=() as_root=()
-  local wanted=(ceph-mon ceph-osd ceph-mgr radosgw ceph-common etcd-server awscli nginx-light openssl python3-venv squid)
+  local wanted=(ceph-mon ceph-osd ceph-mgr radosgw ceph-common etcd-server awscli nginx-light openssl python3-venv squid redis-server
+    postgresql)
   [[ $mode != all ]] || wanted+=(openjdk-17-jdk-headless maven)
   for package in "${wanted[@]}"; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' || missing+=("$package")
