@@ -2,7 +2,7 @@
 # The SDK's tests, with the package installed as users install it, and those of the samples, against real servers.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
-../.ci/install redis-server postgresql
+../.ci/install redis-server postgresql openssl
 OSP_OPA=$(../e2e/opa/build.sh)
 export OSP_OPA
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/osp-e2e

@@ -1,19 +1,18 @@
 """Grants in a database: the table of `grants.sql`, in an SQLite file or in PostgreSQL.
 
 Environment: `OSP_HOOK_SQL_URL`, such as `sqlite:///var/lib/osp/grants.sqlite` (no package needed) or
-`postgresql://user:password@host:5432/database` (package `pg8000`; `?sslmode=require` for TLS with the system's
-certificates).
+`postgresql://user:password@host:5432/database` (package `pg8000`). With `?sslmode=verify-full` over TLS, which verifies the
+server by the system's certificates, or by those of `&sslrootcert=FILE`.
 """
 
 import contextlib
 import os
-import socket
 import sqlite3
 import threading
 import time
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from osp_hooks import Decision, Request, allow, allow_keys, cache_by, deny
 
@@ -88,9 +87,8 @@ class Postgres(threading.local):
         if self.connection is not None:
             try:
                 return self._query(parameters)
-            except (pg8000.dbapi.DatabaseError, pg8000.dbapi.InterfaceError, ConnectionError) as error:
-                if not _has_ended(error):
-                    raise
+            except (pg8000.dbapi.InterfaceError, ConnectionError):
+                pass  # the server had closed it: once more, on a new one
         self.connection = _connect()
         return self._query(parameters)
 
@@ -107,28 +105,18 @@ class Postgres(threading.local):
             raise
 
 
-def _has_ended(error: Exception) -> bool:
-    """The connection was closed by the server, or by what is between; once more then, on a new one. Not when it is slow."""
-    if isinstance(error, pg8000.dbapi.DatabaseError):
-        told = error.args[0] if error.args else None
-        return isinstance(told, dict) and str(told.get("C", "")).startswith("57P")
-    return not isinstance(error.__cause__, TimeoutError)
-
-
 def _connect() -> Any:
-    is_secure = parse_qs(URL.query).get("sslmode", ["disable"])[-1] != "disable"
-    host = URL.hostname or "127.0.0.1"
-    # pg8000 writes in small pieces: without this each statement would wait for delayed acknowledgements
-    sock = socket.create_connection((host, URL.port or 5432), TIMEOUT_SECONDS)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    options = dict(parse_qsl(URL.query))
+    # every mode of libpq but `disable` is taken for the strictest one
+    is_secure = options.get("sslmode", "disable") != "disable"
     connection = pg8000.dbapi.connect(
         unquote(URL.username or ""),
-        host=host,
-        sock=sock,
+        host=URL.hostname or "127.0.0.1",
+        port=URL.port or 5432,
         database=unquote(URL.path.removeprefix("/")),
         password=unquote(URL.password or ""),
         timeout=TIMEOUT_SECONDS,
-        ssl_context=ssl.create_default_context() if is_secure else False,
+        ssl_context=ssl.create_default_context(cafile=options.get("sslrootcert")) if is_secure else False,
         # the server gives up as well, instead of working for nobody
         startup_params={"statement_timeout": str(int(TIMEOUT_SECONDS * 1000))},
     )

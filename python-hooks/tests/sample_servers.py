@@ -172,7 +172,8 @@ def redis_commands(path: Path, commands: str) -> None:
 
 @contextlib.contextmanager
 def postgres() -> Iterator[Path]:
-    """PostgreSQL with the grants of the samples, and the user `osp` with a password; its socket."""
+    """PostgreSQL with the grants of the samples, and the user `osp` with a password; its socket. It also listens on the
+    loopback port of that name, with TLS and a certificate of its own, `tls.crt` beside the socket."""
     initdbs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     if not initdbs:
         raise FileNotFoundError("there is no PostgreSQL: run python-hooks/test.sh or e2e/run.sh, which install it")
@@ -183,18 +184,27 @@ def postgres() -> Iterator[Path]:
     other += ["--pdeathsig", "KILL", "--"]
     with folder() as here:
         (here / "password").write_text(POSTGRES_PASSWORD)
+        certificate = [
+            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+            "-subj", "/CN=postgres", "-addext", "subjectAltName=IP:127.0.0.1",
+            "-keyout", here / "tls.key", "-out", here / "tls.crt",
+        ]  # fmt: skip
+        subprocess.run(certificate, check=True, capture_output=True, timeout=30)
         if os.geteuid() == 0:
-            shutil.chown(here, "postgres", "postgres")
-            shutil.chown(here / "password", "postgres", "postgres")
+            for owned in (here, *here.iterdir()):
+                shutil.chown(owned, "postgres", "postgres")
         initdb = [
             *other, programs / "initdb", "--pgdata", here / "data", "--username=osp", "--pwfile", here / "password",
             "--auth=scram-sha-256", "--no-sync", "--no-locale", "--encoding=UTF8",
         ]  # fmt: skip
         subprocess.run(initdb, check=True, capture_output=True, cwd=here, timeout=START_DEADLINE_SECONDS)
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]  # PostgreSQL takes no 0
         command: list[str | Path] = [
-            *other, programs / "postgres", "-D", here / "data", "-k", here, "-c", "listen_addresses=", "-c", "fsync=off",
+            *other, programs / "postgres", "-D", here / "data", "-k", here, "-h", "127.0.0.1", "-p", str(port), "-c", "fsync=off",
+            "-c", "ssl=on", "-c", f"ssl_cert_file={here}/tls.crt", "-c", f"ssl_key_file={here}/tls.key",
         ]  # fmt: skip
-        path = here / ".s.PGSQL.5432"
+        path = here / f".s.PGSQL.{port}"
         # SIGTERM would wait for the connections of its clients
         with running(command, here / "log", lambda: psql(path, "SELECT 1", is_checked=False), signal.SIGINT):
             psql(path, (SAMPLES / "grants.sql").read_text(encoding="utf-8"))
@@ -204,10 +214,20 @@ def postgres() -> Iterator[Path]:
 def psql(path: Path, statements: str, is_checked: bool = True) -> bool:
     """Runs statements as the user `osp`. Tells whether they succeeded; raises if they did not, unless told otherwise."""
     done = subprocess.run(
-        ["psql", "-qX", "-v", "ON_ERROR_STOP=1", "-h", path.parent, "-U", "osp", "-d", "postgres"],
+        [*psql_command(path), "-v", "ON_ERROR_STOP=1"],
         input=statements, capture_output=True, text=True, timeout=30,
         env={**os.environ, "PGPASSWORD": POSTGRES_PASSWORD},
     )  # fmt: skip
     if is_checked and done.returncode != 0:
         raise RuntimeError(done.stderr)
     return done.returncode == 0
+
+
+def psql_command(path: Path) -> list[str | Path]:
+    """The start of a psql as the user `osp`, whose password is in `PGPASSWORD`."""
+    return ["psql", "-qX", "-h", path.parent, "-p", postgres_port(path), "-U", "osp", "-d", "postgres"]
+
+
+def postgres_port(path: Path) -> str:
+    """The TCP port of the PostgreSQL with this socket."""
+    return path.name.rpartition(".")[2]

@@ -200,8 +200,9 @@ def test_a_server_that_never_answers(kind: str, relay: Relay, monkeypatch: pytes
     """It accepts and is silent: the sample gives up by itself, and decides again as soon as there are answers."""
     hook = load(monkeypatch, kind, relay.port)
     relay.is_silent = True
-    fails(hook)
-    fails(hook)
+    for connections in (1, 2):
+        fails(hook)
+        assert relay.connections == connections, "whoever is slow is not asked twice"
     relay.is_silent = False
     decides(hook)
 
@@ -223,6 +224,7 @@ def test_a_connection_that_falls_silent(kind: str, relay: Relay, monkeypatch: py
     decides(hook)
     relay.stall()
     fails(hook)
+    assert relay.connections == 1, "whoever is slow is not asked twice"
     relay.go_on()
     for case in TABLE["cases"]:
         check(hook, case)
@@ -282,10 +284,21 @@ def test_a_statement_that_takes_too_long(
     decides(hook)
 
 
+def test_postgres_over_tls(servers: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a certificate that verifies; and never with another one."""
+    path = servers["postgres"]
+    login = f"{sample_servers.POSTGRES_LOGIN}@127.0.0.1:{sample_servers.postgres_port(path)}"
+    url = f"postgresql://{login}/postgres?sslmode=verify-full"
+    monkeypatch.setenv("OSP_HOOK_SQL_URL", f"{url}&sslrootcert={path.with_name('tls.crt')}")
+    decides(simulate(SAMPLES / "sql_grants.py"))
+    monkeypatch.setenv("OSP_HOOK_SQL_URL", url)
+    assert "CERTIFICATE_VERIFY_FAILED" in fails(simulate(SAMPLES / "sql_grants.py")).detail
+
+
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
     """The table of grants is somebody else's."""
-    command = ["psql", "-qXAt", "-h", path.parent, "-U", "osp", "-d", "postgres"]
+    command = [*sample_servers.psql_command(path), "-At"]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         env={**os.environ, "PGPASSWORD": sample_servers.POSTGRES_PASSWORD},
