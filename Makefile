@@ -13,7 +13,7 @@ demo:  ## the same, driven by aws-cli with every result checked
 	@examples/quickstart/demo.sh
 
 test:  ## every test: Rust, the demo, real clients against Ceph RGW and SeaweedFS, a real kube-apiserver
-	.ci/install
+	.ci/install redis-server postgresql openssl
 	# What the last step needs is fetched and built beside the others: they leave the network and half a core idle.
 	@nice e2e/run.sh prepare & prepared=$$!; trap "kill $$prepared" EXIT; set -e; \
 	cargo test --locked --workspace; \

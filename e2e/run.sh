@@ -32,7 +32,8 @@ esac
 
 install_packages() {
   local package missing=() as_root=()
-  local wanted=(ceph-mon ceph-osd ceph-mgr radosgw ceph-common etcd-server awscli nginx-light openssl python3-venv squid)
+  local wanted=(ceph-mon ceph-osd ceph-mgr radosgw ceph-common etcd-server awscli nginx-light openssl python3-venv squid redis-server
+    postgresql)
   [[ $mode != all ]] || wanted+=(openjdk-17-jdk-headless maven)
   for package in "${wanted[@]}"; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' || missing+=("$package")
@@ -47,9 +48,9 @@ install_packages() {
     { tail -20 "$cache/apt.log" >&2; die "apt-get failed"; }
 }
 
-# make_venv FILE: the environment for a file of requirements, in $venv.
+# make_venv FILE [PYTHON]: the environment for a file of requirements, in $venv.
 make_venv() {
-  local python=python3 hash
+  local python=${2:-python3} hash
   "$python" -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || python=/usr/bin/python3
   hash=$(sha256sum "$1" | cut -c1-16)
   venv=$cache/venv-$hash
@@ -112,6 +113,10 @@ flock 9 # two runs at once install it once
 install_packages
 make_venv "$here/requirements-s3fs.txt" # wants another botocore than boto3
 export OSP_E2E_S3FS_PYTHON=$venv/bin/python
+make_venv "$repository/python-hooks/samples/requirements.txt" /usr/bin/python3 # that of the gateway
+OSP_E2E_HOOK_PACKAGES=$(echo "$venv"/lib/python3*/site-packages)
+OSP_OPA=$("$here/opa/build.sh") || die "OPA is missing"
+export OSP_E2E_HOOK_PACKAGES OSP_OPA
 make_venv "$here/requirements.txt"
 build_kubernetes
 exec 9>&-

@@ -120,7 +120,7 @@ class Ceph(Backend):
         return child
 
     def configuration(self, fsid: str, addresses: str, keyring: Path) -> str:
-        """The cluster's ceph.conf."""
+        """The cluster's ceph.conf. A few MB need no 5 % of the disk, below which the monitor ends by default."""
         return f"""[global]
 fsid = {fsid}
 mon host = [{addresses}]
@@ -140,6 +140,8 @@ run dir = {self.folder}
 admin socket = {self.folder}/$name.asok
 log file = {self.folder}/$name.ceph.log
 mon data = {self.folder}/mon
+mon data avail warn = 0
+mon data avail crit = 0
 osd data = {self.folder}/osd
 mgr data = {self.folder}/mgr
 [client.rgw]
