@@ -11,6 +11,7 @@ use serde_json::json;
 use serde_yaml::Value;
 
 use super::settings::Settings;
+use super::value::duration;
 
 /// How long a request waits for a hook: what a hook that asks another server needs, and little for the client.
 const DEFAULT_TIMEOUT: Duration = Duration::from_millis(250);
@@ -106,62 +107,44 @@ impl Hooks {
                 return None;
             }
         };
-        let mut wrong = |field: &str, reason: String| problems.push((format!(".{field}"), reason));
+        let mut wrong = Wrong(problems);
         let Some(dir) = typed.map(Path::to_path_buf).or(spelled.dir).filter(|dir| !dir.as_os_str().is_empty()) else {
-            wrong("dir", "is missing: the directory with the hooks (or --hooks-dir)".to_owned());
-            return None;
+            return wrong.at("dir", "is missing: the directory with the hooks (or --hooks-dir)".to_owned());
         };
-        let mut hooks = Self::defaults(&dir);
-        match spelled.isolation.as_deref() {
-            None | Some("process") => {}
-            Some("thread") => hooks.in_threads = true,
-            Some(other) => wrong("isolation", format!("{other:?} is not process and not thread")),
-        }
-        let mut duration = |field: &str, text: Option<String>, bounds: [Duration; 2], to: &mut Duration| {
-            let Some(text) = text else { return };
-            match super::value::duration(&text, bounds[0], bounds[1]) {
-                Ok(duration) => *to = duration,
-                Err(reason) => wrong(field, reason),
-            }
+        let defaults = Self::defaults(&dir);
+        let in_threads = match spelled.isolation.as_deref() {
+            None | Some("process") => Some(false),
+            Some("thread") => Some(true),
+            Some(other) => wrong.at("isolation", format!("{other:?} is not process and not thread")),
         };
-        let timeouts = [Duration::from_millis(10), Duration::from_secs(10)];
-        duration("timeout", spelled.timeout, timeouts, &mut hooks.timeout);
-        duration("cacheTTL", spelled.cache_ttl, [Duration::ZERO, Duration::from_secs(86_400)], &mut hooks.cache_ttl);
-        let mut count = |field: &str, number: Option<i64>, most: usize| {
-            let number = number?;
-            let fits = usize::try_from(number).ok().filter(|number| (1..=most).contains(number));
-            if fits.is_none() {
-                wrong(field, format!("{number} is not between 1 and {most}"));
-            }
-            fits
+        let timeout = |text: &str| duration(text, Duration::from_millis(10), Duration::from_secs(10));
+        let ttl = |text: &str| duration(text, Duration::ZERO, Duration::from_secs(86_400));
+        let hook = |name: &str| {
+            HookName::new(name).ok_or_else(|| format!("{name:?} is no name of a hook: letters, digits, - and _"))
         };
-        if let Some(entries) = count("cacheEntries", spelled.cache_entries, 10_000_000) {
-            hooks.cache_entries = entries;
+        let rate = wrong.count("keyLookupRate", spelled.key_lookup_rate, 100_000);
+        for (index, name) in spelled.environment.iter().enumerate().filter(|(_, name)| !is_variable(name)) {
+            let place = format!("environment[{index}]");
+            let _: Option<()> = wrong.at(&place, format!("{name:?} is no name of an environment variable"));
         }
-        hooks.workers = count("workers", spelled.workers, 256);
-        if let Some(queue) = count("queue", spelled.queue, 65_536) {
-            hooks.queue = queue;
-        }
-        let rate = count("keyLookupRate", spelled.key_lookup_rate, 100_000).and_then(|rate| u32::try_from(rate).ok());
-        hooks.key_lookup_rate = rate.and_then(NonZeroU32::new).unwrap_or(DEFAULT_LOOKUP_RATE);
-        match spelled.memory.as_deref().map(memory) {
-            None => {}
-            Some(Ok(bytes)) => hooks.memory = bytes,
-            Some(Err(reason)) => wrong("memory", reason),
-        }
-        for (index, name) in spelled.environment.iter().enumerate() {
-            if !is_variable(name) {
-                wrong(&format!("environment[{index}]"), format!("{name:?} is no name of an environment variable"));
-            }
-        }
-        hooks.environment = spelled.environment;
-        if let Some(name) = spelled.key_lookup {
-            hooks.key_lookup = HookName::new(&name);
-            if hooks.key_lookup.is_none() {
-                wrong("keyLookup", format!("{name:?} is no name of a hook: letters, digits, - and _"));
-            }
-        }
-        Some(hooks)
+        Some(Self {
+            dir,
+            in_threads: in_threads.unwrap_or(defaults.in_threads),
+            timeout: wrong.text("timeout", spelled.timeout, timeout).unwrap_or(defaults.timeout),
+            cache_ttl: wrong.text("cacheTTL", spelled.cache_ttl, ttl).unwrap_or(defaults.cache_ttl),
+            cache_entries: wrong
+                .count("cacheEntries", spelled.cache_entries, 10_000_000)
+                .unwrap_or(defaults.cache_entries),
+            workers: wrong.count("workers", spelled.workers, 256),
+            queue: wrong.count("queue", spelled.queue, 65_536).unwrap_or(defaults.queue),
+            memory: wrong.text("memory", spelled.memory, memory).unwrap_or(defaults.memory),
+            environment: spelled.environment,
+            key_lookup: wrong.text("keyLookup", spelled.key_lookup, hook),
+            key_lookup_rate: rate
+                .and_then(|rate| u32::try_from(rate).ok())
+                .and_then(NonZeroU32::new)
+                .unwrap_or(defaults.key_lookup_rate),
+        })
     }
 
     /// What `/config` shows: the names of the environment's variables, not their values.
@@ -185,6 +168,35 @@ impl Hooks {
     #[must_use]
     pub fn variables(&self, get: impl Fn(&str) -> Option<String>) -> BTreeMap<String, String> {
         self.environment.iter().filter_map(|name| Some((name.clone(), get(name)?))).collect()
+    }
+}
+
+/// Collects what is wrong; `None` for it.
+struct Wrong<'a>(&'a mut Problems);
+
+impl Wrong<'_> {
+    fn at<T>(&mut self, field: &str, reason: String) -> Option<T> {
+        self.0.push((format!(".{field}"), reason));
+        None
+    }
+
+    /// A text that `parse` understands.
+    fn text<T>(
+        &mut self,
+        field: &str,
+        text: Option<String>,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        parse(&text?).map_or_else(|reason| self.at(field, reason), Some)
+    }
+
+    /// A number from 1 to `most`.
+    fn count(&mut self, field: &str, number: Option<i64>, most: usize) -> Option<usize> {
+        let number = number?;
+        match usize::try_from(number) {
+            Ok(count) if (1..=most).contains(&count) => Some(count),
+            _ => self.at(field, format!("{number} is not between 1 and {most}")),
+        }
     }
 }
 

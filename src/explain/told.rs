@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use osp_core::Denial;
-use osp_core::access::explain as decide;
-use osp_core::model::HookMode;
+use osp_core::access::{Explanation, explain as decide};
+use osp_core::model::{HookMode, ObjectName, RouteHook};
 use osp_core::table::RouteTable;
 
 use super::Asked;
@@ -43,27 +43,8 @@ pub(crate) fn told(asked: &Asked, table: &RouteTable) -> String {
     for check in &explanation.checks {
         line("check", &check.to_string());
     }
-    for (route, hook) in &explanation.hooks {
-        let shadow = if hook.mode == HookMode::Shadow { " (shadow: decides nothing)" } else { "" };
-        line("hook", &format!("{} of {route}{shadow}", hook.name));
-    }
-    if explanation.source.is_some() {
-        line("copiedBy", "gateway");
-    }
-    for (place, names) in [(&explanation.source, FROM), (&explanation.destination, TO)] {
-        let Some(place) = place else { continue };
-        let key = place.key.as_deref().map(|key| key.escape_debug().to_string());
-        let values = [
-            Some(place.route.to_string()),
-            Some(place.backend.clone()),
-            Some(place.endpoint.clone()),
-            Some(place.bucket.clone()),
-            key,
-            Some(place.credential.to_string()),
-        ];
-        for (name, value) in names.into_iter().zip(values) {
-            value.iter().for_each(|value| line(name, value));
-        }
+    for (field, value) in way(&explanation) {
+        line(field, &value);
     }
     for bucket in &explanation.buckets {
         line("shows", bucket.as_str());
@@ -81,6 +62,32 @@ pub(crate) fn told(asked: &Asked, table: &RouteTable) -> String {
         line("problem", problem);
     }
     out
+}
+
+/// Whom the request would have to pass, and where it would go then.
+fn way(explanation: &Explanation) -> Vec<(&'static str, String)> {
+    let of_hook = |(route, hook): &(ObjectName, RouteHook)| {
+        let shadow = if hook.mode == HookMode::Shadow { " (shadow: decides nothing)" } else { "" };
+        ("hook", format!("{} of {route}{shadow}", hook.name))
+    };
+    let mut lines: Vec<_> = explanation.hooks.iter().map(of_hook).collect();
+    if explanation.source.is_some() {
+        lines.push(("copiedBy", "gateway".to_owned()));
+    }
+    for (place, names) in [(&explanation.source, FROM), (&explanation.destination, TO)] {
+        let Some(place) = place else { continue };
+        let key = place.key.as_deref().map(|key| key.escape_debug().to_string());
+        let values = [
+            Some(place.route.to_string()),
+            Some(place.backend.clone()),
+            Some(place.endpoint.clone()),
+            Some(place.bucket.clone()),
+            key,
+            Some(place.credential.to_string()),
+        ];
+        lines.extend(names.into_iter().zip(values).filter_map(|(name, value)| Some((name, value?))));
+    }
+    lines
 }
 
 /// What is wrong with the documents that the request needs, where that is why.
