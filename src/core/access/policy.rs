@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Principal;
-use crate::s3::{BucketMatch, BucketName, KeyPrefix, Permission, Permissions, Resource};
+use crate::s3::{BucketMatch, BucketName, KeyPrefix, Permission, Permissions, Resource, without_empty_segments};
 
 /// One `access` or `deny` entry.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -79,12 +79,20 @@ impl Policy {
                 }
         });
         let Some(allowed) = allowed else { return Verdict::NotGranted };
+        // some backends take `a//b` for `a/b`: what is denied under one of its names is denied under all of them
+        let text = match resource {
+            Resource::Bucket(_) => "",
+            Resource::Prefix(_, text) => text,
+            Resource::Object(_, key) => key.as_str(),
+        };
+        let another = if self.deny.is_empty() { None } else { without_empty_segments(text) };
+        let is_any = |test: &dyn Fn(&str) -> bool| test(text) || another.as_deref().is_some_and(test);
         let denied = self.deny.iter().position(|rule| {
             about(rule)
                 && match resource {
                     Resource::Bucket(_) => rule.any_prefix(KeyPrefix::is_empty),
-                    Resource::Prefix(_, text) => rule.any_prefix(|prefix| prefix.overlaps(text)),
-                    Resource::Object(_, key) => rule.any_prefix(|prefix| prefix.covers(key.as_str())),
+                    Resource::Prefix(..) => is_any(&|text| rule.any_prefix(|prefix| prefix.overlaps(text))),
+                    Resource::Object(..) => is_any(&|text| rule.any_prefix(|prefix| prefix.covers(text))),
                 }
         });
         denied.map_or(Verdict::Allowed(allowed), Verdict::Denied)

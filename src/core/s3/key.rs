@@ -82,6 +82,20 @@ impl KeyPrefix {
     }
 }
 
+/// The key, or the beginning of keys, that a backend makes of this text which has no empty segments (`SeaweedFS`: `a//b` is
+/// `a/b`, and `/a` is `a`); `None` when it has none itself.
+#[must_use]
+pub fn without_empty_segments(text: &str) -> Option<String> {
+    if !text.starts_with('/') && !text.as_bytes().windows(2).any(|two| two == b"//") {
+        return None;
+    }
+    let mut found = text.split('/').filter(|segment| !segment.is_empty()).collect::<Vec<_>>().join("/");
+    if text.ends_with('/') && !found.is_empty() {
+        found.push('/');
+    }
+    Some(found)
+}
+
 impl fmt::Display for KeyPrefix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -36,7 +36,7 @@ pub use encoding::{decode, encode_key, encode_query};
 pub use error_xml::{ErrorContext, XML_DECLARATION, error_xml, late_error_xml};
 pub(crate) use form::{Boundary, is_ignored};
 pub use form::{Form, FormReader, Receipt, Told};
-pub use key::{KeyPrefix, ObjectKey};
+pub use key::{KeyPrefix, ObjectKey, without_empty_segments};
 pub use list_buckets::{ListBucketsPage, ListedBucket, ToldBuckets, list_buckets_xml, location_xml};
 pub use mapping::Mapping;
 pub(crate) use operation::Body;

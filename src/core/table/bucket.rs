@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::{Lookup, ServedRoute};
 use crate::access::{Principal, Who};
-use crate::s3::KeyPrefix;
+use crate::s3::{KeyPrefix, without_empty_segments};
 
 /// From where a request asks: what of it, beside the names, decides about the route.
 #[derive(Debug, Clone, Copy)]
@@ -258,8 +258,18 @@ impl<'a> View<'a> {
     }
 
     /// The route of a key, or of a listing of everything that begins with `text`: the first group in the order of
-    /// precedence that has one, and in it the longest prefix.
+    /// precedence that has one, and in it the longest prefix. A text that another route is for as soon as a backend leaves
+    /// its empty segments out has none.
     pub(crate) fn lookup(&self, text: &str) -> Lookup {
+        let found = self.literal(text);
+        match (&found, without_empty_segments(text).map(|another| self.literal(&another))) {
+            (Lookup::Served(route), Some(Lookup::Served(other))) if route.name != other.name => Lookup::Elsewhere,
+            (Lookup::Served(_), Some(Lookup::Broken)) => Lookup::Broken,
+            _ => found,
+        }
+    }
+
+    fn literal(&self, text: &str) -> Lookup {
         let mut places =
             self.groups.iter().enumerate().filter_map(|(index, group)| Some((index, group.as_ref()?.longest(text)?)));
         match places.next() {

@@ -118,3 +118,25 @@ fn a_selection_is_about_its_members() {
         assert_eq!(policy.allows(&principal(who), Permission::Read, &object("k")), allowed);
     }
 }
+
+/// C8, P01: `SeaweedFS` takes `a//b` for `a/b`.
+#[test]
+fn c8_a_deny_holds_for_every_spelling_that_a_backend_may_take_for_a_denied_key() {
+    let policy = Policy {
+        allow: vec![rule(None, &EVERY, &["team-a/"])],
+        deny: vec![rule(None, &EVERY, &["team-a/secret/"])],
+    };
+    let allows = |resource: &Resource| policy.allows(&principal("a"), Permission::Read, resource);
+    for denied in ["team-a/secret/x", "team-a//secret/x", "team-a///secret//x", "team-a/secret//x"] {
+        assert!(!allows(&object(denied)), "{denied}");
+        assert!(!allows(&listing(denied)), "{denied}");
+    }
+    for listed in ["team-a//", "team-a//sec", "team-a//secret", "team-a//secret/"] {
+        assert!(!allows(&listing(listed)), "{listed}: it may show what is denied");
+    }
+    for allowed in ["team-a//data/x", "team-a/secret-not/x", "team-a//secretary"] {
+        assert!(allows(&object(allowed)), "{allowed}");
+    }
+    // a grant is taken at its word: what it does not begin is not granted
+    assert!(!allows(&object("/team-a/data/x")));
+}

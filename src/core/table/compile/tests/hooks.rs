@@ -234,6 +234,23 @@ fn for_a_bucket_as_a_whole_one_route_that_says_yes_is_enough() {
     }
 }
 
+/// C8: the same for a part of a bucket that has a route of its own.
+#[test]
+fn a_key_that_a_backend_may_take_for_one_of_another_route_has_no_route() {
+    let part = |prefix: &str| {
+        let mut route = route("data", &["demo"]);
+        route.matches.prefix = KeyPrefix::parse(prefix).unwrap();
+        valid(route)
+    };
+    let mut snapshot = complete();
+    snapshot.routes.insert(name("data"), part("a/"));
+    snapshot.routes.insert(name("more"), part("a/secret/"));
+    let table = compile(&snapshot).table;
+    for (path, is_served) in [("/data/a//b", true), ("/data/a/secret//b", true), ("/data/a//secret/b", false)] {
+        assert_eq!(call("GET", path).decide(&table).is_ok(), is_served, "{path}");
+    }
+}
+
 #[test]
 fn what_was_decided_for_another_route_or_secret_has_another_version() {
     let version = |snapshot: &Snapshot, keys| {
