@@ -122,10 +122,8 @@ fn a_selection_is_about_its_members() {
 /// C8, P01: `SeaweedFS` takes `a//b` for `a/b`.
 #[test]
 fn c8_a_deny_holds_for_every_spelling_that_a_backend_may_take_for_a_denied_key() {
-    let policy = Policy {
-        allow: vec![rule(None, &EVERY, &["team-a/"])],
-        deny: vec![rule(None, &EVERY, &["team-a/secret/"])],
-    };
+    let policy =
+        Policy { allow: vec![rule(None, &EVERY, &["team-a/"])], deny: vec![rule(None, &EVERY, &["team-a/secret/"])] };
     let allows = |resource: &Resource| policy.allows(&principal("a"), Permission::Read, resource);
     for denied in ["team-a/secret/x", "team-a//secret/x", "team-a///secret//x", "team-a/secret//x"] {
         assert!(!allows(&object(denied)), "{denied}");
