@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Rejections, problem};
-use crate::model::{Callable, HookState, ObjectName, Problem, ProcessRules, Reason, Route, RouteHook};
+use crate::model::{Callable, HookName, HookState, ObjectName, Problem, ProcessRules, Reason, Route, RouteHook};
 use crate::table::ServedRoute;
 
 /// The hooks of a route; `None` when one of them could not answer: leaving it out would let in whom it denies. Nothing is
@@ -15,7 +15,7 @@ pub(super) fn resolve(
 ) -> Option<Arc<[RouteHook]>> {
     let mut are_usable = true;
     for (index, hook) in route.hooks.iter().enumerate() {
-        if let Err((reason, why)) = find(process, hook) {
+        if let Err((reason, why)) = find(process, &hook.name, Callable::Authorize) {
             let message = format!("{why}: the route is not served, because the hook could not be asked");
             reject(problem(format!("spec.hooks[{index}].name"), reason, message));
             are_usable = false;
@@ -24,13 +24,14 @@ pub(super) fn resolve(
     are_usable.then(|| route.hooks.clone().into())
 }
 
-fn find(process: &ProcessRules, hook: &RouteHook) -> Result<(), (Reason, String)> {
+/// Whether a hook could answer when this function of it is asked, or why not.
+pub(super) fn find(process: &ProcessRules, hook: &HookName, asked: Callable) -> Result<(), (Reason, String)> {
     let Some(known) = &process.hooks else { return Ok(()) };
-    match known.get(&hook.name) {
+    match known.get(hook) {
         None => Err((Reason::HookNotFound, "the gateway has no hook of this name".to_owned())),
         Some(HookState::Invalid { why }) => Err((Reason::HookInvalid, format!("it does not load: {why}"))),
-        Some(state) if !state.callables().contains(&Callable::Authorize) => {
-            Err((Reason::HookInvalid, format!("it does not define {}", Callable::Authorize.name())))
+        Some(state) if !state.callables().contains(&asked) => {
+            Err((Reason::HookInvalid, format!("it does not define {}", asked.name())))
         }
         Some(HookState::Current { .. } | HookState::Stale { .. }) => Ok(()),
     }
