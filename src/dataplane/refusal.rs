@@ -44,9 +44,10 @@ impl Held {
     /// What the answer means.
     #[must_use]
     pub fn judge(&self, permit: &Permit) -> Meaning {
-        let is_temporary = permit.upstream().credential.may_expire();
+        let credential = &permit.upstream().credential;
+        let (is_temporary, is_personal) = (credential.may_expire(), credential.is_personal());
         let (region, code) = (self.region.as_deref(), self.code.as_deref());
-        let refusal = Refusal { status: self.status, region, code, is_temporary };
+        let refusal = Refusal { status: self.status, region, code, is_temporary, is_personal };
         self.body.judge(refusal, permit.operation(), permit.query())
     }
 

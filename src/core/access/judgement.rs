@@ -297,5 +297,5 @@ fn is_one_backend(from: &Upstream, to: &Upstream, operation: &Operation) -> bool
     let is_one_bucket = || operation.copy_source().map(|source| &source.bucket) == operation.bucket();
     from.endpoint == to.endpoint
         && from.credential == to.credential
-        && (!to.credential.differs_by_bucket() || is_one_bucket())
+        && (!to.credential.is_personal() || is_one_bucket())
 }

@@ -126,7 +126,7 @@ impl Permit {
     #[must_use]
     pub fn pool_group(&self) -> u64 {
         let upstream = self.upstream();
-        let group = if upstream.credential.differs_by_bucket() {
+        let group = if upstream.credential.is_personal() {
             let (ForWhom { access_key, bucket }, mut hasher) = (self.for_whom(), DefaultHasher::new());
             (upstream.pool_group, access_key, bucket).hash(&mut hasher);
             hasher.finish()

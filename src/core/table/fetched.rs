@@ -110,9 +110,9 @@ impl UpstreamCredential {
         self.fixed().is_none_or(|fixed| matches!(fixed, BackendCredential::Keys { session_token: Some(_), .. }))
     }
 
-    /// True when requests about two different buckets may be signed with different credentials.
+    /// True when each client has a credential of its own for each bucket.
     #[must_use]
-    pub fn differs_by_bucket(&self) -> bool {
+    pub fn is_personal(&self) -> bool {
         matches!(self, Self::Fetched(source) if !source.is_for_everybody())
     }
 }

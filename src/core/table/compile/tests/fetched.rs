@@ -59,9 +59,8 @@ fn c24_an_api_key_is_in_the_table_and_no_token_is() {
     assert!(!text.contains("the-api-key"), "an API key is shown");
 }
 
-/// K-CTL-7: what is fetched is shared by those whose document and contents are the same, and nobody else; so are pools.
-#[test]
-fn c24_sources_are_equal_only_if_the_document_and_all_of_its_contents_are() {
+/// Snapshots whose source differs, each in one thing.
+fn different() -> Vec<Snapshot> {
     type Change = fn(&mut Snapshot);
     let of_kind = |change: fn(&mut CredentialKind)| {
         let mut kind = iam();
@@ -79,7 +78,7 @@ fn c24_sources_are_equal_only_if_the_document_and_all_of_its_contents_are() {
     if let CredentialKind::Python { parameters, .. } = &mut told {
         parameters.insert("a".into(), "1".into());
     }
-    let different = [
+    vec![
         with_kind(iam()),
         change(|s| drop(s.secrets.insert(name("api-key"), api_key("another-api-key")))),
         change(|s| {
@@ -110,7 +109,17 @@ fn c24_sources_are_equal_only_if_the_document_and_all_of_its_contents_are() {
         with_kind(python("hook")),
         with_kind(python("another-hook")),
         with_kind(told),
-    ];
+    ]
+}
+
+fn proxy() -> Option<ProcessProxy> {
+    Some(ProcessProxy { endpoint: Endpoint::parse("http://proxy.test:1").unwrap(), authorization: None })
+}
+
+/// K-CTL-7: what is fetched is shared by those whose document and contents are the same, and nobody else; so are pools.
+#[test]
+fn c24_sources_are_equal_only_if_the_document_and_all_of_its_contents_are() {
+    let different = different();
     for (one, first) in different.iter().enumerate() {
         for (other, second) in different.iter().enumerate() {
             let same = fetched(first) == fetched(second);
