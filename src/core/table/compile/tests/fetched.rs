@@ -7,7 +7,8 @@ use super::*;
 use crate::Denial;
 use crate::access::{Decision, Permit};
 use crate::model::{
-    CredentialOverride, Endpoint, HookName, HostPort, NoProxy, ProcessProxy, SecretData, TokenEndpoint,
+    Callable, CredentialOverride, Endpoint, HookName, HookState, HostPort, NoProxy, ProcessProxy, SecretData,
+    TokenEndpoint,
 };
 use crate::sigv4::SecretKey;
 use crate::table::{FetchedKind, FetchedSource, UpstreamCredential};
@@ -211,6 +212,33 @@ fn c24_checksums_are_not_sent_in_trailers_where_there_may_be_no_signature() {
     ] {
         let snapshot = with_kind(kind);
         assert_eq!(only(&served(&compile(&snapshot), "data")).upstream.trailing_checksums, expected);
+    }
+}
+
+/// K5: a source whose hook could not answer says so, and so do the routes that name it.
+#[test]
+fn c26_a_hook_that_could_not_answer_is_said_at_its_field() {
+    let known = |state: Option<HookState>| {
+        let mut snapshot = with_kind(python("hook"));
+        let name = HookName::new("hook").unwrap();
+        snapshot.process.hooks = Some(Arc::new(state.map(|state| (name, state)).into_iter().collect()));
+        compile(&snapshot)
+    };
+    let fetches = || vec![Callable::FetchCredentials];
+    for (state, expected) in [
+        (None, "HookNotFound"),
+        (Some(HookState::Invalid { why: "SyntaxError".into() }), "HookInvalid"),
+        (Some(HookState::Current { callables: vec![Callable::Authorize] }), "HookInvalid"),
+    ] {
+        let compiled = known(state);
+        let expected = format!("CredentialSource default/keys Ready spec.python.hook {expected}");
+        assert!(said(&compiled).contains(&expected), "{expected}: {:?}", said(&compiled));
+        assert!(is_broken(&compiled, "data"), "{expected}");
+    }
+    let current = known(Some(HookState::Current { callables: fetches() }));
+    let stale = known(Some(HookState::Stale { callables: fetches(), why: "SyntaxError".into() }));
+    for compiled in [current, stale, compile(&with_kind(python("hook")))] {
+        assert_eq!(said(&compiled), Vec::<String>::new());
     }
 }
 
