@@ -34,9 +34,9 @@ CHANGE_S = 10.0
 class World:
     """A token service, a store that takes its tokens, a store that takes keys, and OSP in front of both."""
 
-    def __init__(self, folder: Path, certificates: Certificates, keys: Keys) -> None:
+    def __init__(self, folder: Path, certificates: Certificates, keys: Keys, *, tls: bool = False) -> None:
         """Start the servers; OSP is started by `serve`."""
-        self.service = TokenService()
+        self.service = TokenService(certificates=certificates if tls else None)
         self.cos, self.hmac = BearerCos(self.service), HmacCos()
         self.osp = Osp(folder, certificates)
         self.keys = keys
@@ -249,6 +249,33 @@ def test_c24_a_refused_key_is_503_and_a_new_one_counts_at_once(world: World) -> 
         return True
 
     wait_until("the new key is in force", works, CHANGE_S)
+
+
+class TrustingOsp(Osp):
+    """OSP on a machine that trusts the suite's CA."""
+
+    def environment(self) -> dict[str, str]:
+        """What the process has in its environment beside the suite's own."""
+        return {"SSL_CERT_FILE": str(self.certificates.ca)}
+
+
+@pytest.mark.parametrize("kind", [Osp, TrustingOsp])
+def test_c24_the_token_service_is_believed_by_its_certificate(
+    kind: type[Osp], tmp_path: Path, certificates: Certificates, client_keys: Keys
+) -> None:
+    """With the machine's certificates and nothing else: an API key is shown to nobody whom they do not vouch for."""
+    world = World(tmp_path, certificates, client_keys, tls=True)
+    world.osp = kind(tmp_path, certificates)
+    try:
+        world.serve()
+        s3 = world.client()
+        if kind is TrustingOsp:
+            s3.put_object(Bucket="tokens", Key="k", Body=b"v")
+        else:
+            assert code_of(lambda: s3.put_object(Bucket="tokens", Key="k", Body=b"v")) == (503, "ServiceUnavailable")
+            assert (world.service.asked, world.cos.seen) == (0, [])
+    finally:
+        world.stop()
 
 
 HOOK = """

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import ssl
 import threading
 import time
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 from xml.sax.saxutils import escape
 
 from backends import Keys
+from certificates import Certificates
 from contract.providers import IbmCos
 from contract.server import Bucket, Refusal, Request, check_payload, document, perform, split_path
 
@@ -48,6 +50,8 @@ class TokenService:
     mistakes: list[str] = field(default_factory=list)
     asked: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
+    # With a certificate it is https.
+    certificates: Certificates | None = None
 
     def __post_init__(self) -> None:
         """Start it."""
@@ -70,7 +74,13 @@ class TokenService:
                 self.wfile.write(body)
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/identity/token"
+        scheme = "http"
+        if self.certificates is not None:
+            scheme, context = "https", ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self.certificates.cert, self.certificates.key)
+            # the handshake is made by the thread of the connection
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
+        self.url = f"{scheme}://127.0.0.1:{self.server.server_address[1]}/identity/token"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def new_api_key(self) -> str:

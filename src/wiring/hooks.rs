@@ -71,7 +71,7 @@ impl RunningHooks {
 
     /// Who gives credentials of backends, if hooks do.
     pub(super) fn credentials(&self) -> Option<Arc<dyn osp_credentials::Hooks>> {
-        self.hooks.clone().map(|hooks| Arc::new(OfHooks(hooks)) as Arc<dyn osp_credentials::Hooks>)
+        self.hooks.as_ref().map(|(hooks, _)| Arc::new(OfHooks(hooks.clone())) as Arc<dyn osp_credentials::Hooks>)
     }
 
     /// Who answers for the hooks of routes.
