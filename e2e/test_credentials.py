@@ -69,11 +69,13 @@ class World:
 
     @staticmethod
     def route(
-        name: str, match: dict[str, str], endpoint: str, source: str, bucket: str, clients: tuple[str, ...] = ("tester",)
+        name: str, match: dict[str, str], endpoint: str, source: str, bucket: str,
+        clients: tuple[str, ...] = ("tester",),
     ) -> dict[str, Any]:
         """Return a route."""
         backend = {
-            "name": "store", "endpoint": endpoint, "region": "eu-de", "bucket": bucket, "credentialRef": {"name": source},
+            "name": "store", "endpoint": endpoint, "region": "eu-de", "bucket": bucket,
+            "credentialRef": {"name": source},
         }  # fmt: skip
         permissions = EVERYTHING if "*" in match["bucket"] else EVERYTHING[:-1]
         access = [grant(client, permissions) for client in clients]
@@ -86,7 +88,8 @@ class World:
             "s3", endpoint_url=f"http://{self.osp.addresses['http']}", region_name="us-east-1",
             aws_access_key_id=keys.access_key, aws_secret_access_key=keys.secret_key,
             config=botocore.config.Config(
-                signature_version="s3v4", retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, max_pool_connections=32
+                signature_version="s3v4", retries={"total_max_attempts": 1}, s3={"addressing_style": "path"},
+                max_pool_connections=32,
             ),
         )  # fmt: skip
 
@@ -195,7 +198,7 @@ def test_c24_a_thousand_cold_requests_fetch_one_token(world: World) -> None:
 
 
 def test_c24_refreshed_ahead_and_an_outage_is_not_noticed(world: World) -> None:
-    """A token of ten seconds: renewed before it ends, with nobody waiting; then the service is down for the rest of one."""
+    """A token of ten seconds: renewed before it ends, with nobody waiting; then the service is down while one counts."""
     world.service.lifetime_s = 10
     world.service.delay_s = 1.0
     world.serve()
@@ -231,7 +234,7 @@ def test_c24_refreshed_ahead_and_an_outage_is_not_noticed(world: World) -> None:
 
 
 def test_c24_a_refused_key_is_503_and_a_new_one_counts_at_once(world: World) -> None:
-    """A key that IAM does not know is shown once; the next one in the Secret needs no waiting for the rest of the old one."""
+    """A key that IAM does not know is shown once; for the next one in the Secret nobody has to wait."""
     world.api_key = "no-such-key-" + "x" * 32
     world.serve()
     s3 = world.client()

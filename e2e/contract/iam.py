@@ -79,7 +79,8 @@ class TokenService:
             scheme, context = "https", ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(self.certificates.cert, self.certificates.key)
             # the handshake is made by the thread of the connection
-            self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
+            plain = self.server.socket
+            self.server.socket = context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
         self.url = f"{scheme}://127.0.0.1:{self.server.server_address[1]}/identity/token"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
@@ -149,7 +150,7 @@ class Loopback:
 
 
 class BearerCos(Loopback, IbmCos):
-    """IBM COS with IAM: a token of the service, nothing of a signature, and its instance where there is no bucket yet."""
+    """IBM COS with IAM: a token of the service and nothing of a signature, and its instance where no bucket is yet."""
 
     name: ClassVar = "ibm-iam"
     instance: ClassVar = "crn:v1:bluemix:public:cloud-object-storage:global:a/0123:4567::"
@@ -220,7 +221,8 @@ class HmacCos(Loopback, IbmCos):
     def check_signature(self, handler: BaseHTTPRequestHandler, headers: dict[str, str]) -> Any:  # noqa: ANN401
         """Take the keys of readers as well, for reading."""
         owner = self.keys
-        reader = next((keys for keys in self.readers if f"={keys.access_key}/" in headers.get("authorization", "")), None)
+        shown = headers.get("authorization", "")
+        reader = next((keys for keys in self.readers if f"={keys.access_key}/" in shown), None)
         try:
             self.keys = reader or owner
             found = super().check_signature(handler, headers)

@@ -89,7 +89,7 @@ const SHORTEST_TTL: Duration = Duration::from_secs(1);
 /// Whatever a hook says of an end.
 const LONGEST_OF_HOOK: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The source that a hook's API key makes. It belongs to the hook's document, so no other one can ever share its tokens.
+/// The source that a hook's API key makes. It belongs to the hook's document, so no other one shares its tokens.
 fn of_api_key(shared: &Shared, source: &FetchedSource, api_key: SecretKey) -> Result<FetchedSource, Failure> {
     let mut context = Context::new(&SHA256);
     context.update(b"api key of a hook\n");

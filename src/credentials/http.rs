@@ -23,8 +23,8 @@ const CONNECT_TIME: Duration = Duration::from_secs(3);
 /// Answers have about 4 KiB.
 const MAX_ANSWER_BYTES: usize = 64 << 10;
 
-/// Exchanges API keys by HTTPS, with the system's certificates. Follows no redirect and reads no proxy from the environment:
-/// an answer does not decide where a key is sent.
+/// Exchanges API keys by HTTPS, with the system's certificates. Follows no redirect and reads no proxy from the
+/// environment: an answer does not decide where a key is sent.
 #[derive(Default)]
 pub struct HttpIssuer {
     /// Read once, when first needed.
