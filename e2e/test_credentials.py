@@ -198,7 +198,7 @@ def test_c24_a_thousand_cold_requests_fetch_one_token(world: World) -> None:
 
 
 def test_c24_refreshed_ahead_and_an_outage_is_not_noticed(world: World) -> None:
-    """A token of ten seconds: renewed before it ends, with nobody waiting; then the service is down while one counts."""
+    """A token of ten seconds: renewed before it ends, nobody waits; then the service is down while one counts."""
     world.service.lifetime_s = 10
     world.service.delay_s = 1.0
     world.serve()

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use super::surroundings::Surroundings;
 use super::{Rejections, problem};
-use crate::model::{Callable, HookName, HookState, ObjectName, Problem, ProcessRules, Reason, Route, RouteHook};
+use crate::model::{
+    Callable, CredentialKind, HookName, HookState, ObjectName, Problem, ProcessRules, Reason, Route, RouteHook,
+};
 use crate::table::ServedRoute;
 
 /// The hooks of a route; `None` when one of them could not answer: leaving it out would let in whom it denies. Nothing is
@@ -40,12 +43,32 @@ pub(super) fn find(process: &ProcessRules, hook: &HookName, asked: Callable) -> 
 /// What should be known of the hooks of a route that is served.
 pub(super) fn notice(process: &ProcessRules, name: &ObjectName, served: &ServedRoute, notices: &mut Rejections) {
     for (index, hook) in served.hooks.iter().enumerate() {
-        let state = process.hooks.as_ref().and_then(|known| known.get(&hook.name));
-        if let Some(HookState::Stale { why, .. }) = state {
-            let message =
-                format!("an older text of the hook {} is in force: the new one does not load: {why}", hook.name);
+        if let Some(message) = stale(process, &hook.name) {
             let stale = problem(format!("spec.hooks[{index}].name"), Reason::HookStale, message);
             notices.add("BucketRoute", name, "ResolvedRefs", stale);
         }
+    }
+}
+
+/// The same of the credential sources that ask a hook.
+pub(super) fn notice_sources(surroundings: &Surroundings, notices: &mut Rejections) {
+    for (name, object) in surroundings.credentials.iter() {
+        if let Some(CredentialKind::Python { hook, .. }) = object.valid().map(|source| &source.kind)
+            && find(&surroundings.process, hook, Callable::FetchCredentials).is_ok()
+            && let Some(message) = stale(&surroundings.process, hook)
+        {
+            let stale = problem("spec.python.hook", Reason::HookStale, message);
+            notices.add("CredentialSource", name, "Ready", stale);
+        }
+    }
+}
+
+/// What there is to say of a hook of which an older text is in force.
+fn stale(process: &ProcessRules, hook: &HookName) -> Option<String> {
+    match process.hooks.as_ref()?.get(hook)? {
+        HookState::Stale { why, .. } => {
+            Some(format!("an older text of the hook {hook} is in force: the new one does not load: {why}"))
+        }
+        HookState::Current { .. } | HookState::Invalid { .. } => None,
     }
 }

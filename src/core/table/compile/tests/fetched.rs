@@ -237,6 +237,12 @@ fn c26_a_hook_that_could_not_answer_is_said_at_its_field() {
     }
     let current = known(Some(HookState::Current { callables: fetches() }));
     let stale = known(Some(HookState::Stale { callables: fetches(), why: "SyntaxError".into() }));
+    let notices = |compiled: &Compiled| {
+        let line = |one: &Rejection| format!("{} {} {} {}", one.kind, one.name, one.condition, one.problem.reason);
+        compiled.notices.iter().map(line).collect::<Vec<_>>()
+    };
+    assert_eq!(notices(&stale), ["CredentialSource default/keys Ready HookStale"]);
+    assert_eq!(notices(&current), Vec::<String>::new());
     for compiled in [current, stale, compile(&with_kind(python("hook")))] {
         assert_eq!(said(&compiled), Vec::<String>::new());
     }
