@@ -4,6 +4,7 @@
 //! ([`File`]), lets flags win, and reports **all** mistakes of both at once. Routes and keys are no settings of the
 //! process: they are documents, read by the controller.
 
+mod credentials;
 mod hooks;
 mod kubernetes;
 mod proxies;
@@ -22,6 +23,7 @@ use ipnet::IpNet;
 use osp_core::model::{DEFAULT_CLASS, HostPort, HostRule, PatternRule, ProcessProxies, ProcessRules};
 use serde_json::json;
 
+pub use self::credentials::FetchedCredentials;
 pub use self::hooks::Hooks;
 pub use self::kubernetes::{Documents, Kubernetes, Mode};
 pub use self::settings::File;
@@ -102,6 +104,8 @@ pub struct Config {
     pub max_attempts: usize,
     /// How hooks are run; `None` = there are none.
     pub hooks: Option<Hooks>,
+    /// `credentials`: those of backends that are fetched.
+    pub credentials: FetchedCredentials,
 }
 
 /// The HTTPS listener.
@@ -184,6 +188,7 @@ impl Config {
             server_name: settings.parsed("serverName", value::server_name, || DEFAULT_SERVER_NAME.to_owned()),
             max_attempts: settings.count("maxAttempts", LARGEST_MAX_ATTEMPTS, || DEFAULT_MAX_ATTEMPTS),
             hooks: Hooks::read(&mut settings, typed.hooks_dir.as_deref()),
+            credentials: settings.structured("credentials", credentials::read),
         };
         if matches!(config.documents, Documents::Kubernetes(_)) {
             // a pattern takes names from everybody: nobody makes one until the operator says who
@@ -250,6 +255,10 @@ impl Config {
             "clientIdleTimeout": format_duration(self.client_idle_timeout),
             "serverName": self.server_name,
             "maxAttempts": self.max_attempts,
+            "credentials": {
+                "ttl": format_duration(self.credentials.ttl),
+                "tokenEndpoint": self.credentials.token_endpoint.to_string(),
+            },
         });
         if let Some(settings) = settings.as_object_mut() {
             settings.extend(self.hooks.as_ref().map(|hooks| ("hooks".to_owned(), hooks.effective())));

@@ -52,11 +52,13 @@
 //! | `src/core/model/`, `src/core/table/compile.rs` | what can be configured, and what becomes of it |
 //! | `src/controller/` | how documents become model values |
 //! | `src/dataplane/front.rs`, `gateway.rs`, `stage/` | how bytes move through all of this |
+//! | `src/credentials/sources.rs`, `keeper.rs` | how backend credentials that end are had, one fetch for all who wait |
 //! | `src/hooks/lib.rs`, `question.rs`, `crew.rs` | what Python is asked, and how it is kept from doing harm |
 //! | `src/wiring.rs` | how the parts are joined; the only file that names all crates |
 //!
 //! A crate exists where it forbids an edge: `osp-core` has no IO, only `osp-controller` knows Kubernetes, only
-//! `osp-dataplane` knows pingora, only `osp-hooks` knows Python. `.config/deny.toml` keeps it so.
+//! `osp-dataplane` knows pingora, only `osp-credentials` speaks HTTP with those who issue tokens, only `osp-hooks` knows
+//! Python. `.config/deny.toml` keeps it so.
 //!
 //! This root crate is the process around them: the command line ([`Args`]), its meaning ([`Config`]), logs and metrics
 //! ([`telemetry`]) and the operator's listener ([`admin`]).

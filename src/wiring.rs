@@ -1,5 +1,6 @@
 //! The only file that names all crates: joins configuration, controller, data plane, admin listener and shutdown.
 
+mod credentials;
 mod documents;
 mod hooks;
 
@@ -16,7 +17,7 @@ use osp_core::s3::BaseHosts;
 use osp_core::table;
 use osp_dataplane::{
     AccessLog, CertificateFiles, CertificateStore, ClientTimeouts, Clock, Drain, Front, Gateway, LogFormat, Observer,
-    PreBound, Proxy, RequestIds, Settings, SystemClock, SystemResolver, server_conf,
+    PreBound, Proxy, RequestIds, Settings, Suppliers, SystemClock, SystemResolver, server_conf,
 };
 use pingora_core::server::{RunArgs, Server, ShutdownWatch};
 use pingora_core::services::background::{BackgroundService, background_service};
@@ -59,7 +60,9 @@ pub(crate) fn serve(config: Config) -> Result<(), Failure> {
     };
     let draining = watch.draining.clone();
     let resolver = Box::new(SystemResolver::new(Arc::clone(&clock)));
-    let gateway = Gateway::new(settings, reader, Arc::clone(&observer), resolver, watch.draining.clone());
+    let credentials = credentials::credentials(&config, &metrics, &clock, hooks.credentials())?;
+    let suppliers = Suppliers { resolver, credentials };
+    let gateway = Gateway::new(settings, reader, Arc::clone(&observer), suppliers, watch.draining.clone());
     let gateway = gateway.with_policy(hooks.policy(), hooks.key_lookup());
     metrics.registry().register(Box::new(gateway.backend_health())).map_err(failure)?;
     let proxy = http_proxy(&server.configuration, Proxy(gateway));

@@ -35,6 +35,8 @@ HOOKS = {
     "old.py": "def authorize(token, bucket): return True\n",
     "broken.py": SYNTAX_ERROR,
     "keys.py": "def lookup_secret(access_key): return None\n",
+    "vault.py": "def fetch_credentials(token, bucket): return None\n",
+    "old_vault.py": "def fetch_credentials(token, bucket): return None\n",
 }
 
 
@@ -88,6 +90,14 @@ EXPECTED = [
     Expected(SOURCE, "no-secret", "Ready", "False", "SecretNotFound"),
     Expected(SOURCE, "unlabelled", "Ready", "False", "SecretNotFound"),
     Expected(SOURCE, "no-key", "Ready", "False", "KeyMissing"),
+    Expected(SOURCE, "iam", "Ready", "True", "Ready"),
+    Expected(SOURCE, "iam-no-secret", "Ready", "False", "SecretNotFound"),
+    Expected(SOURCE, "iam-no-key", "Ready", "False", "KeyMissing"),
+    Expected(SOURCE, "vault", "Ready", "True", "Ready"),
+    Expected(SOURCE, "old-vault", "Ready", "True", "HookStale"),
+    Expected(SOURCE, "no-vault", "Ready", "False", "HookNotFound"),
+    Expected(SOURCE, "broken-vault", "Ready", "False", "HookInvalid"),
+    Expected(SOURCE, "other-vault", "Ready", "False", "HookInvalid"),
     Expected(CLIENT, "no-secret", "Ready", "False", "SecretNotFound"),
     Expected(CLIENT, "no-key", "Ready", "False", "KeyMissing"),
     # A warning for the younger one, or the second by name: both work on, whoever copies a key id (K-API-7).
@@ -155,7 +165,7 @@ def told(
         mounted = MountedConfigMap(site.folder / "hooks", HOOKS)
         hosts = ["localhost", "host-conflict.localhost", "assigned.example"]
         site.osp(settings={"baseHosts": hosts, "tenancy": tenancy, "hooks": {"dir": str(mounted.folder)}})
-        mounted.swap(HOOKS | {"old.py": SYNTAX_ERROR})
+        mounted.swap(HOOKS | {"old.py": SYNTAX_ERROR, "old_vault.py": SYNTAX_ERROR})
         # Together, so that what never comes costs one deadline and not one for each test.
         with contextlib.suppress(NotReady):
             wait_until("all conditions", lambda: all(holds(site, own, one) for one in EXPECTED), STATUS_DEADLINE_S)
@@ -195,12 +205,26 @@ def sources_and_clients(site: Site, own: str, other: str, place: Place, keys: Ke
         site.document(SOURCE, own, "no-secret", {"secret": {"name": "absent"}}),
         site.document(SOURCE, own, "unlabelled", {"secret": {"name": "backend-unlabelled"}}),
         site.document(SOURCE, own, "no-key", {"secret": {"name": "empty"}}),
+        # Every Secret of a store has this entry; no route asks for a token.
+        site.document(SOURCE, own, "iam", iam(f"backend-{place.backend.name}", "AWS_SECRET_ACCESS_KEY")),
+        site.document(SOURCE, own, "iam-no-secret", iam("absent", "apikey")),
+        site.document(SOURCE, own, "iam-no-key", iam("empty", "apikey")),
+        site.document(SOURCE, own, "vault", {"python": {"hook": "vault"}}),
+        site.document(SOURCE, own, "old-vault", {"python": {"hook": "old_vault"}}),
+        site.document(SOURCE, own, "no-vault", {"python": {"hook": "absent"}}),
+        site.document(SOURCE, own, "broken-vault", {"python": {"hook": "broken"}}),
+        site.document(SOURCE, own, "other-vault", {"python": {"hook": "good"}}),
         *site.client(own, "app", keys),
         site.document(CLIENT, own, "no-secret", {"accessKey": {"secretRefs": [{"name": "absent"}]}}),
         site.document(CLIENT, own, "no-key", {"accessKey": {"secretRefs": [{"name": "empty"}]}}),
         *site.client(own, "twin-a", (twin := site.keys())),
         *site.client(own, "twin-b", Keys(twin.access_key, site.keys().secret_key)),
     ]  # fmt: skip
+
+
+def iam(secret: str, key: str) -> dict[str, Any]:
+    """Return the `spec` of a source with an API key."""
+    return {"ibmIAM": {"apiKeySecretRef": {"name": secret, "key": key}}}
 
 
 def routes(site: Site, own: str, other: str, place: Place) -> list[dict[str, Any]]:

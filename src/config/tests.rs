@@ -31,6 +31,8 @@ fn nothing_but_a_directory_gives_the_documented_defaults() {
     assert_eq!(config.server_name, "osp");
     assert_eq!((config.drain_delay, config.drain_timeout), (Duration::from_secs(5), Duration::from_secs(315)));
     assert_eq!(config.max_attempts, 2);
+    assert_eq!(config.credentials.ttl, Duration::from_secs(300));
+    assert_eq!(config.credentials.token_endpoint.to_string(), "https://iam.cloud.ibm.com/identity/token");
     let client = [config.client_head_timeout, config.client_stall_timeout, config.client_idle_timeout];
     assert_eq!(client, [10, 60, 60].map(Duration::from_secs));
     assert!(config.threads >= 1 && config.base_hosts.is_empty() && config.trusted_proxies.is_empty());
@@ -42,7 +44,8 @@ fn every_setting_of_the_file_is_understood() {
         "httpListen: '[::1]:80'\nhttpsListen: 127.0.0.1:443\ntlsCert: c.pem\ntlsKey: k.pem\nadminListen: off\n\
          region: eu-de\nbaseHosts: [S3.Example.COM, osp.osp-system.svc]\ntrustedProxies: [10.1.2.3/8, '::1']\n\
          threads: 3\ndrainDelay: 0s\ndrainTimeout: 1m30s\nserverName: gateway-1\nmaxAttempts: 1\n\
-         clientHeadTimeout: 1500ms\nclientStallTimeout: 2s\nclientIdleTimeout: 1m\n",
+         clientHeadTimeout: 1500ms\nclientStallTimeout: 2s\nclientIdleTimeout: 1m\n\
+         credentials: {ttl: 0s, tokenEndpoint: 'https://private.iam.cloud.ibm.com/identity/token'}\n",
     )
     .unwrap();
     assert_eq!(config.http, Some("[::1]:80".parse().unwrap()));
@@ -55,6 +58,9 @@ fn every_setting_of_the_file_is_understood() {
     assert_eq!((config.threads, config.max_attempts), (3, 1));
     assert_eq!((config.drain_delay, config.drain_timeout), (Duration::ZERO, Duration::from_secs(90)));
     assert_eq!(config.server_name, "gateway-1");
+    assert_eq!(config.credentials.ttl, Duration::ZERO);
+    let exchange = "https://private.iam.cloud.ibm.com/identity/token";
+    assert_eq!(config.credentials.token_endpoint.to_string(), exchange);
     let client = [config.client_head_timeout, config.client_stall_timeout, config.client_idle_timeout];
     assert_eq!(client, [1500, 2000, 60_000].map(Duration::from_millis));
 }

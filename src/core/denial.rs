@@ -4,11 +4,13 @@
 //! Source of codes and statuses: AWS "Error responses" (`ErrorResponses.html`), s3-protocol.md section 5.
 
 mod copy;
+mod credential;
 mod form;
 mod hook;
 
 use self::Blame::{Client, Gateway, Operator, Upstream};
 pub use self::copy::CopyFault;
+pub use self::credential::CredentialFault;
 pub use self::form::FormFault;
 pub use self::hook::{HookFailure, HookFault};
 use crate::Timestamp;
@@ -238,6 +240,9 @@ pub enum Denial {
     NotReady,
 
     // --- the backend
+    /// There is no credential for it.
+    #[error(transparent)]
+    Credential(#[from] CredentialFault),
     /// Connecting failed: refused, unresolvable, TLS.
     #[error("The storage backend cannot be reached.")]
     UpstreamUnreachable,
@@ -360,6 +365,7 @@ impl Denial {
             Self::NoSuchUpload => row(404, "NoSuchUpload", Client, "no_such_upload"),
             Self::RouteBroken => row(503, "ServiceUnavailable", Operator, "route_broken"),
             Self::NotReady => row(503, "ServiceUnavailable", Gateway, "not_ready"),
+            Self::Credential(fault) => fault.row(),
             Self::UpstreamUnreachable => row(503, "ServiceUnavailable", Upstream, "upstream_unreachable"),
             Self::UpstreamTimeout => row(503, "ServiceUnavailable", Upstream, "upstream_timeout"),
             Self::UpstreamRefused => row(503, "ServiceUnavailable", Operator, "upstream_refused"),

@@ -19,5 +19,5 @@ pub mod sigv4;
 pub mod table;
 mod timestamp;
 
-pub use denial::{Blame, CopyFault, Denial, FormFault, HookFailure, HookFault};
+pub use denial::{Blame, CopyFault, CredentialFault, Denial, FormFault, HookFailure, HookFault};
 pub use timestamp::Timestamp;

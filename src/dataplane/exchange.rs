@@ -218,7 +218,7 @@ pub async fn send(gateway: &Gateway, permit: &Permit, body: Bytes, flight: &mut 
     flight.facts.backend = Some(Arc::clone(&permit.backend().name));
     let (connection, peer) = connect(gateway, permit, &flight.id, &mut flight.attempts.count).await?;
     // the body names keys to delete: once it may have left, it is not sent again
-    let head = head_of(gateway, permit, &body)?;
+    let head = head_of(gateway, permit, &body).await?;
     let first_byte = route::first_byte(permit.upstream());
     let limit = if permit.operation().may_take_minutes() { COMPLETION_TIME } else { EXCHANGE_TIME };
     converse(&gateway.connector, connection, (&peer, first_byte, limit), (head, body)).await
@@ -256,10 +256,11 @@ pub(crate) fn attempts(gateway: &Gateway, permit: &Permit) -> usize {
 }
 
 /// Backends differ in which proof of a delete body they demand: all of them accept `Content-MD5` (RS-7).
-fn head_of(gateway: &Gateway, permit: &Permit, body: &[u8]) -> Result<RequestHeader, Denial> {
+async fn head_of(gateway: &Gateway, permit: &Permit, body: &[u8]) -> Result<RequestHeader, Denial> {
     if body.is_empty() {
         // a GET, or a PUT whose document says nothing
-        return sign::regenerate(permit, sign::Body::empty(permit), &gateway.keys, gateway.observer.clock.now());
+        return sign::regenerate(permit, sign::Body::empty(permit), &gateway.signer, gateway.observer.clock.now())
+            .await;
     }
     let digest =
         HeaderValue::from_str(&content_md5(body)).map_err(|_| Denial::Internal("an MD5 is no header value"))?;
@@ -269,7 +270,7 @@ fn head_of(gateway: &Gateway, permit: &Permit, body: &[u8]) -> Result<RequestHea
     ];
     let sha256 = osp_core::payload::sha256_hex(body).into();
     let announced = sign::Body { content_length: Some(body.len() as u64), sha256, headers, aws_chunked: false };
-    sign::regenerate(permit, announced, &gateway.keys, gateway.observer.clock.now())
+    sign::regenerate(permit, announced, &gateway.signer, gateway.observer.clock.now()).await
 }
 
 async fn converse(

@@ -12,7 +12,7 @@ use osp_core::access::{
     Decision, Hooks, KeyLookup, NoHooks, OwnAnswer, PendingBatch, PendingCopy, PendingCreation, Permit,
 };
 use osp_core::s3::{self, Addressing, Framing, ListBucketsPage, RawHead, Target};
-use osp_core::table::{Outcome, Reader, RouteTable};
+use osp_core::table::{Credentials, Outcome, Reader, RouteTable};
 use osp_core::{Denial, Timestamp};
 use pingora_core::connectors::http::Connector;
 use pingora_core::modules::http::HttpModules;
@@ -37,9 +37,9 @@ use crate::regions::Regions;
 use crate::resolver::Resolver;
 use crate::respond::{self, Answer};
 use crate::settings::{COPIES, DRAIN_TIME, Settings};
-use crate::signing_keys::SigningKeys;
 use crate::stage::authenticate::{self, Secrets};
-use crate::stage::{Observer, authorize, forward, listener, sign};
+use crate::stage::sign::{self, Signer};
+use crate::stage::{Observer, authorize, forward, listener};
 
 /// `CreationDate` of every bucket that OSP lists: stable, and nothing of the backend's.
 const BUCKETS_CREATED: Timestamp = Timestamp::from_unix_seconds(1_767_225_600);
@@ -62,12 +62,20 @@ pub struct Gateway {
     pub key_lookup: Option<Arc<dyn KeyLookup>>,
     /// For the requests that OSP itself makes.
     pub(crate) connector: Connector,
-    pub(crate) keys: SigningKeys,
+    pub(crate) signer: Signer,
     pub(crate) egress: Egress,
     pub(crate) health: Arc<HealthBook>,
     pub(crate) regions: Regions,
     /// One for each copy between backends that may be under way.
     pub(crate) copies: Semaphore,
+}
+
+/// Whoever is asked while a request waits.
+pub struct Suppliers {
+    /// For the addresses of backends.
+    pub resolver: Box<dyn Resolver>,
+    /// For credentials of backends that are not in the table.
+    pub credentials: Arc<dyn Credentials>,
 }
 
 /// What `admit` decided.
@@ -90,7 +98,7 @@ impl Gateway {
         settings: Settings,
         table: Reader,
         observer: Arc<Observer>,
-        resolver: Box<dyn Resolver>,
+        Suppliers { resolver, credentials }: Suppliers,
         draining: watch::Receiver<bool>,
     ) -> Self {
         Self {
@@ -102,7 +110,7 @@ impl Gateway {
             hooks: Arc::new(NoHooks),
             key_lookup: None,
             connector: Connector::new(None),
-            keys: SigningKeys::default(),
+            signer: Signer::new(credentials),
             egress: Egress::default(),
             health: Arc::default(),
             regions: Regions::default(),
@@ -292,11 +300,15 @@ impl ProxyHttp for Proxy {
         head: &mut RequestHeader,
         flight: &mut Box<Flight>,
     ) -> Result<()> {
-        let regenerated = flight.passage().and_then(|passage| {
-            passage.renew_gate();
-            let body = sign::Body::of(&passage.permit);
-            sign::regenerate(&passage.permit, body, &self.0.keys, self.0.observer.clock.now())
-        });
+        let now = self.0.observer.clock.now();
+        let regenerated = match flight.passage() {
+            Ok(passage) => {
+                passage.renew_gate();
+                let body = sign::Body::of(&passage.permit);
+                sign::regenerate(&passage.permit, body, &self.0.signer, now).await
+            }
+            Err(denial) => Err(denial),
+        };
         *head = regenerated.map_err(|denial| stop(flight, denial))?;
         Ok(())
     }

@@ -137,7 +137,8 @@ impl Gateway {
         flight.attempts.count = count;
         let (mut backend, peer) = connected.inspect_err(|_| self.failed(flight, Failure::Connect))?;
         let permit = flight.permitted()?;
-        let head = sign::regenerate(permit, sign::Body::of(permit), &self.keys, self.observer.clock.now())?;
+        let (body, now) = (sign::Body::of(permit), self.observer.clock.now());
+        let head = sign::regenerate(permit, body, &self.signer, now).await?;
         backend.set_write_timeout(peer.options.write_timeout);
         match backend.write_request_header(Box::new(head)).await {
             Ok(()) => Ok((backend, peer)),

@@ -4,7 +4,7 @@
 use http::{StatusCode, header};
 use osp_core::Denial;
 use osp_core::access::Permit;
-use osp_core::model::{BackendCredential, Region};
+use osp_core::model::Region;
 use osp_core::s3::{ErrorBody, Meaning, Refusal};
 use pingora_error::{Error, ErrorType};
 use pingora_http::ResponseHeader;
@@ -44,10 +44,10 @@ impl Held {
     /// What the answer means.
     #[must_use]
     pub fn judge(&self, permit: &Permit) -> Meaning {
-        let is_temporary =
-            matches!(&*permit.upstream().credential, BackendCredential::Keys { session_token: Some(_), .. });
+        let credential = &permit.upstream().credential;
+        let (is_temporary, is_personal) = (credential.may_expire(), credential.is_personal());
         let (region, code) = (self.region.as_deref(), self.code.as_deref());
-        let refusal = Refusal { status: self.status, region, code, is_temporary };
+        let refusal = Refusal { status: self.status, region, code, is_temporary, is_personal };
         self.body.judge(refusal, permit.operation(), permit.query())
     }
 

@@ -13,6 +13,7 @@ use osp_hooks::{DecisionSettings, Decisions, Hooks, Isolation, LookupSettings, L
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
+use super::credentials::OfHooks;
 use super::{PART_ENDED, failure};
 use crate::telemetry::Metrics;
 use crate::{Config, Failure, config};
@@ -66,6 +67,11 @@ impl RunningHooks {
     pub(super) fn news(&self) -> HookNews {
         // without hooks there is nothing to say, and that is known
         Some(self.hooks.as_ref().map_or_else(|| watch::Sender::default().subscribe(), |(hooks, _)| hooks.news()))
+    }
+
+    /// Who gives credentials of backends, if hooks do.
+    pub(super) fn credentials(&self) -> Option<Arc<dyn osp_credentials::Hooks>> {
+        self.hooks.as_ref().map(|(hooks, _)| Arc::new(OfHooks(hooks.clone())) as Arc<dyn osp_credentials::Hooks>)
     }
 
     /// Who answers for the hooks of routes.

@@ -154,6 +154,8 @@ fn fields((kind, name): &Key, snapshot: &Snapshot) -> BTreeMap<&'static str, Str
         Kind::CredentialSource => {
             snapshot.credentials.get(name).and_then(model::Object::valid).map(|source| match source.kind {
                 CredentialKind::Secret { .. } => ("type", "Secret".to_owned()),
+                CredentialKind::IbmIam { .. } => ("type", "IBMIAM".to_owned()),
+                CredentialKind::Python { .. } => ("type", "Python".to_owned()),
                 CredentialKind::Anonymous => ("type", "Anonymous".to_owned()),
             })
         }

@@ -47,7 +47,9 @@ fn collect(value: &Value, found: &mut impl FnMut(Kind, &str)) {
 /// Which kind a field of this name refers to.
 fn kind_of(field: &str, reference: &Value) -> Option<Kind> {
     match field {
-        "secret" | "secretRefs" | "clientCertificateRef" | "credentialsSecretRef" => Some(Kind::Secret),
+        "secret" | "secretRefs" | "clientCertificateRef" | "credentialsSecretRef" | "apiKeySecretRef" => {
+            Some(Kind::Secret)
+        }
         "caCertificateRefs" => match reference.get("kind").and_then(Value::as_str) {
             Some("Secret") => Some(Kind::Secret),
             Some("ConfigMap") => Some(Kind::ConfigMap),
@@ -82,6 +84,8 @@ mod tests {
             ["Secret team-a/ca2", "Secret team-a/client", "Secret team-a/proxy", "ConfigMap team-a/ca"]
         );
         assert_eq!(found(Kind::CredentialSource, &json!({"secret": {"name": "keys"}})), ["Secret team-a/keys"]);
+        let iam = json!({"ibmIAM": {"apiKeySecretRef": {"name": "api-key"}}});
+        assert_eq!(found(Kind::CredentialSource, &iam), ["Secret team-a/api-key"]);
         let client = json!({"accessKey": {"secretRefs": [{"name": "one"}, {"name": "two"}]}});
         assert_eq!(found(Kind::ClientIdentity, &client), ["Secret team-a/one", "Secret team-a/two"]);
     }

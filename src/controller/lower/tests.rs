@@ -1,6 +1,6 @@
 use osp_core::model::{
-    AddressingStyle, CaRefKind, Clients, CredentialKind, Reference, Route, RouteMatch, TlsVerification,
-    TrailingChecksums,
+    AddressingStyle, CaRefKind, Clients, CredentialKind, HookName, Reference, Route, RouteMatch, TlsVerification,
+    TokenEndpoint, TrailingChecksums,
 };
 use osp_core::s3::{BucketName, KeyPrefix, Permission, Permissions};
 use serde_json::json;
@@ -313,6 +313,23 @@ fn credential_sources() {
         session_token_key: token.map(str::to_owned),
     };
     assert_eq!(kind(json!({"anonymous": {}})), CredentialKind::Anonymous);
+    let iam = |key: &str, endpoint: &str, instance: Option<&str>| CredentialKind::IbmIam {
+        secret: "s".into(),
+        api_key_key: key.into(),
+        token_endpoint: TokenEndpoint::parse(endpoint).unwrap(),
+        service_instance_id: instance.map(str::to_owned),
+    };
+    let least = json!({"ibmIAM": {"apiKeySecretRef": {"name": "s"}}});
+    assert_eq!(kind(least), iam("apikey", "https://iam.cloud.ibm.com/identity/token", None));
+    let most = json!({"apiKeySecretRef": {"name": "s", "key": "k"}, "tokenEndpoint": "http://iam.test:80/t", "serviceInstanceId": "crn:1"});
+    assert_eq!(kind(json!({"ibmIAM": most})), iam("k", "http://iam.test/t", Some("crn:1")));
+    let python = |parameters: &[(&str, &str)]| CredentialKind::Python {
+        hook: HookName::new("keys_of-1").unwrap(),
+        parameters: parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+    };
+    assert_eq!(kind(json!({"python": {"hook": "keys_of-1"}})), python(&[]));
+    let told = json!({"hook": "keys_of-1", "parameters": {"a": "1", "b.c": ""}});
+    assert_eq!(kind(json!({"python": told})), python(&[("a", "1"), ("b.c", "")]));
     assert_eq!(kind(json!({"secret": {"name": "s"}})), keys("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", None));
     let named = json!({"name": "s", "accessKeyIdKey": "i", "secretAccessKeyKey": "k", "sessionTokenKey": "t"});
     assert_eq!(kind(json!({"secret": named})), keys("i", "k", Some("t")));
@@ -322,6 +339,16 @@ fn credential_sources() {
         (json!({"vault": {}}), vec!["spec Invalid", "spec.vault Invalid"]),
         (json!({"secret": {}}), vec!["spec.secret.name Invalid"]),
         (json!({"anonymous": true}), vec!["spec.anonymous Invalid"]),
+        (json!({"ibmIAM": {}}), vec!["spec.ibmIAM.apiKeySecretRef Invalid"]),
+        (json!({"ibmIAM": {"apiKeySecretRef": {"key": "k"}}}), vec!["spec.ibmIAM.apiKeySecretRef.name Invalid"]),
+        (
+            json!({"ibmIAM": {"apiKeySecretRef": {"name": "s"}, "tokenEndpoint": "http://169.254.169.254/t", "serviceInstanceId": "a b"}}),
+            vec!["spec.ibmIAM.serviceInstanceId Invalid", "spec.ibmIAM.tokenEndpoint Invalid"],
+        ),
+        (json!({"ibmIAM": {"apiKeySecretRef": {"name": "s"}}, "python": {"hook": "h"}}), vec!["spec Invalid"]),
+        (json!({"python": {"hook": "../evil"}}), vec!["spec.python.hook Invalid"]),
+        (json!({"python": {"hook": "h", "parameters": {"-": "x"}}}), vec!["spec.python.parameters.- Invalid"]),
+        (json!({"python": {"hook": "h", "parameters": {"a": 1}}}), vec!["spec.python.parameters.a Invalid"]),
         (json!({"secret": {"name": "s", "accessKeyIDKey": "i"}}), vec!["spec.secret.accessKeyIDKey Invalid"]),
     ] {
         assert_eq!(said(&document("CredentialSource", spec.clone())), expected, "{spec}");

@@ -234,7 +234,7 @@ pub(super) fn decide(
                 (Some(_), Some(from)) => {
                     let target = to.backend(operation, query)?.upstream_for(to.rule);
                     match to.route.backends.copies() {
-                        _ if is_one_backend(from.home()?, target) => Ok(Judged::Forward(to)),
+                        _ if is_one_backend(from.home()?, target, operation) => Ok(Judged::Forward(to)),
                         Copies::Stream => Ok(Judged::Copy { from, to }),
                         Copies::Refuse => Err(Denial::NotImplemented("a copy between two storage backends".to_owned())),
                     }
@@ -292,6 +292,10 @@ fn decide_whole(
 }
 
 /// A copy within one backend is the backend's work; between two, only the gateway could do it.
-fn is_one_backend(from: &Upstream, to: &Upstream) -> bool {
-    from.endpoint == to.endpoint && from.credential == to.credential
+fn is_one_backend(from: &Upstream, to: &Upstream, operation: &Operation) -> bool {
+    // a source that gives each bucket its own keys would let the target's read the source's bucket
+    let is_one_bucket = || operation.copy_source().map(|source| &source.bucket) == operation.bucket();
+    from.endpoint == to.endpoint
+        && from.credential == to.credential
+        && (!to.credential.is_personal() || is_one_bucket())
 }

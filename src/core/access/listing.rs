@@ -12,6 +12,7 @@ use crate::s3::{
     BucketName, ListedBucket, Operation, Outgoing, Permission, Query, Resource, ToldBuckets, encode_query,
     read_template,
 };
+use crate::sigv4::AccessKeyId;
 use crate::table::{Asker, Lookup, RouteTable, ServedRoute, Upstream};
 
 /// A `ListBuckets` that waits for the lists of backends. Every one of them is needed: a list without some of its buckets
@@ -40,7 +41,7 @@ impl PendingBuckets {
     /// # Errors
     /// [`Denial::RouteBroken`] when one of the routes, or the backend of one that would have to be asked, is not usable.
     pub(super) fn new(
-        (principal, host): (Principal, Option<Arc<str>>),
+        (principal, access_key, host): (Principal, AccessKeyId, Option<Arc<str>>),
         (operation, query, obligation): (&Operation, &Query, &Obligation),
         exact: Vec<BucketName>,
         routes: Vec<Option<Arc<ServedRoute>>>,
@@ -61,6 +62,7 @@ impl PendingBuckets {
                 let Some(&rule) = rules.first() else { continue };
                 let permit = Permit::new(Box::new(Grant {
                     principal: principal.clone(),
+                    access_key: access_key.clone(),
                     operation: operation.clone(),
                     granted: Granted { route: Arc::clone(&route), rule },
                     backend: Arc::clone(backend),

@@ -9,8 +9,9 @@ use super::{Hooks, Principal, Verdict};
 use crate::Denial;
 use crate::model::{Endpoint, Region, TrailingChecksums};
 use crate::payload::{Announcement, Gate, Obligation};
-use crate::s3::{DeleteEntry, DeleteOutcome, DeleteRequest, Operation, Outgoing, Query, Resource};
-use crate::table::{Lookup, Part, ServedBackend, ServedRoute, Upstream};
+use crate::s3::{BucketName, DeleteEntry, DeleteOutcome, DeleteRequest, Operation, Outgoing, Query, Resource};
+use crate::sigv4::AccessKeyId;
+use crate::table::{ForWhom, Lookup, Part, ServedBackend, ServedRoute, Upstream};
 
 /// Headers of multipart uploads that make sense only with the checksums that a route drops (RS-6).
 const CHECKSUM_SETTINGS: [&str; 3] = ["x-amz-checksum-algorithm", "x-amz-checksum-type", "x-amz-mp-object-size"];
@@ -19,6 +20,7 @@ const CHECKSUM_SETTINGS: [&str; 3] = ["x-amz-checksum-algorithm", "x-amz-checksu
 #[derive(Debug)]
 pub(super) struct Grant {
     pub(super) principal: Principal,
+    pub(super) access_key: AccessKeyId,
     pub(super) operation: Operation,
     pub(super) granted: Granted,
     /// Where it goes now.
@@ -59,6 +61,19 @@ impl Permit {
     #[must_use]
     pub fn principal(&self) -> &Principal {
         &self.grant.principal
+    }
+
+    /// The access key id that they signed with.
+    #[must_use]
+    pub fn access_key(&self) -> &AccessKeyId {
+        &self.grant.access_key
+    }
+
+    /// For whom a credential of the backend is fetched, where one is.
+    #[must_use]
+    pub fn for_whom(&self) -> ForWhom<'_> {
+        let bucket = self.operation().bucket().map_or_else(|| self.route().bucket.as_str(), BucketName::as_str);
+        ForWhom { access_key: self.access_key().as_str(), bucket }
     }
 
     /// What.
@@ -106,10 +121,18 @@ impl Permit {
     }
 
     /// What connections and signing keys are kept by: [`Upstream::pool_group`], or one of its own for a bucket in another
-    /// region, since a tunnel through a proxy leads to one host.
+    /// region, since a tunnel through a proxy leads to one host, and for each client and bucket where they have credentials
+    /// of their own.
     #[must_use]
     pub fn pool_group(&self) -> u64 {
-        let group = self.upstream().pool_group;
+        let upstream = self.upstream();
+        let group = if upstream.credential.is_personal() {
+            let (ForWhom { access_key, bucket }, mut hasher) = (self.for_whom(), DefaultHasher::new());
+            (upstream.pool_group, access_key, bucket).hash(&mut hasher);
+            hasher.finish()
+        } else {
+            upstream.pool_group
+        };
         self.moved.as_deref().map_or(group, |moved| {
             let mut hasher = DefaultHasher::new();
             (group, &moved.region).hash(&mut hasher);
@@ -205,6 +228,7 @@ impl Permit {
 #[derive(Debug)]
 pub(super) struct Batch {
     pub(super) principal: Principal,
+    pub(super) access_key: AccessKeyId,
     pub(super) operation: Operation,
     pub(super) part: Part,
     pub(super) outgoing: Outgoing,
@@ -279,10 +303,12 @@ impl PendingBatch {
         };
         let backend = Arc::clone(granted.route.backends.writes().ok_or(Denial::RouteBroken)?);
         let body = DeleteRequest::render(&allowed, &backend.mapping)?;
-        let Batch { principal, operation, mut outgoing, obligation, query, part: _, draft: _ } = *self.batch;
+        let Batch { principal, access_key, operation, mut outgoing, obligation, query, part: _, draft: _ } =
+            *self.batch;
         outgoing.retarget(&operation, &query, backend.upstream.addressing, &backend.mapping)?;
         let permit = Permit::new(Box::new(Grant {
             principal,
+            access_key,
             operation,
             granted,
             backend,

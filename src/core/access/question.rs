@@ -11,7 +11,7 @@ use super::{Hooks, PendingBatch, PendingBuckets, PendingCopy, PendingCreation, P
 use crate::Denial;
 use crate::payload::Obligation;
 use crate::s3::{BucketName, Kind, ListedBucket, Operation, Outgoing, Query, Semantics};
-use crate::sigv4::{Scheme, Signer, Verified};
+use crate::sigv4::{AccessKeyId, Scheme, Signer, Verified};
 use crate::table::{RouteTable, ServedRoute};
 
 /// What is asked for, beside who asks.
@@ -38,6 +38,7 @@ pub struct Request<'a> {
 #[derive(Debug)]
 pub struct Question {
     principal: Principal,
+    access_key: AccessKeyId,
     operation: Operation,
     found: Found,
     obligation: Obligation,
@@ -114,7 +115,8 @@ impl Question {
         };
         let sender = Sender { principal: &principal, access_key: &access_key, secret, address };
         let draft = found.has_hooks().then(|| Draft::new(sender, &operation, query, semantics));
-        Ok(Self { principal, operation, found, obligation, outgoing, query: query.clone(), listed, draft })
+        let query = query.clone();
+        Ok(Self { principal, access_key, operation, found, obligation, outgoing, query, listed, draft })
     }
 
     /// Answers from the grants of the routes, and from their hooks once the grants allow it: every needed pair must be
@@ -135,7 +137,7 @@ impl Question {
 
     /// What a yes looks like.
     fn allowed(self, judged: Judged) -> Result<Decision, Denial> {
-        let Self { principal, operation, found, obligation, outgoing, query, listed, draft } = self;
+        let Self { principal, access_key, operation, found, obligation, outgoing, query, listed, draft } = self;
         // only now: what a backend's longer names make impossible is nothing for those who may not ask
         let forwarded = || outgoing?.ok_or(Denial::RouteBroken);
         match (judged, found) {
@@ -146,7 +148,7 @@ impl Question {
             (Judged::Buckets, _) => {
                 let Listed { host, exact, patterns } = listed;
                 let asked = (&operation, &query, &obligation);
-                PendingBuckets::new((principal, host), asked, exact, patterns).map(Decision::Buckets)
+                PendingBuckets::new((principal, access_key, host), asked, exact, patterns).map(Decision::Buckets)
             }
             (Judged::Location(_), _) => Ok(Decision::Answer(OwnAnswer::Location)),
             (Judged::Exists(_), _) => Ok(Decision::Answer(OwnAnswer::Exists)),
@@ -158,7 +160,8 @@ impl Question {
                 let anywhere = operation.may_read_elsewhere(&query);
                 let outgoing = forwarded()?;
                 let makes_bucket = operation.kind() == Kind::CreateBucket;
-                let grant = Grant { principal, operation, granted, backend, anywhere, outgoing, obligation, query };
+                let grant =
+                    Grant { principal, access_key, operation, granted, backend, anywhere, outgoing, obligation, query };
                 Ok(match Box::new(grant) {
                     grant if makes_bucket => Decision::Create(PendingCreation::new(grant)),
                     grant => Decision::Forward(Permit::new(grant)),
@@ -169,11 +172,12 @@ impl Question {
                 // a copy reads what its route calls the truth, as within one backend
                 let source = Arc::clone(from.route.backends.writes().ok_or(Denial::RouteBroken)?);
                 let (from, to) = (Side::new(from, source), Side::new(to, target));
-                let asked = Asked { principal, operation, query, obligation };
+                let asked = Asked { principal, access_key, operation, query, obligation };
                 PendingCopy::new(asked, (from, to), forwarded()?).map(Decision::Copy)
             }
             (Judged::Batch, Found::Whole(part, _)) => {
-                let batch = Batch { principal, operation, part, outgoing: forwarded()?, obligation, query, draft };
+                let outgoing = forwarded()?;
+                let batch = Batch { principal, access_key, operation, part, outgoing, obligation, query, draft };
                 Ok(Decision::Batch(PendingBatch::new(Box::new(batch))))
             }
             (Judged::Batch, _) => Err(Denial::Internal("a batch of no bucket was allowed")),

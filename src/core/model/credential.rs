@@ -1,6 +1,8 @@
 //! `CredentialSource` after lowering, and what it resolves to.
 
-use super::{AllowedNamespaces, HostPort, ObjectName};
+use std::collections::BTreeMap;
+
+use super::{AllowedNamespaces, HookName, HostPort, ObjectName, TokenEndpoint};
 use crate::sigv4::{AccessKeyId, SecretKey};
 
 /// One valid `CredentialSource`.
@@ -30,6 +32,24 @@ pub enum CredentialKind {
         /// Absent = no session token.
         session_token_key: Option<String>,
     },
+    /// `ibmIAM`: an IBM Cloud API key in a Secret of the same namespace, exchanged for tokens.
+    IbmIam {
+        /// Name of the Secret.
+        secret: String,
+        /// Its entry with the API key; default `apikey`.
+        api_key_key: String,
+        /// Where it is exchanged.
+        token_endpoint: TokenEndpoint,
+        /// `ibm-service-instance-id` of requests that are about no bucket yet.
+        service_instance_id: Option<String>,
+    },
+    /// `python`: a hook is asked for each client and bucket.
+    Python {
+        /// Name of the hook.
+        hook: HookName,
+        /// What the hook is told beside them.
+        parameters: BTreeMap<String, String>,
+    },
     /// `anonymous`: requests go unsigned.
     Anonymous,
 }
@@ -45,6 +65,13 @@ pub enum BackendCredential {
         secret: SecretKey,
         /// `x-amz-security-token`, if the pair is temporary.
         session_token: Option<SecretKey>,
+    },
+    /// An OAuth token: `Authorization: Bearer` in place of a signature (IBM COS, "API requests and responses").
+    Bearer {
+        /// The token.
+        token: SecretKey,
+        /// `ibm-service-instance-id` of `CreateBucket` and `ListBuckets`.
+        service_instance_id: Option<String>,
     },
     /// Requests go unsigned.
     Anonymous,

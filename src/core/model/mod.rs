@@ -17,6 +17,7 @@ mod region;
 mod route;
 mod shared;
 mod snapshot;
+mod token_endpoint;
 
 pub use address::forbidden_address;
 pub use backend::{
@@ -38,3 +39,4 @@ pub use region::Region;
 pub use route::{AccessEntry, ClientScope, CredentialOverride, DenyEntry, Route, RouteMatch};
 pub use shared::{Routes, Shared};
 pub use snapshot::{Claim, Document, Entry, Kind, Object, Problem, SecretData, Snapshot};
+pub use token_endpoint::TokenEndpoint;

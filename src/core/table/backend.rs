@@ -7,11 +7,10 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::Denial;
-use crate::model::{
-    AddressingStyle, BackendCredential, Copies, Endpoint, ObjectName, Reads, Retries, Timeouts, TrailingChecksums,
-};
+use crate::model::{AddressingStyle, Copies, Endpoint, ObjectName, Reads, Retries, Timeouts, TrailingChecksums};
 use crate::s3::{BucketName, Mapping, ObjectKey, Unopened, open_upload};
 use crate::sigv4::SecretKey;
+use crate::table::UpstreamCredential;
 
 /// The usable backends of one route.
 #[derive(Debug)]
@@ -86,7 +85,7 @@ pub struct Upstream {
     /// Path or virtual-host style.
     pub addressing: AddressingStyle,
     /// What requests are signed with.
-    pub credential: Arc<BackendCredential>,
+    pub credential: UpstreamCredential,
     /// Whom to trust.
     pub trust: Trust,
     /// The name that is asked for and that the certificate must carry; `None` = the host that the request is sent to.

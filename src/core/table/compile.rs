@@ -79,6 +79,7 @@ impl Compiler {
         let mut memo = std::mem::take(&mut self.memo).of(&snapshot.routes, &surroundings);
         let found = (std::mem::take(&mut memo.selections), std::mem::take(&mut memo.bundles));
         let mut resolver = Resolver::new(&surroundings, found, &mut rejections);
+        hooks::notice_sources(&surroundings, &mut notices);
         place(snapshot, (&mut memo.routes, &mut resolver), &mut table, (&mut rejections, &mut notices));
         (memo.selections, memo.bundles) = resolver.into_found();
         self.memo = memo.tidy();

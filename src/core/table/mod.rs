@@ -4,6 +4,7 @@ mod backend;
 mod bucket;
 mod compile;
 mod cors;
+mod fetched;
 mod health;
 mod live;
 mod patterns;
@@ -15,6 +16,7 @@ pub use backend::{Backends, ClientCertificate, Proxy, ServedBackend, Trust, Upst
 pub use bucket::Asker;
 pub use compile::{Compiled, Compiler, Rejection, compile};
 pub use cors::CorsPlace;
+pub use fetched::{Credentials, FetchedKind, FetchedSource, Fetching, ForWhom, UpstreamCredential};
 pub use health::{Admission, Change, Health, Outcome, RetryBudget};
 pub use live::{Publisher, Reader, live};
 pub use problems::Problems;

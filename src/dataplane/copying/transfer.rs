@@ -68,7 +68,7 @@ impl Copier<'_> {
         let (mut connection, peer, head) = loop {
             attempt += 1;
             let (mut connection, peer) = self.connect(&permit).await?;
-            let head = sign::regenerate(&permit, sign::Body::empty(&permit), &self.gateway.keys, self.now())?;
+            let head = sign::regenerate(&permit, sign::Body::empty(&permit), &self.gateway.signer, self.now()).await?;
             match begin(&mut connection, (head, &peer), route::first_byte(permit.upstream())).await {
                 Ok(head) => break (connection, peer, head),
                 Err(error) => {
@@ -99,7 +99,7 @@ impl Copier<'_> {
     ) -> Result<Stored, Denial> {
         self.gateway.regions.apply(&mut permit);
         let transit = planned.transit(index, &reading.permit, &permit);
-        let head = sign::regenerate(&permit, transit.announcement().into(), &self.gateway.keys, self.now())?;
+        let head = sign::regenerate(&permit, transit.announcement().into(), &self.gateway.signer, self.now()).await?;
         let (mut target, peer) = self.connect(&permit).await?;
         target.set_write_timeout(peer.options.write_timeout);
         let opened = target.write_request_header(Box::new(head)).await;

@@ -49,7 +49,7 @@ pub async fn peer(
     if let Some(proxy) = proxy {
         let target = authority(permit);
         // a tunnel leads to one host, and the bucket may be a part of its name
-        peer.group_key = tunnel_group(upstream.pool_group, &target);
+        peer.group_key = tunnel_group(permit.pool_group(), &target);
         let limit = upstream.timeouts.connect.unwrap_or(HANDSHAKE_TIMEOUT);
         peer.options.custom_l4 = Some(Arc::new(Tunnel { proxy: Arc::clone(proxy), target, limit, tap }));
     }

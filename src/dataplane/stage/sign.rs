@@ -2,18 +2,22 @@
 //! without a permit nothing can be signed.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use osp_core::access::Permit;
 use osp_core::model::BackendCredential;
 use osp_core::payload::Announcement;
-use osp_core::s3::XmlDocument;
-use osp_core::sigv4::{CanonicalRequest, Scope, canonical_value, join_values, replace_by_string_to_sign};
-use osp_core::{Denial, Timestamp};
+use osp_core::s3::{Kind, XmlDocument};
+use osp_core::sigv4::{
+    AccessKeyId, CanonicalRequest, Scope, SecretKey, canonical_value, join_values, replace_by_string_to_sign,
+};
+use osp_core::table::{Credentials, Trust, UpstreamCredential};
+use osp_core::{CredentialFault, Denial, Timestamp};
 use pingora_http::RequestHeader;
 
-use crate::signing_keys::SigningKeys;
+use crate::signing_keys::{BackendKey, SigningKeys};
 
 /// SHA-256 of nothing.
 const EMPTY_SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -57,11 +61,40 @@ impl From<Announcement> for Body {
     }
 }
 
-/// Builds and signs the head of the backend request, for every attempt anew: a fresh date (RS-3).
+/// What requests are signed by.
+#[derive(Debug)]
+pub struct Signer {
+    keys: SigningKeys,
+    credentials: Arc<dyn Credentials>,
+}
+
+impl Signer {
+    /// One that gets credentials that are not in the table from here.
+    #[must_use]
+    pub fn new(credentials: Arc<dyn Credentials>) -> Self {
+        Self { keys: SigningKeys::default(), credentials }
+    }
+}
+
+/// Builds and signs the head of the backend request, for every attempt anew: a fresh date (RS-3), and a credential that is
+/// valid now. Nothing is waited for when the credential stands in the table.
 ///
 /// # Errors
-/// [`Denial::Internal`] when a value cannot be written as a header: a bug, since all were validated.
-pub fn regenerate(permit: &Permit, body: Body, keys: &SigningKeys, now: Timestamp) -> Result<RequestHeader, Denial> {
+/// [`Denial::Credential`]; [`Denial::Internal`] when a value cannot be written as a header: a bug, since all were validated.
+pub async fn regenerate(permit: &Permit, body: Body, signer: &Signer, now: Timestamp) -> Result<RequestHeader, Denial> {
+    let credential = match &permit.upstream().credential {
+        UpstreamCredential::Fixed(fixed) => Arc::clone(fixed),
+        UpstreamCredential::Fetched(source) => signer.credentials.fetch(source, permit.for_whom()).await?,
+    };
+    write(permit, body, (&credential, &signer.keys), now)
+}
+
+fn write(
+    permit: &Permit,
+    body: Body,
+    (credential, keys): (&Arc<BackendCredential>, &SigningKeys),
+    now: Timestamp,
+) -> Result<RequestHeader, Denial> {
     let outgoing = permit.outgoing();
     let mut target = String::with_capacity(outgoing.path.len() + outgoing.query.len() + 1);
     target.push_str(&outgoing.path);
@@ -94,7 +127,16 @@ pub fn regenerate(permit: &Permit, body: Body, keys: &SigningKeys, now: Timestam
     if let Some(length) = body.content_length {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     }
-    sign(&mut headers, permit, &body.sha256, keys, now)?;
+    match &**credential {
+        BackendCredential::Keys { access_key, secret, session_token } => {
+            let key = |day: &str| keys.key(permit.pool_group(), (credential, secret), (day, permit.region()));
+            sign(&mut headers, permit, (&body.sha256, now), (access_key, session_token.as_ref(), &key))?;
+        }
+        BackendCredential::Bearer { token, service_instance_id } => {
+            bear(&mut headers, permit, token, service_instance_id.as_deref())?;
+        }
+        BackendCredential::Anonymous => {}
+    }
     // from finished parts: pingora's setters read every name anew
     let (mut parts, ()) = http::Request::new(()).into_parts();
     parts.method = outgoing.method.clone();
@@ -108,17 +150,36 @@ const X_AMZ_CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-
 const X_AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
 const X_AMZ_SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
+const IBM_SERVICE_INSTANCE_ID: HeaderName = HeaderName::from_static("ibm-service-instance-id");
+
+/// The token in place of a signature (IBM COS, "Compatibility API"). Where nobody has said that it may be read on the way, it
+/// is not sent there: whoever names somebody else's credential does not choose to show it.
+fn bear(headers: &mut HeaderMap, permit: &Permit, token: &SecretKey, instance: Option<&str>) -> Result<(), Denial> {
+    let upstream = permit.upstream();
+    let is_readable = !permit.endpoint().tls || upstream.trust == Trust::Insecure;
+    if is_readable && upstream.source.namespace != permit.route().name.namespace {
+        return Err(CredentialFault::Exposed.into());
+    }
+    #[expect(clippy::disallowed_methods, reason = "the token goes into its header")]
+    let mut header = token.with_exposed(|token| value(["Bearer ", token].concat()))?;
+    header.set_sensitive(true);
+    headers.insert(header::AUTHORIZATION, header);
+    let is_about_no_bucket = matches!(permit.operation().kind(), Kind::ListBuckets | Kind::CreateBucket);
+    if let Some(instance) = instance.filter(|_| is_about_no_bucket) {
+        headers.insert(IBM_SERVICE_INSTANCE_ID, value(instance.to_owned())?);
+    }
+    Ok(())
+}
+
+/// What a signature is made with: the key id, the session token, and the derived key of a day.
+type SignedWith<'a> = (&'a AccessKeyId, Option<&'a SecretKey>, &'a dyn Fn(&str) -> Arc<BackendKey>);
+
 fn sign(
     headers: &mut HeaderMap,
     permit: &Permit,
-    sha256: &str,
-    keys: &SigningKeys,
-    now: Timestamp,
+    (sha256, now): (&str, Timestamp),
+    (access_key, session_token, key): SignedWith<'_>,
 ) -> Result<(), Denial> {
-    let upstream = permit.upstream();
-    let BackendCredential::Keys { access_key, secret, session_token } = &*upstream.credential else {
-        return Ok(());
-    };
     let moment = now.amz();
     headers.insert(X_AMZ_CONTENT_SHA256, value(sha256.to_owned())?);
     headers.insert(X_AMZ_DATE, value(moment.clone())?);
@@ -129,7 +190,7 @@ fn sign(
         headers.insert(X_AMZ_SECURITY_TOKEN, token);
     }
     let day = moment.get(..8).unwrap_or_default();
-    let key = keys.key(permit.pool_group(), (&upstream.credential, secret), (day, permit.region()));
+    let key = key(day);
     let (names, mut text) = canonical(headers, permit, sha256);
     replace_by_string_to_sign(&mut text, moment.as_bytes(), &key.scope);
     let signature = key.sign(&text);

@@ -181,7 +181,7 @@ fn changes(schema: &Value, value: &Value, pointer: &str, found: &mut Vec<Change>
                 let labels = |count: usize| (0..count).map(|index| (format!("label-{index}"), json!("x"))).collect();
                 set(Value::Object(labels(most)), true);
                 set(Value::Object(labels(most + 1)), false);
-                set(json!({}), false);
+                set(json!({}), bound("minProperties").is_none_or(|least| least == 0));
             }
             children(schema, map, pointer, found);
         }
@@ -275,6 +275,9 @@ spec:
 ---
 kind: CredentialSource
 spec: {secret: {name: keys}}
+---
+kind: CredentialSource
+spec: {ibmIAM: {apiKeySecretRef: {name: keys}}}
 ---
 kind: ClientIdentity
 spec: {accessKey: {secretRefs: [{name: keys}]}}

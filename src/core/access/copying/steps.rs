@@ -9,6 +9,7 @@ use crate::access::permit::Grant;
 use crate::access::{Permit, Principal};
 use crate::payload::Obligation;
 use crate::s3::{Needs, Operation, Outgoing, OutgoingHeaders, Query};
+use crate::sigv4::AccessKeyId;
 use crate::table::ServedBackend;
 
 /// Leave to read a copy's source, in one request. The target's permit is of another type, so that neither can stand for the
@@ -24,6 +25,7 @@ pub struct TargetPermit(Permit);
 #[derive(Debug)]
 pub(in crate::access) struct Asked {
     pub(in crate::access) principal: Principal,
+    pub(in crate::access) access_key: AccessKeyId,
     pub(in crate::access) operation: Operation,
     pub(in crate::access) query: Query,
     pub(in crate::access) obligation: Obligation,
@@ -108,7 +110,7 @@ impl Sides {
 
     /// A permit for one step, if the decision about the copy covers it, and whether it is about the source.
     fn permit(&self, step: &str, query: String, headers: OutgoingHeaders) -> Result<(Permit, bool), Denial> {
-        let Asked { principal, operation: copy, query: asked, obligation } = &self.asked;
+        let Asked { principal, access_key, operation: copy, query: asked, obligation } = &self.asked;
         let (operation, is_of_source) = copy.step_of_copy(step).ok_or(Denial::Internal("a copy has no such step"))?;
         let (Needs::All(needed), Needs::All(decided)) = (operation.needs(&Query::default()), copy.needs(asked)) else {
             return Err(Denial::Internal("a step of a copy needs nothing that could be decided"));
@@ -121,6 +123,7 @@ impl Sides {
         let outgoing = Outgoing::of_step(&operation, (query, headers), place)?;
         let permit = Permit::new(Box::new(Grant {
             principal: principal.clone(),
+            access_key: access_key.clone(),
             operation,
             granted: granted.clone(),
             backend: Arc::clone(backend),

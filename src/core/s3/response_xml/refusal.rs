@@ -22,6 +22,8 @@ pub struct Refusal<'a> {
     pub code: Option<&'a str>,
     /// OSP's credential at the backend has an end: a session token.
     pub is_temporary: bool,
+    /// It was fetched for this very client: what it may not do, the client may not do (C26).
+    pub is_personal: bool,
 }
 
 /// Whose business an error answer is.
@@ -45,6 +47,8 @@ enum When {
     MayBeLocked,
     /// The request brought a key of the customer's, which may be the wrong one.
     WithCustomerKey,
+    /// The credential is this client's own.
+    WithPersonalCredential,
 }
 
 /// What a code means.
@@ -59,12 +63,13 @@ enum Means {
 }
 
 /// `AccessDenied` is nobody's until something tells it apart: without one of these it is about OSP's credentials.
-const RULES: [(&str, When, Means); 14] = [
+const RULES: [(&str, When, Means); 15] = [
     ("AccessDenied", When::SaidToBeLocked, Means::Locked),
     ("InvalidRequest", When::SaidToBeLocked, Means::Locked),
     ("ObjectLocked", When::Always, Means::Locked),
     ("AccessDenied", When::MayBeLocked, Means::Itself),
     ("AccessDenied", When::WithCustomerKey, Means::Itself),
+    ("AccessDenied", When::WithPersonalCredential, Means::Itself),
     ("InvalidObjectState", When::Always, Means::Itself),
     ("ObjectAlreadyInActiveTierError", When::Always, Means::Itself),
     ("ObjectNotInActiveTierError", When::Always, Means::Itself),
@@ -98,8 +103,11 @@ impl ErrorBody {
     #[must_use]
     pub fn judge(&self, refusal: Refusal<'_>, operation: &Operation, query: &Query) -> Meaning {
         let fields = ErrorFields::read(&self.collected).unwrap_or_default();
-        let asked =
-            Asked { may_be_locked: operation.may_meet_a_lock(query), customer_key: operation.demands_secure_channel() };
+        let asked = Asked {
+            may_be_locked: operation.may_meet_a_lock(query),
+            customer_key: operation.demands_secure_channel(),
+            personal: refusal.is_personal,
+        };
         let Some(code) = fields.code().or(refusal.code) else {
             // a page of something in front of the backend: of a certificate or a protocol that OSP got wrong
             if !self.collected.trim_ascii().is_empty() {
@@ -131,7 +139,7 @@ impl ErrorBody {
 /// What a client sees of the error of one key of a `DeleteObjects`: the request as a whole was accepted, so `AccessDenied`
 /// is about this key. It stays OSP's business unless it is, or may be, a lock.
 pub(in crate::s3) fn entry_error(code: &str, message: &str, names_version: bool) -> ClientError {
-    match meaning(code, message, Asked { may_be_locked: names_version, customer_key: false }) {
+    match meaning(code, message, Asked { may_be_locked: names_version, customer_key: false, personal: false }) {
         Some(Means::Locked) => LOCKED_VERSION,
         Some(Means::Itself) if code == DENIED.code => DENIED,
         _ => client_error(code).unwrap_or(INTERNAL),
@@ -143,6 +151,7 @@ pub(in crate::s3) fn entry_error(code: &str, message: &str, names_version: bool)
 struct Asked {
     may_be_locked: bool,
     customer_key: bool,
+    personal: bool,
 }
 
 fn meaning(code: &str, message: &str, asked: Asked) -> Option<Means> {
@@ -152,6 +161,7 @@ fn meaning(code: &str, message: &str, asked: Asked) -> Option<Means> {
         When::SaidToBeLocked => LOCKED.contains(&said.as_str()),
         When::MayBeLocked => asked.may_be_locked,
         When::WithCustomerKey => asked.customer_key,
+        When::WithPersonalCredential => asked.personal,
     };
     RULES.iter().find(|(known, when, _)| *known == code && holds(*when)).map(|(_, _, means)| *means)
 }
@@ -168,7 +178,7 @@ fn without_code(refusal: Refusal<'_>, asked: Asked, operation: &Operation, query
         // ExpiredToken looks like this, too: only a request that asks for more than the object can be wrong by itself
         400 if is_head && refusal.is_temporary && !asked.customer_key && !asks_for_a_part(query) => Meaning::Gateway,
         400 => client(400, generic_error(400, operation), Vec::new()),
-        403 if is_head && asked.customer_key => client(403, DENIED, Vec::new()),
+        403 if is_head && (asked.customer_key || asked.personal) => client(403, DENIED, Vec::new()),
         _ => Meaning::Gateway,
     }
 }

@@ -206,16 +206,17 @@ fn upstream(backend: &Backend, usable: &Usable, found: &Found) -> Upstream {
         region: backend.region.clone(),
         may_change_host: found.anywhere && usable.anywhere,
         addressing: backend.addressing,
-        credential: Arc::clone(&usable.credential),
+        credential: usable.credential.clone(),
         trust: trusted.trust.clone(),
         server_name: backend.server_name.clone(),
         client_certificate: client_certificate.clone(),
         proxy: proxy.clone(),
         timeouts: backend.timeouts,
-        // unsigned requests carry no x-amz-content-sha256, and only that header tells a backend of frames (trap 6)
-        trailing_checksums: match *usable.credential {
-            BackendCredential::Keys { .. } => backend.trailing_checksums,
-            BackendCredential::Anonymous => TrailingChecksums::Drop,
+        // Requests without a signature carry no x-amz-content-sha256, and only that header tells a backend of frames
+        // (trap 6). What will be fetched is not known yet, and how a body is proved is decided before.
+        trailing_checksums: match usable.credential.fixed() {
+            Some(BackendCredential::Keys { .. }) => backend.trailing_checksums,
+            _ => TrailingChecksums::Drop,
         },
         pool_group: group.short(),
     }

@@ -10,7 +10,10 @@ use super::sharing::Neighbours;
 use super::surroundings::Surroundings;
 use super::{Rejections, backends, canonical, hooks, problem};
 use crate::access::{Policy, Rule, Who};
-use crate::model::{Backend, CredentialOverride, HostPort, ObjectName, Problem, Reason, Reference, Route};
+use crate::model::{
+    Backend, CredentialKind, CredentialOverride, HostPort, ObjectName, Problem, Reason, Reference, Route,
+    TlsVerification,
+};
 use crate::s3::{KeyPrefix, Permissions};
 use crate::table::ServedRoute;
 
@@ -148,6 +151,9 @@ impl<'a> Resolver<'a> {
         if !anywhere && !all_hops_are_among(allowed, backend) {
             return Err(Wrong::Endpoint);
         }
+        if is_shared && is_readable_on_the_way(backend) && matches!(source.kind, CredentialKind::IbmIam { .. }) {
+            return Err(Wrong::Exposed);
+        }
         let unusable = if is_shared { Wrong::Unusable } else { Wrong::Missing(Missing::NotFound) };
         self.usable.get(&found).cloned().ok_or(unusable)
     }
@@ -160,6 +166,11 @@ impl<'a> Resolver<'a> {
         let message = "this gateway does not connect there, or not to the proxy";
         Err(problem("endpoint", Reason::EndpointNotAllowed, message))
     }
+}
+
+/// Somebody between OSP and the backend can read what is sent. A signature tells nobody the key; a token is one.
+fn is_readable_on_the_way(backend: &Backend) -> bool {
+    !backend.endpoint.tls || backend.verification == TlsVerification::Insecure
 }
 
 /// The backend, and the proxy on the way if there is one: the route's author chooses both, and the author of a proxy can
@@ -176,6 +187,8 @@ pub(super) enum Wrong {
     /// It consents, and its Secret is missing.
     Unusable,
     Endpoint,
+    /// It is somebody else's token, and this backend's connection does not keep it secret.
+    Exposed,
 }
 
 impl Wrong {
@@ -191,6 +204,10 @@ impl Wrong {
             Self::Unusable => {
                 let message = "the CredentialSource is not usable: its owner has to act";
                 problem(format!("{field}.name"), Reason::CredentialNotFound, message)
+            }
+            Self::Exposed => {
+                let message = "tokens of another namespace are sent over https with verification Full only";
+                problem(field, Reason::EndpointNotAllowed, message)
             }
             Self::Endpoint => {
                 let message = "the endpoint, or the proxy, is not among the allowedEndpoints of the CredentialSource";

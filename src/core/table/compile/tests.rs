@@ -18,6 +18,7 @@ mod copies;
 mod cors;
 mod decisions;
 mod events;
+mod fetched;
 mod hooks;
 mod listing;
 mod memo;
@@ -213,7 +214,7 @@ fn a_complete_configuration_is_served() {
     let route = served(&compiled, "data");
     assert_eq!(route.name, name("data"));
     assert_eq!(only(&route).mapping.backend_bucket, "data-real");
-    assert!(matches!(&*only(&route).upstream.credential, BackendCredential::Keys { access_key, .. }
+    assert!(matches!(only(&route).upstream.credential.fixed(), Some(BackendCredential::Keys { access_key, .. })
         if access_key.as_str() == "backend-key"));
     assert!(may(&route, "demo", "x") && !may(&route, "other", "x"));
     assert_eq!(holders(&compiled, "AKIADEMO"), ["demo"]);
@@ -366,12 +367,15 @@ fn session_tokens_and_anonymous_sources() {
     data.insert("TOKEN".into(), Zeroizing::new(b"t".to_vec()));
     let compiled = compile(&snapshot);
     assert!(matches!(
-        &*only(&served(&compiled, "data")).upstream.credential,
-        BackendCredential::Keys { session_token: Some(_), .. }
+        only(&served(&compiled, "data")).upstream.credential.fixed(),
+        Some(BackendCredential::Keys { session_token: Some(_), .. })
     ));
 
     snapshot.credentials.insert(name("keys"), source(CredentialKind::Anonymous));
-    assert_eq!(*only(&served(&compile(&snapshot), "data")).upstream.credential, BackendCredential::Anonymous);
+    assert_eq!(
+        only(&served(&compile(&snapshot), "data")).upstream.credential.fixed(),
+        Some(&BackendCredential::Anonymous)
+    );
 }
 
 #[test]

@@ -17,7 +17,7 @@ fn backend(place: u8, priority: u8, weight: u16) -> Arc<ServedBackend> {
         region: "r".into(),
         may_change_host: true,
         addressing: AddressingStyle::Path,
-        credential: Arc::new(BackendCredential::Anonymous),
+        credential: BackendCredential::Anonymous.into(),
         trust: Trust::System,
         server_name: None,
         client_certificate: None,

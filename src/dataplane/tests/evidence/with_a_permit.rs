@@ -2,17 +2,17 @@
 use osp_core::access::Permit;
 use osp_core::{Denial, Timestamp};
 use osp_dataplane::stage::{route, sign};
-use osp_dataplane::{Egress, Resolver, Settings, SigningKeys};
+use osp_dataplane::{Egress, Resolver, Settings};
 
 async fn go(
     permit: &Permit,
     resolver: &dyn Resolver,
     egress: &Egress,
     settings: &Settings,
-    keys: &SigningKeys,
+    signer: &sign::Signer,
 ) -> Result<(), Denial> {
     let _peer = route::peer(permit, resolver, egress, settings, 0).await?;
-    let _head = sign::regenerate(permit, sign::Body::of(permit), keys, Timestamp::from_unix_seconds(0))?;
+    let _head = sign::regenerate(permit, sign::Body::of(permit), signer, Timestamp::from_unix_seconds(0)).await?;
     Ok(())
 }
 

@@ -195,3 +195,17 @@ fn ambiguous_are_redirects_and_refusals() {
         assert!(!is_ambiguous(status), "{status}");
     }
 }
+
+/// C26: with a credential of the client's own, what the backend denies is denied to the client; whatever else is wrong with
+/// the credential is still nobody's business.
+#[test]
+fn c26_what_a_personal_credential_may_not_do_the_client_may_not_do() {
+    for (is_personal, expected) in [(true, Some((403, "AccessDenied", "Access Denied".to_owned()))), (false, None)] {
+        let refusal = Refusal { is_personal, ..answered(403) };
+        assert_eq!(told(&judge("PutObject", "", refusal, &error("AccessDenied", "no"))), expected, "{is_personal}");
+        assert_eq!(told(&judge("HeadObject", "", refusal, "")), expected, "{is_personal}: HEAD");
+        for code in ["InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"] {
+            assert_eq!(judge("PutObject", "", refusal, &error(code, "no")), Meaning::Gateway, "{is_personal} {code}");
+        }
+    }
+}

@@ -133,7 +133,7 @@ fn k02_secrets_are_read_beside_the_object_that_names_them_and_nowhere_else() {
     let (_, change, _) = PLACES[0];
     let compiled = compile(&with(world(Some(&AllowedNamespaces::All), true), change));
     assert!(
-        matches!(&*only(&served(&compiled, "data")).upstream.credential, BackendCredential::Keys { access_key, .. }
+        matches!(only(&served(&compiled, "data")).upstream.credential.fixed(), Some(BackendCredential::Keys { access_key, .. })
         if access_key.as_str() == "platform-key")
     );
     let mut snapshot = with(world(Some(&AllowedNamespaces::All), true), change);
@@ -272,9 +272,9 @@ fn an_access_entry_may_lead_to_other_keys_of_the_backend() {
     let compiled = compile(&snapshot);
     assert_eq!(said(&compiled), Vec::<String>::new());
     let route = served(&compiled, "data");
-    let key_of = |rule: usize| match &*only(&route).upstream_for(rule).credential {
-        BackendCredential::Keys { access_key, .. } => access_key.as_str().to_owned(),
-        BackendCredential::Anonymous => panic!(),
+    let key_of = |rule: usize| match only(&route).upstream_for(rule).credential.fixed() {
+        Some(BackendCredential::Keys { access_key, .. }) => access_key.as_str().to_owned(),
+        other => panic!("{other:?}"),
     };
     assert_eq!((key_of(0).as_str(), key_of(1).as_str()), ("read-only-key", "backend-key"));
     assert_ne!(only(&route).upstream_for(0).pool_group, only(&route).upstream_for(1).pool_group, "K-CTL-7");
