@@ -131,8 +131,14 @@ impl Pinned {
 
     /// Which text of a hook answers.
     pub(crate) fn revision(&self, hook: &HookName, callable: Callable) -> Outcome<Revision> {
+        self.declared(hook, callable).map(|(revision, _)| revision)
+    }
+
+    /// The same, and what it wants to be given.
+    pub(crate) fn declared(&self, hook: &HookName, callable: Callable) -> Outcome<(Revision, &[Input])> {
         let (_, planned) = self.0.plan.find(hook).ok_or(NoAnswer::NoHook)?;
-        planned.inputs(callable).map(|_| planned.text.revision).ok_or(NoAnswer::NoCallable)
+        let inputs = planned.inputs(callable).ok_or(NoAnswer::NoCallable)?;
+        Ok((planned.text.revision, inputs))
     }
 
     /// What a caller waits at most, unless it says otherwise.
@@ -141,10 +147,9 @@ impl Pinned {
     }
 
     fn make(&self, hook: &HookName, callable: Callable, values: impl FnOnce(&[Input]) -> Values) -> Outcome<Inputs> {
-        let (_, planned) = self.0.plan.find(hook).ok_or(NoAnswer::NoHook)?;
-        let inputs = planned.inputs(callable).ok_or(NoAnswer::NoCallable)?;
+        let (revision, inputs) = self.declared(hook, callable)?;
         let values = Arc::new(values(inputs));
-        Ok(Inputs { hook: hook.clone(), revision: planned.text.revision, callable, values })
+        Ok(Inputs { hook: hook.clone(), revision, callable, values })
     }
 
     /// Every answer passes here: counted and logged once.

@@ -1,20 +1,24 @@
 //! Decisions that are kept, so that a hook is asked once for what is asked again and again.
 
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
 use osp_core::access::Inquiry;
 use osp_core::model::{Callable, HookName};
+use ring::digest::{SHA256, digest};
 
 use crate::crew::Asker;
 use crate::flights::Flights;
 use crate::hooks::Hooks;
+use crate::id::Revision;
 use crate::metrics::{Kept, Metrics};
 use crate::outcome::{Denied, Outcome, Verdict};
-use crate::question::Inputs;
+use crate::question::{Input, write_given};
 use crate::settings::{MAX_DEADLINE, MAX_NEGATIVE_TTL};
 use crate::shelf::Shelf;
+
+/// What a question with the usual headers takes.
+const USUAL_BYTES: usize = 512;
 
 /// Monotonic time since some moment. Only differences count.
 pub type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
@@ -25,7 +29,7 @@ pub struct DecisionSettings {
     /// For how long a yes is used, counted from the moment of asking; 0 = every request asks. A no is used for 30 s at
     /// most.
     pub ttl: Duration,
-    /// Decisions kept at once. One whose inputs are n KiB counts n.
+    /// Decisions kept at once. One whose reason is n KiB counts n.
     pub max_entries: usize,
 }
 
@@ -46,13 +50,19 @@ pub struct Decisions {
     book: Arc<Book>,
 }
 
-/// What a decision is kept by.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Key {
-    /// Of the others: made once, because a question is looked for in several places.
-    hash: u64,
-    version: u64,
-    inputs: Inputs,
+/// What a decision is kept by: SHA-256 of everything that the function is given, of its text and of the version. No two
+/// questions have the same.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key([u8; 32]);
+
+/// A question on its way to its answer.
+#[derive(Debug, Clone)]
+struct Sought {
+    key: Key,
+    /// For the label of metrics.
+    hook: HookName,
+    /// Its answer is not kept: the keys of a batch are hardly ever the same, and many.
+    is_batch: bool,
 }
 
 /// The decisions.
@@ -60,7 +70,6 @@ struct Book {
     settings: DecisionSettings,
     clock: Clock,
     metrics: Arc<Metrics>,
-    seed: RandomState,
     kept: Shelf<Key, Verdict>,
     flights: Arc<Flights<Key, Verdict>>,
 }
@@ -91,56 +100,57 @@ impl Decisions {
     pub async fn authorize(&self, hook: &HookName, inquiry: &Inquiry, deadline: Option<Duration>) -> Outcome<Verdict> {
         let pinned = self.hooks.pin();
         // also where a decision is kept: a hook that has gone decides nothing
-        let inputs = pinned.inputs(hook, inquiry)?;
+        let (revision, declared) = pinned.declared(hook, Callable::Authorize)?;
+        let sought = Sought::new(hook, (revision, declared), inquiry);
         let deadline = deadline.unwrap_or_else(|| pinned.deadline()).min(MAX_DEADLINE);
-        let ask = |inputs: Inputs| {
-            let client = inquiry.token.clone();
-            async move { pinned.authorize(&inputs, Asker { client: &client, deadline: Some(deadline) }).await }
+        let ask = || {
+            let (pinned, inputs, client) = (pinned.clone(), pinned.inputs(hook, inquiry), inquiry.token.clone());
+            async move { pinned.authorize(&inputs?, Asker { client: &client, deadline: Some(deadline) }).await }
         };
-        self.book.decide(Key::new(&self.book.seed, inputs, inquiry.version), deadline, ask).await
+        self.book.decide(sought, deadline, ask).await
     }
 }
 
-impl Key {
-    fn new(seed: &RandomState, inputs: Inputs, version: u64) -> Self {
-        Self { hash: seed.hash_one((&inputs, version)), version, inputs }
-    }
-}
-
-impl Hash for Key {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.hash);
+impl Sought {
+    fn new(hook: &HookName, (revision, declared): (Revision, &[Input]), inquiry: &Inquiry) -> Self {
+        let mut bytes = Vec::with_capacity(USUAL_BYTES);
+        for number in [revision.0, inquiry.version, hook.as_str().len() as u64] {
+            bytes.extend_from_slice(&number.to_le_bytes());
+        }
+        bytes.extend_from_slice(hook.as_str().as_bytes());
+        write_given(declared, inquiry, &mut bytes);
+        let mut key = [0; 32];
+        for (to, from) in key.iter_mut().zip(digest(&SHA256, &bytes).as_ref()) {
+            *to = *from;
+        }
+        let is_batch = inquiry.keys.is_some() && declared.contains(&Input::Keys);
+        Self { key: Key(key), hook: hook.clone(), is_batch }
     }
 }
 
 impl Book {
     fn new(settings: DecisionSettings, clock: Clock, metrics: Arc<Metrics>) -> Self {
         let kept = Shelf::new(settings.max_entries);
-        Self { settings, clock, metrics, seed: RandomState::new(), kept, flights: Flights::new() }
-    }
-
-    /// Such a question is asked every time: the keys of a batch are hardly ever the same, and many.
-    fn is_closed_to(&self, inputs: &Inputs) -> bool {
-        self.settings.ttl.is_zero() || inputs.has_keys()
+        Self { settings, clock, metrics, kept, flights: Flights::new() }
     }
 
     /// The kept decision, or that of whoever asks the same just now, or that of `ask`.
     async fn decide<F>(
         self: &Arc<Self>,
-        key: Key,
+        Sought { key, hook, is_batch }: Sought,
         deadline: Duration,
-        ask: impl FnOnce(Inputs) -> F,
+        ask: impl FnOnce() -> F,
     ) -> Outcome<Verdict>
     where
         F: Future<Output = Outcome<Verdict>> + Send + 'static,
     {
-        if self.is_closed_to(&key.inputs) {
-            return ask(key.inputs).await;
+        if self.settings.ttl.is_zero() || is_batch {
+            return ask().await;
         }
         let kept = || self.kept.get(&key, (self.clock)());
-        let depart = || Ok(Arc::clone(self).keep(key.clone(), ask(key.inputs.clone())));
+        let depart = || Ok(Arc::clone(self).keep(key.clone(), ask()));
         let joined = self.flights.join(&key, kept, depart);
-        self.metrics.cached(key.inputs.hook.as_str(), Callable::Authorize, joined.result());
+        self.metrics.cached(hook.as_str(), Callable::Authorize, joined.result());
         joined.answer(deadline).await
     }
 
@@ -149,8 +159,7 @@ impl Book {
         let asked = (self.clock)();
         let verdict = answer.await?;
         if let Some((ttl, reason)) = self.life(&verdict) {
-            let bytes = key.inputs.bytes() + reason;
-            self.kept.put(key, verdict.clone(), asked.saturating_add(ttl), bytes);
+            self.kept.put(key, verdict.clone(), asked.saturating_add(ttl), reason);
             self.metrics.kept(Kept::Decisions, self.kept.len());
         }
         Ok(verdict)

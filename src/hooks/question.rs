@@ -116,8 +116,7 @@ pub(crate) enum Value {
 pub(crate) type Values = BTreeMap<Name, Value>;
 
 /// What one function of one hook is given. Nothing else reaches Python, so whatever the function answers depends on
-/// nothing else of the request: **this value is the key that the answer may be kept by**. Only
-/// [`Pinned`](crate::Pinned) makes it.
+/// nothing else of the request. Only [`Pinned`](crate::Pinned) makes it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Inputs {
     pub(crate) hook: HookName,
@@ -138,16 +137,6 @@ impl Inputs {
     #[must_use]
     pub fn revision(&self) -> Revision {
         self.revision
-    }
-
-    /// The keys of a batch are among them.
-    pub(crate) fn has_keys(&self) -> bool {
-        matches!(self.values.get(&Name::Keys), Some(Value::List(_)))
-    }
-
-    /// About how large they are.
-    pub(crate) fn bytes(&self) -> usize {
-        size(&self.values)
     }
 }
 
@@ -183,6 +172,58 @@ pub(crate) fn given(inputs: &[Input], question: &Inquiry) -> Values {
         }
     }
     values
+}
+
+/// Writes what [`given`] gives, as bytes that differ when that does: the key that an answer may be kept by. Every piece has its
+/// length before it. (From the inquiry itself, because most requests find an answer and need nothing else.)
+pub(crate) fn write_given(inputs: &[Input], question: &Inquiry, to: &mut Vec<u8>) {
+    for input in inputs {
+        match input {
+            Input::Token => piece(&question.token, to),
+            Input::Bucket => piece(&question.bucket, to),
+            Input::Principal => piece(&question.principal, to),
+            Input::Method => piece(&question.method, to),
+            Input::Path => {
+                piece(&question.bucket, to);
+                piece(&question.key, to);
+            }
+            Input::Key => piece(&question.key, to),
+            Input::Folders(depth) => piece(folders(&question.key, usize::from(*depth)), to),
+            Input::Operation => piece(&question.operation, to),
+            Input::Query => pieces(&question.query, |name| !is_of_signature(name), to),
+            Input::OneQuery(wanted) => pieces(&question.query, |name| name == wanted, to),
+            Input::Headers => pieces(&question.headers, is_stable, to),
+            Input::OneHeader(wanted) => pieces(&question.headers, |name| name == wanted, to),
+            Input::SourceIp => piece(&question.source_ip, to),
+            Input::Keys => match &question.keys {
+                None => number(usize::MAX, to),
+                Some(keys) => {
+                    number(keys.len(), to);
+                    keys.iter().for_each(|key| piece(key, to));
+                }
+            },
+            // of fetch_credentials only
+            Input::Parameters => {}
+        }
+    }
+}
+
+fn number(number: usize, to: &mut Vec<u8>) {
+    to.extend_from_slice(&(number as u64).to_le_bytes());
+}
+
+fn piece(text: &str, to: &mut Vec<u8>) {
+    number(text.len(), to);
+    to.extend_from_slice(text.as_bytes());
+}
+
+fn pieces(from: &BTreeMap<String, String>, wanted: impl Fn(&str) -> bool, to: &mut Vec<u8>) {
+    let some = || from.iter().filter(|(name, _)| wanted(name));
+    number(some().count(), to);
+    for (name, value) in some() {
+        piece(name, to);
+        piece(value, to);
+    }
 }
 
 /// Bytes of all texts.

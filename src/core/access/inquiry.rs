@@ -130,11 +130,16 @@ impl Draft {
         Self { common, secret: sender.secret }
     }
 
-    /// About the request as a whole; of a copy, about its target.
-    fn about(&self, route: &ServedRoute) -> Inquiry {
+    /// Another number when the route or the client's secret is another one.
+    fn version(&self, route: &ServedRoute) -> u64 {
         let mut hasher = DefaultHasher::new();
         (route.version(), self.secret).hash(&mut hasher);
-        Inquiry { version: hasher.finish(), ..self.common.clone() }
+        hasher.finish()
+    }
+
+    /// About the request as a whole; of a copy, about its target.
+    fn about(&self, route: &ServedRoute) -> Inquiry {
+        Inquiry { version: self.version(route), ..self.common.clone() }
     }
 
     /// About the source of a copy: a read of it, without the headers, which are about the target.
@@ -149,6 +154,15 @@ impl Draft {
             headers: BTreeMap::new(),
             ..self.about(route)
         }
+    }
+
+    /// Asks the hooks of a route about the request as a whole: the only route, or the last one.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub(super) async fn ask_at_last(self, hooks: &dyn Hooks, route: &ServedRoute) -> Result<(), Denial> {
+        let version = self.version(route);
+        each(hooks, route, Inquiry { version, ..self.common }).await
     }
 
     /// Asks the hooks of a route about the request as a whole.

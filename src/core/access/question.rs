@@ -128,11 +128,12 @@ impl Question {
     /// that is not one at its backend, [`Denial::InsecureChannel`], or those of [`Outgoing::build`] and [`PendingCopy`].
     pub async fn answer(self, hooks: &dyn Hooks) -> Result<Decision, Denial> {
         let judged = decide(&self.principal, &self.operation, &self.query, &self.found, |_| {})?;
-        if let Some(draft) = &self.draft {
+        let mut asked = self;
+        if let Some(draft) = asked.draft.take() {
             // boxed: most requests have no hooks, and this future is moved by value
-            Box::pin(ask_hooks(draft, &judged, &self.operation, (&self.found, hooks))).await?;
+            asked.draft = Box::pin(ask_hooks(draft, &judged, &asked.operation, (&asked.found, hooks))).await?;
         }
-        self.allowed(judged)
+        asked.allowed(judged)
     }
 
     /// What a yes looks like.
@@ -186,16 +187,16 @@ impl Question {
 }
 
 /// Asks the hooks of every route that an allowed operation touches. Where one of several routes is enough, one is enough
-/// here.
+/// here. Gives the draft back where there is more to ask.
 async fn ask_hooks(
-    draft: &Draft,
+    draft: Draft,
     judged: &Judged,
     operation: &Operation,
     (found, hooks): (&Found, &dyn Hooks),
-) -> Result<(), Denial> {
+) -> Result<Option<Draft>, Denial> {
     let (to, from) = match (judged, found) {
         // the lists of buckets are about grants; the keys of a batch are asked about when they are known
-        (Judged::Buckets | Judged::Batch, _) => return Ok(()),
+        (Judged::Buckets | Judged::Batch, _) => return Ok(Some(draft)),
         (Judged::Location(routes) | Judged::Exists(routes), _) => {
             let mut answer = Err(Denial::AccessDenied);
             for route in routes {
@@ -204,7 +205,7 @@ async fn ask_hooks(
                     break;
                 }
             }
-            return answer;
+            return answer.map(|()| None);
         }
         (Judged::Copy { from, to }, _) => (&to.route, Some(&from.route)),
         (Judged::Forward(granted), Found::Named(_, source)) => (&granted.route, source.as_ref()),
@@ -214,7 +215,7 @@ async fn ask_hooks(
         let source = operation.copy_source().ok_or(Denial::AccessDenied)?;
         draft.ask_source(hooks, route, source).await?;
     }
-    draft.ask(hooks, to).await
+    draft.ask_at_last(hooks, to).await.map(|()| None)
 }
 
 /// The backend request; of a batch, for any of the routes, because the keys decide which one it is.

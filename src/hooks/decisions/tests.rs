@@ -1,7 +1,6 @@
 //! What holds for every decision that is kept (issue 6, cache laws), with a clock and a hook that the test commands.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
@@ -14,14 +13,12 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::*;
-use crate::id::Revision;
 use crate::metrics::CacheResult;
 use crate::outcome::NoAnswer;
-use crate::question::{Input, given};
+use crate::question::Input;
 
 const TTL: Duration = Duration::from_secs(300);
 const DEADLINE: Duration = Duration::from_secs(20);
-static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 const YES: Outcome<Verdict> = Ok(Verdict::Allow);
 
 fn said(why: &str) -> Outcome<Verdict> {
@@ -57,9 +54,9 @@ impl Desk {
     }
 
     /// Asks a hook that answers this at once.
-    async fn ask(&self, key: &Key, answer: Outcome<Verdict>) -> Outcome<Verdict> {
+    async fn ask(&self, key: &Sought, answer: Outcome<Verdict>) -> Outcome<Verdict> {
         let calls = Arc::clone(&self.calls);
-        let hook = |_| async move {
+        let hook = || async move {
             calls.fetch_add(1, Ordering::SeqCst);
             answer
         };
@@ -69,13 +66,13 @@ impl Desk {
     /// Asks a hook that answers this when it is let go.
     fn ask_later(
         &self,
-        key: &Key,
+        key: &Sought,
         answer: Outcome<Verdict>,
         gate: &Arc<Semaphore>,
     ) -> impl Future<Output = Outcome<Verdict>> + Send + 'static {
         let (book, key, calls, gate) = (Arc::clone(&self.book), key.clone(), Arc::clone(&self.calls), Arc::clone(gate));
         async move {
-            let hook = |_| async move {
+            let hook = || async move {
                 calls.fetch_add(1, Ordering::SeqCst);
                 let _pass = gate.acquire().await.unwrap();
                 answer
@@ -85,18 +82,16 @@ impl Desk {
     }
 
     fn counted(&self, result: CacheResult) -> u64 {
-        let key = &key("a");
-        self.book.metrics.cache_count(key.inputs.hook.as_str(), Callable::Authorize, result)
+        self.book.metrics.cache_count(key("a").hook.as_str(), Callable::Authorize, result)
     }
 }
 
-fn key_of(declared: &[Input], question: &Inquiry, revision: u64, version: u64) -> Key {
-    let values = Arc::new(given(declared, question));
-    let hook = HookName::new("policy").unwrap();
-    Key::new(&SEED, Inputs { hook, revision: Revision(revision), callable: Callable::Authorize, values }, version)
+fn key_of(declared: &[Input], question: &Inquiry, revision: u64, version: u64) -> Sought {
+    let question = Inquiry { version, ..question.clone() };
+    Sought::new(&HookName::new("policy").unwrap(), (Revision(revision), declared), &question)
 }
 
-fn key(of: &str) -> Key {
+fn key(of: &str) -> Sought {
     key_of(&[Input::Key], &Inquiry { key: of.to_owned(), ..Inquiry::default() }, 1, 1)
 }
 
@@ -403,7 +398,7 @@ async fn whoever_has_a_shorter_deadline_waits_no_longer() {
     let (desk, gate) = (Desk::keeping(TTL), Arc::new(Semaphore::new(0)));
     let first = tokio::spawn(desk.ask_later(&key("a"), YES, &gate));
     until(|| desk.calls() == 1).await;
-    let never = |_| async { panic!("asked a second time") };
+    let never = || async { panic!("asked a second time") };
     let answer = timeout(DEADLINE, desk.book.decide(key("a"), Duration::from_millis(10), never)).await;
     assert_eq!(answer, Ok(Err(NoAnswer::Timeout)));
     gate.add_permits(1);
@@ -414,7 +409,7 @@ async fn whoever_has_a_shorter_deadline_waits_no_longer() {
 async fn a_call_that_panics_is_no_answer() {
     let (desk, gate) = (Desk::keeping(TTL), Arc::new(Semaphore::new(0)));
     let (book, opened) = (Arc::clone(&desk.book), Arc::clone(&gate));
-    let panics = |_| async move {
+    let panics = || async move {
         let _pass = opened.acquire().await;
         panic!("a test")
     };
