@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use osp_core::access::{Inquiry, is_of_signature, is_secret_header};
+use osp_core::access::{Inquiry, Pairs, is_of_signature, is_secret_header};
 use osp_core::model::{Callable, HookName};
 use serde::{Deserialize, Serialize};
 
@@ -217,7 +217,7 @@ fn piece(text: &str, to: &mut Vec<u8>) {
     to.extend_from_slice(text.as_bytes());
 }
 
-fn pieces(from: &BTreeMap<String, String>, wanted: impl Fn(&str) -> bool, to: &mut Vec<u8>) {
+fn pieces(from: &Pairs, wanted: impl Fn(&str) -> bool, to: &mut Vec<u8>) {
     let some = || from.iter().filter(|(name, _)| wanted(name));
     number(some().count(), to);
     for (name, value) in some() {
@@ -251,9 +251,9 @@ fn folders(key: &str, depth: usize) -> &str {
     key.get(..end).unwrap_or_default()
 }
 
-fn some(from: &BTreeMap<String, String>, wanted: impl Fn(&str) -> bool) -> Value {
+fn some(from: &Pairs, wanted: impl Fn(&str) -> bool) -> Value {
     Value::Map(
-        from.iter().filter(|(name, _)| wanted(name)).map(|(name, value)| (name.clone(), value.clone())).collect(),
+        from.iter().filter(|(name, _)| wanted(name)).map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
     )
 }
 

@@ -1,12 +1,11 @@
 //! What hooks are asked, and the only place where their answers count.
 
-use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::Principal;
+use super::{Pairs, Principal};
 use crate::model::{HookMode, RouteHook};
 use crate::s3::{CopySource, Operation, Query, Semantics};
 use crate::sigv4::{AccessKeyId, SecretVersion};
@@ -37,9 +36,9 @@ pub struct Inquiry {
     /// S3's name of what is asked for; of the source of a copy `GetObject`.
     pub operation: String,
     /// Decoded; without what belongs to a signature.
-    pub query: BTreeMap<String, String>,
+    pub query: Pairs,
     /// By lower-case name; without credentials. Presigned ones are among them.
-    pub headers: BTreeMap<String, String>,
+    pub headers: Pairs,
     /// Address of the client, without port; empty when it is not known.
     pub source_ip: String,
     /// The keys of a `DeleteObjects`.
@@ -102,15 +101,19 @@ pub(super) struct Draft {
 
 impl Draft {
     pub(super) fn new(sender: Sender<'_>, operation: &Operation, query: &Query, semantics: &Semantics<'_>) -> Self {
-        let mut headers: BTreeMap<String, String> = BTreeMap::new();
-        for (name, value) in semantics.headers().filter(|(name, _)| !is_secret_header(name)) {
-            let value = String::from_utf8_lossy(value);
-            match headers.get_mut(name) {
-                Some(first) => {
-                    first.push(',');
-                    first.push_str(&value);
+        let told = || semantics.headers().filter(|(name, _)| !is_secret_header(name));
+        let mut headers = Pairs::default();
+        for (index, (name, value)) in told().enumerate() {
+            let is_repeated = told().take(index).any(|(earlier, _)| earlier == name);
+            let mut more = told().skip(index + 1).filter(|(later, _)| *later == name).peekable();
+            match (is_repeated, more.peek()) {
+                (true, _) => {}
+                (false, None) => headers.push(name, &String::from_utf8_lossy(value)),
+                // as HTTP joins them
+                (false, Some(_)) => {
+                    let all = [value].into_iter().chain(more.map(|(_, value)| value)).collect::<Vec<_>>().join(&b","[..]);
+                    headers.push(name, &String::from_utf8_lossy(&all));
                 }
-                None => drop(headers.insert(name.to_owned(), value.into_owned())),
             }
         }
         let query = query.pairs().filter(|(name, _)| !is_of_signature(name));
@@ -121,7 +124,7 @@ impl Draft {
             principal: sender.principal.to_string(),
             method: operation.method().to_string(),
             operation: operation.name().to_owned(),
-            query: query.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            query: query.collect(),
             headers,
             source_ip: sender.address.map(|address| address.to_string()).unwrap_or_default(),
             keys: None,
@@ -144,14 +147,14 @@ impl Draft {
 
     /// About the source of a copy: a read of it, without the headers, which are about the target.
     fn about_source(&self, route: &ServedRoute, source: &CopySource) -> Inquiry {
-        let version = source.version.as_ref().map(|version| ("versionId".to_owned(), version.to_string()));
+        let version = source.version.as_ref().map(|version| ("versionId", version));
         Inquiry {
             bucket: source.bucket.to_string(),
             key: source.key.as_str().to_owned(),
             method: "GET".to_owned(),
             operation: "GetObject".to_owned(),
             query: version.into_iter().collect(),
-            headers: BTreeMap::new(),
+            headers: Pairs::default(),
             ..self.about(route)
         }
     }

@@ -8,6 +8,7 @@ mod inquiry;
 mod judgement;
 mod key_lookup;
 mod listing;
+mod pairs;
 mod permit;
 mod policy;
 mod principal;
@@ -19,6 +20,7 @@ pub use explain::{Check, CheckAnswer, Destination, Explanation, Hypothesis, expl
 pub use inquiry::{Answering, Hooks, Inquiry, NoHooks, Ruling, is_of_signature, is_secret_header};
 pub use key_lookup::{Finding, KeyLookup};
 pub use listing::PendingBuckets;
+pub use pairs::Pairs;
 pub use permit::{DecidedBatch, PendingBatch, Permit};
 pub use policy::{Policy, Rule, Verdict, Who};
 pub use principal::Principal;

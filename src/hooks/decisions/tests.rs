@@ -125,7 +125,7 @@ fn readable(declared: &[Input], question: &Inquiry) -> BTreeMap<String, String> 
                 question.query.get(name).into_iter().for_each(|value| see(&format!("query.{name}"), value));
             }
             Input::Headers => {
-                let stable = ["host", "x-amz-acl"].into_iter().filter_map(|name| question.headers.get_key_value(name));
+                let stable = ["host", "x-amz-acl"].into_iter().filter_map(|name| Some((name, question.headers.get(name)?)));
                 stable.for_each(|(name, value)| see(&format!("headers.{name}"), value));
             }
             Input::OneHeader(name) => {
@@ -180,8 +180,8 @@ fn questions() -> impl Strategy<Value = Inquiry> {
             principal,
             method,
             operation,
-            query,
-            headers,
+            query: query.into_iter().collect(),
+            headers: headers.into_iter().collect(),
             source_ip,
             keys,
             version: 0,

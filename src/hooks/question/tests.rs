@@ -15,8 +15,12 @@ fn text(from: &Json, name: &str) -> String {
     from[name].as_str().unwrap().to_owned()
 }
 
-fn map(from: &Json, name: &str) -> BTreeMap<String, String> {
-    serde_json::from_value(from[name].clone()).unwrap()
+fn map(from: &Json, name: &str) -> Pairs {
+    serde_json::from_value::<BTreeMap<String, String>>(from[name].clone()).unwrap().into_iter().collect()
+}
+
+fn without(pairs: &Pairs, name: &str) -> Pairs {
+    pairs.iter().filter(|(present, _)| *present != name).collect()
 }
 
 fn question() -> Inquiry {
@@ -90,10 +94,10 @@ fn questions_are_the_same_exactly_when_what_was_declared_is() {
     assert!(changed(|question| question.token = "AKIA2".to_owned()));
     assert!(changed(|question| question.key = "b/b/c.parquet".to_owned()));
     assert!(changed(|question| question.key = "a".to_owned()), "no folder at all");
-    assert!(changed(|question| drop(question.query.remove("versionId"))));
+    assert!(changed(|question| question.query = without(&question.query, "versionId")));
     assert!(!changed(|question| question.key = "a/z".to_owned()));
     assert!(!changed(|question| question.method = "PUT".to_owned()));
-    assert!(!changed(|question| drop(question.query.remove("X-Amz-Signature"))));
+    assert!(!changed(|question| question.query = without(&question.query, "X-Amz-Signature")));
 }
 
 #[test]

@@ -93,7 +93,7 @@ pub fn question(token: &str, bucket: &str, key: &str) -> Inquiry {
         principal: format!("default/{token}"),
         method: "GET".to_owned(),
         operation: "GetObject".to_owned(),
-        headers: BTreeMap::from([("host".to_owned(), "s3.example.com".to_owned())]),
+        headers: [("host", "s3.example.com")].into_iter().collect(),
         source_ip: "192.0.2.1".to_owned(),
         ..Inquiry::default()
     }
