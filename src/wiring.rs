@@ -17,7 +17,7 @@ use osp_core::s3::BaseHosts;
 use osp_core::table;
 use osp_dataplane::{
     AccessLog, CertificateFiles, CertificateStore, ClientTimeouts, Clock, Drain, Front, Gateway, LogFormat, Observer,
-    OnStart, PreBound, Proxy, RequestIds, Settings, Suppliers, SystemClock, SystemResolver, server_conf,
+    PreBound, Proxy, RequestIds, Settings, Suppliers, SystemClock, SystemResolver, server_conf,
 };
 use pingora_core::server::{RunArgs, Server, ShutdownWatch};
 use pingora_core::services::background::{BackgroundService, background_service};
@@ -68,7 +68,7 @@ pub(crate) fn serve(config: Config) -> Result<(), Failure> {
     let proxy = http_proxy(&server.configuration, Proxy(gateway));
     let front = Front::new(proxy, Arc::clone(&observer), watch, client);
     let announcement = sockets.announcement();
-    sockets.start(&mut server, (front, hooks.on_start()), admin)?;
+    sockets.start(&mut server, front, admin)?;
     let (released, release) = watch::channel(false);
     let following = documents.follow(Announcement(Some(announcement)), Stop { draining, released })?;
     server.add_service(background_service("configuration", Configuration(Mutex::new(Some(following)))));
@@ -155,8 +155,8 @@ impl Sockets {
     }
 
     /// Hands them to the server.
-    fn start(self, server: &mut Server, (front, on_start): (Front, OnStart), admin: Admin) -> Result<(), Failure> {
-        let mut s3 = PreBound::new("s3", front).on_start(on_start);
+    fn start(self, server: &mut Server, front: Front, admin: Admin) -> Result<(), Failure> {
+        let mut s3 = PreBound::new("s3", front);
         if let Some(socket) = self.http {
             s3.add(socket, None).map_err(failure)?;
         }

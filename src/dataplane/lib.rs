@@ -46,7 +46,7 @@ pub use egress::Egress;
 pub use front::Front;
 pub use gateway::{Gateway, Proxy, Suppliers};
 pub use health::BackendHealth;
-pub use listen::{OnStart, PreBound};
+pub use listen::PreBound;
 pub use metrics::Metrics;
 pub use request_id::RequestIds;
 pub use resolver::{Resolver, SystemResolver};

@@ -35,24 +35,13 @@ const H2_STREAMS: u32 = 100;
 pub struct PreBound<A> {
     inner: Service<A>,
     descriptors: ListenFds,
-    on_start: Option<OnStart>,
 }
-
-/// Called once, in the runtime of the service, when it starts.
-pub type OnStart = Box<dyn FnOnce() + Send + Sync>;
 
 impl<A: ServerApp + Send + Sync + 'static> PreBound<A> {
     /// A service named `name` that runs `app` on listeners to be added.
     #[must_use]
     pub fn new(name: &str, app: A) -> Self {
-        let descriptors = Arc::new(Mutex::new(Fds::new()));
-        Self { inner: Service::new(name.to_owned(), app), descriptors, on_start: None }
-    }
-
-    /// The same, with something to do when it starts.
-    #[must_use]
-    pub fn on_start(self, on_start: OnStart) -> Self {
-        Self { on_start: Some(on_start), ..self }
+        Self { inner: Service::new(name.to_owned(), app), descriptors: Arc::new(Mutex::new(Fds::new())) }
     }
 
     /// Adds a bound listener; with `certificates` it speaks TLS, HTTP/1.1 and h2 by ALPN.
@@ -98,9 +87,6 @@ pub(crate) fn h2_options() -> H2Options {
 #[async_trait]
 impl<A: ServerApp + Send + Sync + 'static> PingoraService for PreBound<A> {
     async fn start_service(&mut self, _theirs: Option<ListenFds>, shutdown: ShutdownWatch, listeners_per_fd: usize) {
-        if let Some(on_start) = self.on_start.take() {
-            on_start();
-        }
         let ours = Some(Arc::clone(&self.descriptors));
         PingoraService::start_service(&mut self.inner, ours, shutdown, listeners_per_fd).await;
     }

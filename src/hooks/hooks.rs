@@ -1,13 +1,12 @@
 //! All hooks of a gateway: which are in force, and how a change comes into force.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use osp_core::access::Inquiry;
 use osp_core::model::{HookName, HookState, HookStates};
 use osp_core::sigv4::SecretKey;
-use tokio::runtime::Handle;
 use tokio::sync::{Mutex, watch};
 use tokio::time::sleep;
 
@@ -36,8 +35,6 @@ struct Shared {
     office: Office,
     crew: ArcSwap<Crew>,
     states: watch::Sender<Arc<HookStates>>,
-    /// Where worker processes are spoken to; unset = where reloads happen.
-    home: OnceLock<Handle>,
     /// One reload at a time.
     memory: Mutex<Memory>,
 }
@@ -106,8 +103,7 @@ impl Hooks {
             hidden: Arc::clone(&hidden),
         };
         let (crew, states) = (ArcSwap::from_pointee(nobody), watch::Sender::default());
-        let (home, memory) = (OnceLock::new(), Mutex::default());
-        let shared = Shared { settings, metrics, hidden, office, crew, states, home, memory };
+        let shared = Shared { settings, metrics, hidden, office, crew, states, memory: Mutex::default() };
         let hooks = Self { shared: Arc::new(shared) };
         hooks.reload().await?;
         Ok(hooks)
@@ -183,23 +179,6 @@ impl Hooks {
         }
     }
 
-    /// Speaks to worker processes in the runtime that this is called in, from now on: best the one that serves the requests
-    /// which ask. New workers are started there, and take over.
-    ///
-    /// # Errors
-    /// No worker can be started, or this was called before: everything stays as it is.
-    pub async fn move_here(&self) -> Result<(), String> {
-        let shared = &*self.shared;
-        let Office::Process(office) = &shared.office else { return Ok(()) };
-        let _one_at_a_time = shared.memory.lock().await;
-        let current = shared.crew.load_full();
-        let crew = shared.crew(Plan::clone(&current.plan));
-        process::hire(office.clone(), Arc::clone(&crew.plan), Arc::clone(&crew.queue)).await?;
-        shared.home.set(Handle::current()).map_err(|_| "they were moved before".to_owned())?;
-        shared.put_in_force(crew);
-        Ok(())
-    }
-
     /// Brings the directory's present state into force: starts new workers, and lets the old ones finish only when all of
     /// those have loaded it. What does not load stays as it is.
     ///
@@ -252,11 +231,7 @@ impl Shared {
                     return Ok((Arc::clone(&current.plan), refused));
                 }
                 let crew = self.crew(plan);
-                let hiring = process::hire(office.clone(), Arc::clone(&crew.plan), Arc::clone(&crew.queue));
-                match self.home.get() {
-                    Some(home) => home.spawn(hiring).await.map_err(|error| error.to_string())??,
-                    None => hiring.await?,
-                }
+                process::hire(office, &crew.plan, &crew.queue).await?;
                 Ok((self.put_in_force(crew), refused))
             }
             Office::Thread(office) => {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use osp_controller::HookNews;
 use osp_core::access;
 use osp_core::model::{Callable, HookName, HookState};
-use osp_dataplane::{Clock, OnStart};
+use osp_dataplane::Clock;
 use osp_hooks::{DecisionSettings, Decisions, Hooks, Isolation, LookupSettings, Lookups};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
@@ -61,20 +61,6 @@ impl RunningHooks {
             Arc::new(Lookups::new(hooks.clone(), hook, settings, clock)) as Arc<dyn access::KeyLookup>
         });
         Ok(Self { hooks: Some((hooks, decisions)), key_lookup, _runtime: Some(runtime) })
-    }
-
-    /// Moves the workers to where requests are served: an answer that came to another runtime would wake one more thread for
-    /// every call.
-    pub(super) fn on_start(&self) -> OnStart {
-        let hooks = self.hooks.as_ref().map(|(hooks, _)| hooks.clone());
-        Box::new(move || {
-            let Some(hooks) = hooks else { return };
-            tokio::spawn(async move {
-                if let Err(why) = hooks.move_here().await {
-                    tracing::warn!(why, "hooks stay in a runtime of their own, which costs more");
-                }
-            });
-        })
     }
 
     /// What there is to say of every hook, from now on.

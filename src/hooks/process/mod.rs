@@ -84,13 +84,13 @@ async fn load_all(
 ///
 /// # Errors
 /// One of them does not start, or does not load what another one has loaded: then none is left.
-pub(crate) async fn hire(office: Office, plan: Arc<Plan>, queue: Arc<Queue>) -> Result<(), String> {
+pub(crate) async fn hire(office: &Office, plan: &Arc<Plan>, queue: &Arc<Queue>) -> Result<(), String> {
     if plan.hooks.is_empty() {
         return Ok(()); // nobody will ask anything
     }
     let mut starting = JoinSet::new();
     for _ in 0..office.settings.workers() {
-        let (office, plan) = (office.clone(), Arc::clone(&plan));
+        let (office, plan) = (office.clone(), Arc::clone(plan));
         starting.spawn(async move { Worker::ready(&office, &plan).await });
     }
     let mut workers = Vec::new();
@@ -101,8 +101,8 @@ pub(crate) async fn hire(office: Office, plan: Arc<Plan>, queue: Arc<Queue>) -> 
     let (sender, spares) = mpsc::channel(1);
     let spares = Arc::new(Mutex::new(spares));
     for worker in workers {
-        tokio::spawn(actor::serve(worker, Arc::clone(&queue), Arc::clone(&spares), Arc::clone(&office.metrics)));
+        tokio::spawn(actor::serve(worker, Arc::clone(queue), Arc::clone(&spares), Arc::clone(&office.metrics)));
     }
-    tokio::spawn(actor::keep_spare(office, plan, sender));
+    tokio::spawn(actor::keep_spare(office.clone(), Arc::clone(plan), sender));
     Ok(())
 }
