@@ -111,7 +111,8 @@ impl Draft {
                 (false, None) => headers.push(name, &String::from_utf8_lossy(value)),
                 // as HTTP joins them
                 (false, Some(_)) => {
-                    let all = [value].into_iter().chain(more.map(|(_, value)| value)).collect::<Vec<_>>().join(&b","[..]);
+                    let all =
+                        [value].into_iter().chain(more.map(|(_, value)| value)).collect::<Vec<_>>().join(&b","[..]);
                     headers.push(name, &String::from_utf8_lossy(&all));
                 }
             }

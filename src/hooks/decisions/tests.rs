@@ -125,7 +125,8 @@ fn readable(declared: &[Input], question: &Inquiry) -> BTreeMap<String, String> 
                 question.query.get(name).into_iter().for_each(|value| see(&format!("query.{name}"), value));
             }
             Input::Headers => {
-                let stable = ["host", "x-amz-acl"].into_iter().filter_map(|name| Some((name, question.headers.get(name)?)));
+                let stable =
+                    ["host", "x-amz-acl"].into_iter().filter_map(|name| Some((name, question.headers.get(name)?)));
                 stable.for_each(|(name, value)| see(&format!("headers.{name}"), value));
             }
             Input::OneHeader(name) => {
