@@ -113,12 +113,12 @@ impl Stage {
     }
 
     /// Starts OSP with these documents, these lines more in its settings, and metrics.
-    pub fn start_with_settings(&self, documents: &str, settings: &str) -> (Process, ConfigDir) {
+    pub fn start_with_settings(&self, documents: &str, settings: &str, wrapper: &[String]) -> (Process, ConfigDir) {
         let config = ConfigDir::default();
         config.write("documents.yaml", documents);
         let file = self.dir.path().join("more.yaml");
         std::fs::write(&file, format!("threads: 1\ndrainDelay: 0s\ndrainTimeout: 1s\n{settings}")).unwrap();
-        let mut command = Command::new(&self.osp);
+        let mut command = wrapped(wrapper, &self.osp);
         command.arg("serve").arg("--config-dir").arg(config.path()).arg("--config").arg(file);
         command.args(["--http-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
         (spawn_ready(&mut command, "-TERM"), config)

@@ -70,7 +70,7 @@ fn main() {
         rows.push(memory_row(&stage));
     }
     if ["g1", "g2", "g3", "g4"].into_iter().any(wanted) {
-        rows.extend(policy::rows(&stage, &wanted));
+        rows.extend(policy::rows(&stage, mode, &wanted));
     }
     report(&rows);
 }
@@ -128,7 +128,10 @@ fn header_rows(stage: &Stage, mode: Mode, wanted: &dyn Fn(&str) -> bool) -> Vec<
 /// The same request with one route and with many.
 fn route_rows(stage: &Stage, mode: Mode) -> Vec<Row> {
     let get = Prepared::new(Work::Get(SMALL), "bench");
-    let count = |routes| measure::instructions_with_routes(stage, mode, routes, &get);
+    let count = |routes| {
+        let start = |wrapper: &[String]| stage.start_with_routes(routes, wrapper);
+        measure::instructions_at_rest(stage, mode, start, &get)
+    };
     let one = count(1);
     let rows = [(10_000, "1 KiB GET, 10,000 routes / one", 1.03), (100_000, "1 KiB GET, 100,000 routes / one", 1.05)];
     let rows = rows.map(|(routes, what, must)| {

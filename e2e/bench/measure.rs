@@ -151,15 +151,21 @@ fn callgrind_costs(text: &str) -> HashMap<String, Spent> {
     costs
 }
 
-/// Instructions per request of OSP with so many routes. Its start, which grows with them, is not counted.
-pub fn instructions_with_routes(stage: &Stage, mode: Mode, routes: usize, prepared: &Prepared) -> f64 {
+/// Instructions per request of OSP once it has come to rest: its start is not counted. `start` is given what to put before
+/// the program, and keeps beside the process what has to stay.
+pub fn instructions_at_rest<K>(
+    stage: &Stage,
+    mode: Mode,
+    start: impl Fn(&[String]) -> (Process, K),
+    prepared: &Prepared,
+) -> f64 {
     if mode == Mode::Perf {
-        let (process, _documents) = stage.start_with_routes(routes, &[]);
+        let (process, _kept) = start(&[]);
         settle(process.id());
         return perf_of(stage, process, prepared, false);
     }
     let (file, wrapper) = valgrind(stage, &["--instr-atstart=no"]);
-    let (process, _documents) = stage.start_with_routes(routes, &wrapper);
+    let (process, _kept) = start(&wrapper);
     settle(process.id());
     send(stage, &process, prepared, (WARM, false));
     let switch = |state| {

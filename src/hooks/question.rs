@@ -218,12 +218,12 @@ fn piece(text: &str, to: &mut Vec<u8>) {
 }
 
 fn pieces(from: &Pairs, wanted: impl Fn(&str) -> bool, to: &mut Vec<u8>) {
-    let some = || from.iter().filter(|(name, _)| wanted(name));
-    number(some().count(), to);
-    for (name, value) in some() {
+    for (name, value) in from.iter().filter(|(name, _)| wanted(name)) {
         piece(name, to);
         piece(value, to);
     }
+    // no name is as long: the end
+    number(usize::MAX, to);
 }
 
 /// Bytes of all texts.
@@ -258,8 +258,8 @@ fn some(from: &Pairs, wanted: impl Fn(&str) -> bool) -> Value {
 }
 
 fn is_stable(header: &str) -> bool {
-    let listed = STABLE_HEADERS.contains(&header) || STABLE_PREFIXES.iter().any(|prefix| header.starts_with(prefix));
-    listed && !is_secret_header(header)
+    STABLE_HEADERS.contains(&header)
+        || (STABLE_PREFIXES.iter().any(|prefix| header.starts_with(prefix)) && !is_secret_header(header))
 }
 
 impl Name {

@@ -101,20 +101,21 @@ pub(super) struct Draft {
 
 impl Draft {
     pub(super) fn new(sender: Sender<'_>, operation: &Operation, query: &Query, semantics: &Semantics<'_>) -> Self {
-        let told = || semantics.headers().filter(|(name, _)| !is_secret_header(name));
+        let told: Vec<(&str, &[u8])> = semantics.headers().filter(|(name, _)| !is_secret_header(name)).collect();
         let mut headers = Pairs::default();
-        for (index, (name, value)) in told().enumerate() {
-            let is_repeated = told().take(index).any(|(earlier, _)| earlier == name);
-            let mut more = told().skip(index + 1).filter(|(later, _)| *later == name).peekable();
-            match (is_repeated, more.peek()) {
-                (true, _) => {}
-                (false, None) => headers.push(name, &String::from_utf8_lossy(value)),
+        for (index, (name, value)) in told.iter().enumerate() {
+            let (before, after) = told.split_at(index);
+            let same = |(other, _): &&(&str, &[u8])| other == name;
+            if before.iter().any(|one| same(&one)) {
+                continue;
+            }
+            let more: Vec<&[u8]> = after.iter().skip(1).filter(same).map(|(_, value)| *value).collect();
+            if more.is_empty() {
+                headers.push(name, &String::from_utf8_lossy(value));
+            } else {
                 // as HTTP joins them
-                (false, Some(_)) => {
-                    let all =
-                        [value].into_iter().chain(more.map(|(_, value)| value)).collect::<Vec<_>>().join(&b","[..]);
-                    headers.push(name, &String::from_utf8_lossy(&all));
-                }
+                let all = [*value].into_iter().chain(more).collect::<Vec<_>>().join(&b","[..]);
+                headers.push(name, &String::from_utf8_lossy(&all));
             }
         }
         let query = query.pairs().filter(|(name, _)| !is_of_signature(name));
@@ -249,7 +250,7 @@ async fn put(hooks: &dyn Hooks, hook: &RouteHook, inquiry: &Arc<Inquiry>) -> Res
 /// True for headers that policies are never told.
 #[must_use]
 pub fn is_secret_header(name: &str) -> bool {
-    SECRET_HEADERS.contains(&name) || name.contains(SECRET_PART)
+    SECRET_HEADERS.contains(&name) || (name.starts_with("x-amz-") && name.contains(SECRET_PART))
 }
 
 /// True for query parameters that policies are never told.
