@@ -33,6 +33,12 @@ pub fn credential(name: &str, key: Key) -> String {
     format!("{}---\n{source}", secret(&format!("{name}-key"), key.id, key.secret))
 }
 
+/// A document of this kind with this `spec`, indented by two spaces.
+#[must_use]
+pub fn document(kind: &str, name: &str, spec: &str) -> String {
+    format!("{}spec:\n{spec}", head(kind, name))
+}
+
 /// A `Secret` with the values of these keys, one line or many.
 #[must_use]
 pub fn secret_of(name: &str, values: &[(&str, &str)]) -> String {
