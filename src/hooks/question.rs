@@ -9,25 +9,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::Revision;
 
-/// Headers that say what is asked for. Others differ from request to request (dates, ids, checksums, ranges) and would
-/// keep decisions from ever being used twice; a hook may name them one by one.
-const STABLE_HEADERS: [&str; 15] = [
-    "content-encoding",
-    "content-type",
-    "host",
-    "x-amz-acl",
-    "x-amz-bypass-governance-retention",
-    "x-amz-copy-source",
-    "x-amz-expected-bucket-owner",
-    "x-amz-metadata-directive",
-    "x-amz-object-ownership",
-    "x-amz-request-payer",
-    "x-amz-source-expected-bucket-owner",
-    "x-amz-storage-class",
-    "x-amz-tagging",
-    "x-amz-tagging-directive",
-    "x-amz-website-redirect-location",
-];
 /// The same, by how they begin.
 const STABLE_PREFIXES: [&str; 3] = ["x-amz-grant-", "x-amz-object-lock-", "x-amz-server-side-encryption"];
 /// Deeper than any folder that decisions are made by. The SDK has the same limit.
@@ -158,7 +139,7 @@ pub(crate) fn given(inputs: &[Input], question: &Inquiry) -> Values {
             Input::OneQuery(wanted) => (Name::Query, some(&question.query, |name| name == wanted)),
             Input::Headers => (Name::Headers, some(&question.headers, is_stable)),
             Input::OneHeader(wanted) => (Name::Headers, some(&question.headers, |name| name == wanted)),
-            Input::SourceIp => (Name::SourceIp, text(&question.source_ip)),
+            Input::SourceIp => (Name::SourceIp, Value::Text(source_ip(question))),
             Input::Keys => (Name::Keys, question.keys.clone().map_or(Value::Nothing, Value::List)),
             // of fetch_credentials only
             Input::Parameters => continue,
@@ -194,7 +175,7 @@ pub(crate) fn write_given(inputs: &[Input], question: &Inquiry, to: &mut Vec<u8>
             Input::OneQuery(wanted) => pieces(&question.query, |name| name == wanted, to),
             Input::Headers => pieces(&question.headers, is_stable, to),
             Input::OneHeader(wanted) => pieces(&question.headers, |name| name == wanted, to),
-            Input::SourceIp => piece(&question.source_ip, to),
+            Input::SourceIp => piece(&source_ip(question), to),
             Input::Keys => match &question.keys {
                 None => number(usize::MAX, to),
                 Some(keys) => {
@@ -237,6 +218,11 @@ pub(crate) fn size(values: &Values) -> usize {
     values.values().map(of_one).sum()
 }
 
+/// Empty when it is not known.
+fn source_ip(question: &Inquiry) -> String {
+    question.source_ip.map(|address| address.to_string()).unwrap_or_default()
+}
+
 /// Path style, however the client addresses buckets.
 fn path(question: &Inquiry) -> String {
     match question.key.as_str() {
@@ -257,9 +243,27 @@ fn some(from: &Pairs, wanted: impl Fn(&str) -> bool) -> Value {
     )
 }
 
+/// Headers that say what is asked for. Others differ from request to request (dates, ids, checksums, ranges) and would
+/// keep decisions from ever being used twice; a hook may name them one by one.
 fn is_stable(header: &str) -> bool {
-    STABLE_HEADERS.contains(&header)
-        || (STABLE_PREFIXES.iter().any(|prefix| header.starts_with(prefix)) && !is_secret_header(header))
+    matches!(
+        header,
+        "content-encoding"
+            | "content-type"
+            | "host"
+            | "x-amz-acl"
+            | "x-amz-bypass-governance-retention"
+            | "x-amz-copy-source"
+            | "x-amz-expected-bucket-owner"
+            | "x-amz-metadata-directive"
+            | "x-amz-object-ownership"
+            | "x-amz-request-payer"
+            | "x-amz-source-expected-bucket-owner"
+            | "x-amz-storage-class"
+            | "x-amz-tagging"
+            | "x-amz-tagging-directive"
+            | "x-amz-website-redirect-location"
+    ) || (STABLE_PREFIXES.iter().any(|prefix| header.starts_with(prefix)) && !is_secret_header(header))
 }
 
 impl Name {

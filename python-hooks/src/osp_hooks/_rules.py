@@ -23,9 +23,9 @@ CALLABLES = ("authorize", "lookup_secret", "fetch_credentials")
 INPUTS = ("token", "bucket", "principal", "method", "path", "key", "operation", "query", "headers", "source_ip", "keys")
 #: What a hook gets that declares nothing. The address is not in it: it would split every cache entry by client machine.
 DEFAULT_INPUTS = tuple(name for name in INPUTS if name != "source_ip")
-#: Never given: credentials. (`x-amz-server-side-encryption-customer-key` and its kin are found by their middle.)
+#: Never given: credentials. (`x-amz-server-side-encryption-customer-key` and its kin are found by their ends.)
 SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-amz-mfa", "x-amz-security-token")
-SECRET_PART = "-customer-key"
+SECRET_ENDS = ("-customer-key", "-customer-key-md5")
 #: Deeper than any folder that decisions are made by; a limit, so that a typing error is noticed.
 MAX_FOLDERS = 64
 #: Texts that go to the gateway's log.
@@ -171,7 +171,7 @@ def is_signature(query: str) -> bool:
 
 def is_secret(header: str) -> bool:
     """A header that no policy gets to see."""
-    return header in SECRET_HEADERS or SECRET_PART in header
+    return header in SECRET_HEADERS or header.endswith(SECRET_ENDS)
 
 
 # --- what answers mean

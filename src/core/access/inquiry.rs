@@ -12,11 +12,8 @@ use crate::sigv4::{AccessKeyId, SecretVersion};
 use crate::table::ServedRoute;
 use crate::{Denial, HookFailure, HookFault};
 
-/// Credentials of the client: never told to a policy.
-const SECRET_HEADERS: [&str; 5] =
-    ["authorization", "proxy-authorization", "cookie", "x-amz-mfa", "x-amz-security-token"];
-/// The same for keys of SSE-C, of the object and of a copy's source.
-const SECRET_PART: &str = "-customer-key";
+/// An SDK sends fewer.
+const USUAL_HEADERS: usize = 16;
 /// Query parameters of presigned URLs: another value in every URL, and one of them is a session token.
 const SIGNATURE_PREFIX: &str = "x-amz-";
 
@@ -39,8 +36,8 @@ pub struct Inquiry {
     pub query: Pairs,
     /// By lower-case name; without credentials. Presigned ones are among them.
     pub headers: Pairs,
-    /// Address of the client, without port; empty when it is not known.
-    pub source_ip: String,
+    /// Address of the client, if it is known.
+    pub source_ip: Option<IpAddr>,
     /// The keys of a `DeleteObjects`.
     pub keys: Option<Vec<String>>,
     /// No input of a policy: another number after every change of the route or of the client's secret. What was decided for
@@ -101,34 +98,23 @@ pub(super) struct Draft {
 
 impl Draft {
     pub(super) fn new(sender: Sender<'_>, operation: &Operation, query: &Query, semantics: &Semantics<'_>) -> Self {
-        let told: Vec<(&str, &[u8])> = semantics.headers().filter(|(name, _)| !is_secret_header(name)).collect();
-        let mut headers = Pairs::default();
-        for (index, (name, value)) in told.iter().enumerate() {
-            let (before, after) = told.split_at(index);
-            let same = |(other, _): &&(&str, &[u8])| other == name;
-            if before.iter().any(|one| same(&one)) {
-                continue;
-            }
-            let more: Vec<&[u8]> = after.iter().skip(1).filter(same).map(|(_, value)| *value).collect();
-            if more.is_empty() {
-                headers.push(name, &String::from_utf8_lossy(value));
-            } else {
-                // as HTTP joins them
-                let all = [*value].into_iter().chain(more).collect::<Vec<_>>().join(&b","[..]);
-                headers.push(name, &String::from_utf8_lossy(&all));
-            }
-        }
+        let identity = sender.principal.identity();
+        let principal: [&str; 3] = if identity.namespace.is_empty() {
+            ["", "", &identity.name]
+        } else {
+            [&identity.namespace, "/", &identity.name]
+        };
         let query = query.pairs().filter(|(name, _)| !is_of_signature(name));
         let common = Inquiry {
-            token: sender.access_key.to_string(),
-            bucket: operation.bucket().map(ToString::to_string).unwrap_or_default(),
+            token: sender.access_key.as_str().to_owned(),
+            bucket: operation.bucket().map(|bucket| bucket.as_str().to_owned()).unwrap_or_default(),
             key: operation.key().map(|key| key.as_str().to_owned()).unwrap_or_default(),
-            principal: sender.principal.to_string(),
-            method: operation.method().to_string(),
+            principal: principal.concat(),
+            method: operation.method().as_str().to_owned(),
             operation: operation.name().to_owned(),
             query: query.collect(),
-            headers,
-            source_ip: sender.address.map(|address| address.to_string()).unwrap_or_default(),
+            headers: told(semantics),
+            source_ip: sender.address,
             keys: None,
             version: 0,
         };
@@ -247,10 +233,46 @@ async fn put(hooks: &dyn Hooks, hook: &RouteHook, inquiry: &Arc<Inquiry>) -> Res
     }
 }
 
-/// True for headers that policies are never told.
+/// The headers that policies may be told.
+fn told(semantics: &Semantics<'_>) -> Pairs {
+    let mut seen: Vec<(&str, &[u8])> = Vec::with_capacity(USUAL_HEADERS);
+    let mut is_repeated = false;
+    for (name, value) in semantics.headers().filter(|(name, _)| !is_secret_header(name)) {
+        is_repeated |= seen.iter().any(|(earlier, _)| *earlier == name);
+        seen.push((name, value));
+    }
+    let mut pairs = Pairs::default();
+    if !is_repeated {
+        seen.into_iter().for_each(|(name, value)| push(&mut pairs, name, value));
+        return pairs;
+    }
+    // as HTTP joins them
+    let mut joined: Vec<(&str, Vec<u8>)> = Vec::new();
+    for (name, value) in seen {
+        match joined.iter_mut().find(|(earlier, _)| *earlier == name) {
+            Some((_, all)) => all.extend([b",", value].concat()),
+            None => joined.push((name, value.to_owned())),
+        }
+    }
+    joined.iter().for_each(|(name, value)| push(&mut pairs, name, value));
+    pairs
+}
+
+/// Most values are text, and looking is cheaper than repairing.
+fn push(pairs: &mut Pairs, name: &str, value: &[u8]) {
+    match std::str::from_utf8(value) {
+        Ok(text) => pairs.push(name, text),
+        Err(_) => pairs.push(name, &String::from_utf8_lossy(value)),
+    }
+}
+
+/// True for headers that policies are never told: credentials of the client, and keys of SSE-C, of the object and of a copy's
+/// source.
 #[must_use]
 pub fn is_secret_header(name: &str) -> bool {
-    SECRET_HEADERS.contains(&name) || (name.starts_with("x-amz-") && name.contains(SECRET_PART))
+    let is_key = || name.ends_with("-customer-key") || name.ends_with("-customer-key-md5");
+    matches!(name, "authorization" | "proxy-authorization" | "cookie" | "x-amz-mfa" | "x-amz-security-token")
+        || is_key()
 }
 
 /// True for query parameters that policies are never told.

@@ -235,7 +235,7 @@ pub(super) struct Batch {
     pub(super) obligation: Obligation,
     pub(super) query: Query,
     /// For the hooks of the routes, if there are any.
-    pub(super) draft: Option<Draft>,
+    pub(super) draft: Option<Box<Draft>>,
 }
 
 /// A `DeleteObjects` whose caller may delete something in the bucket; the keys are decided once the body is proved.

@@ -46,7 +46,7 @@ pub struct Question {
     query: Query,
     listed: Listed,
     /// For the hooks of the routes, if there are any.
-    draft: Option<Draft>,
+    draft: Option<Box<Draft>>,
 }
 
 /// Of `ListBuckets`: what the caller has grants on.
@@ -114,7 +114,7 @@ impl Question {
             _ => Listed::default(),
         };
         let sender = Sender { principal: &principal, access_key: &access_key, secret, address };
-        let draft = found.has_hooks().then(|| Draft::new(sender, &operation, query, semantics));
+        let draft = found.has_hooks().then(|| Box::new(Draft::new(sender, &operation, query, semantics)));
         let query = query.clone();
         Ok(Self { principal, access_key, operation, found, obligation, outgoing, query, listed, draft })
     }
@@ -189,11 +189,11 @@ impl Question {
 /// Asks the hooks of every route that an allowed operation touches. Where one of several routes is enough, one is enough
 /// here. Gives the draft back where there is more to ask.
 async fn ask_hooks(
-    draft: Draft,
+    draft: Box<Draft>,
     judged: &Judged,
     operation: &Operation,
     (found, hooks): (&Found, &dyn Hooks),
-) -> Result<Option<Draft>, Denial> {
+) -> Result<Option<Box<Draft>>, Denial> {
     let (to, from) = match (judged, found) {
         // the lists of buckets are about grants; the keys of a batch are asked about when they are known
         (Judged::Buckets | Judged::Batch, _) => return Ok(Some(draft)),

@@ -109,7 +109,9 @@ fn readable(declared: &[Input], question: &Inquiry) -> BTreeMap<String, String> 
             Input::Method => see("method", &question.method),
             Input::Key => see("key", &question.key),
             Input::Operation => see("operation", &question.operation),
-            Input::SourceIp => see("source_ip", &question.source_ip),
+            Input::SourceIp => {
+                see("source_ip", &question.source_ip.map(|address| address.to_string()).unwrap_or_default())
+            }
             Input::Path if question.key.is_empty() => see("path", &format!("/{}", question.bucket)),
             Input::Path => see("path", &format!("/{}/{}", question.bucket, question.key)),
             Input::Folders(depth) => {
@@ -183,7 +185,7 @@ fn questions() -> impl Strategy<Value = Inquiry> {
             operation,
             query: query.into_iter().collect(),
             headers: headers.into_iter().collect(),
-            source_ip,
+            source_ip: source_ip.parse().ok(),
             keys,
             version: 0,
         },

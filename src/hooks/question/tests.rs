@@ -34,7 +34,7 @@ fn question() -> Inquiry {
         operation: text(from, "operation"),
         query: map(from, "query"),
         headers: map(from, "headers"),
-        source_ip: text(from, "source_ip"),
+        source_ip: text(from, "source_ip").parse().ok(),
         keys: serde_json::from_value(from["keys"].clone()).unwrap(),
         version: 0,
     }

@@ -94,7 +94,7 @@ pub fn question(token: &str, bucket: &str, key: &str) -> Inquiry {
         method: "GET".to_owned(),
         operation: "GetObject".to_owned(),
         headers: [("host", "s3.example.com")].into_iter().collect(),
-        source_ip: "192.0.2.1".to_owned(),
+        source_ip: "192.0.2.1".parse().ok(),
         ..Inquiry::default()
     }
 }
