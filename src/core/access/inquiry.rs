@@ -1,6 +1,5 @@
 //! What hooks are asked, and the only place where their answers count.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -123,9 +122,8 @@ impl Draft {
 
     /// Another number when the route or the client's secret is another one.
     fn version(&self, route: &ServedRoute) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        (route.version(), self.secret).hash(&mut hasher);
-        hasher.finish()
+        // both are hashes already
+        route.version().rotate_left(1) ^ self.secret.number()
     }
 
     /// About the request as a whole; of a copy, about its target.
@@ -241,7 +239,8 @@ fn told(semantics: &Semantics<'_>) -> Pairs {
         is_repeated |= seen.iter().any(|(earlier, _)| *earlier == name);
         seen.push((name, value));
     }
-    let mut pairs = Pairs::default();
+    let bytes = seen.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let mut pairs = Pairs::with_capacity(seen.len(), bytes);
     if !is_repeated {
         seen.into_iter().for_each(|(name, value)| push(&mut pairs, name, value));
         return pairs;

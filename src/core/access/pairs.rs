@@ -11,6 +11,12 @@ pub struct Pairs {
 }
 
 impl Pairs {
+    /// None yet, with room for so many, and so many bytes.
+    #[must_use]
+    pub fn with_capacity(pairs: usize, bytes: usize) -> Self {
+        Self { text: String::with_capacity(bytes), ends: Vec::with_capacity(pairs) }
+    }
+
     /// One more.
     pub fn push(&mut self, name: &str, value: &str) {
         self.text.push_str(name);

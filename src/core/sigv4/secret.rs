@@ -10,6 +10,13 @@ use zeroize::Zeroizing;
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SecretVersion(u64);
 
+impl SecretVersion {
+    /// As a number that tells nothing to whoever cannot guess the secret.
+    pub(crate) const fn number(self) -> u64 {
+        self.0
+    }
+}
+
 impl fmt::Debug for SecretVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SecretVersion(redacted)")
