@@ -182,10 +182,7 @@ fn json_line(record: &AccessRecord<'_>, out: &mut Vec<u8>) {
         address(",\"client\":\"", client, out);
     }
     if let Some(identity) = record.principal.map(Principal::identity) {
-        // of a key that no document is about, the key alone, as elsewhere
-        let parts = [&*identity.namespace, "/", &*identity.name];
-        let parts = if identity.namespace.is_empty() { parts.get(2..).unwrap_or_default() } else { &parts };
-        escaped(",\"principal\":\"", parts, out);
+        escaped(",\"principal\":\"", &identity.parts(), out);
     }
     quoted(",\"method\":\"", &[record.method], out);
     let known = |prefix: &str, value: Option<&'static str>, out: &mut Vec<u8>| {

@@ -42,8 +42,8 @@ impl Default for DecisionSettings {
 /// The hooks of a gateway, behind a cache of what their `authorize` said. Cheap to clone.
 ///
 /// A decision is kept by everything that the function was given (which is all that it knows of the request), its text,
-/// and the inquiry's version, which stands for the route's policy and the client's secret. It is used for nothing else, and never for longer than its time. No answer is
-/// never kept.
+/// and the inquiry's version, which stands for the route's policy and the client's secret. It is used for nothing else, and
+/// never for longer than its time. No answer is never kept.
 #[derive(Debug, Clone)]
 pub struct Decisions {
     hooks: Hooks,

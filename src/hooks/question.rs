@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::Revision;
 
-/// The same, by how they begin.
+/// What [`is_stable`] lists, by how it begins.
 const STABLE_PREFIXES: [&str; 3] = ["x-amz-grant-", "x-amz-object-lock-", "x-amz-server-side-encryption"];
 /// Deeper than any folder that decisions are made by. The SDK has the same limit.
 const MAX_FOLDERS: u8 = 64;

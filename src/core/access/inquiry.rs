@@ -97,18 +97,12 @@ pub(super) struct Draft {
 
 impl Draft {
     pub(super) fn new(sender: Sender<'_>, operation: &Operation, query: &Query, semantics: &Semantics<'_>) -> Self {
-        let identity = sender.principal.identity();
-        let principal: [&str; 3] = if identity.namespace.is_empty() {
-            ["", "", &identity.name]
-        } else {
-            [&identity.namespace, "/", &identity.name]
-        };
         let query = query.pairs().filter(|(name, _)| !is_of_signature(name));
         let common = Inquiry {
             token: sender.access_key.as_str().to_owned(),
             bucket: operation.bucket().map(|bucket| bucket.as_str().to_owned()).unwrap_or_default(),
             key: operation.key().map(|key| key.as_str().to_owned()).unwrap_or_default(),
-            principal: principal.concat(),
+            principal: sender.principal.identity().parts().concat(),
             method: operation.method().as_str().to_owned(),
             operation: operation.name().to_owned(),
             query: query.collect(),

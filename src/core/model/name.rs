@@ -19,6 +19,13 @@ impl ObjectName {
         Self { namespace: namespace.into(), name: name.into() }
     }
 
+    /// What it is written of, without a copy: `namespace/name`, or the name alone where there is no namespace.
+    #[must_use]
+    pub fn parts(&self) -> [&str; 3] {
+        let (namespace, name) = (&*self.namespace, &*self.name);
+        if namespace.is_empty() { ["", "", name] } else { [namespace, "/", name] }
+    }
+
     /// An object of the same namespace.
     #[must_use]
     pub fn sibling(&self, name: &str) -> Self {
@@ -28,6 +35,6 @@ impl ObjectName {
 
 impl fmt::Display for ObjectName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.namespace.is_empty() { f.write_str(&self.name) } else { write!(f, "{}/{}", self.namespace, self.name) }
+        self.parts().into_iter().try_for_each(|part| f.write_str(part))
     }
 }
